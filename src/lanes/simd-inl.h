@@ -1,0 +1,440 @@
+// The SIMD number: a Highway vector of float or double, and the primitives on it. Included once per target.
+//
+// Contracts, float32 (the same scheme serves double with longer polynomials); x is any float unless said:
+//   exp, expm1, log1p, log, sigmoid, softplus, tanh, erf, normal_cdf, bell, atan: relative error of a few 2^-24,
+//   in the tails too, results below FLT_MIN to a few of its ULP; NaN gives NaN; limits at infinity exact.
+//   sin, cos: Cody-Waite reduction up to |x| = 8192 (float) or 1e5 (double); lanes beyond it go through the C
+//   library one by one, so that every float is served.
+// The same sequence of IEEE operations runs on every target with a fused multiply-add (and on the one-lane scalar
+// target, which uses std::fma), so results agree bit for bit; contraction by the compiler is off (see CMakeLists).
+#if defined(OGEE_SIMD_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_SIMD_INL_H
+#undef OGEE_SIMD_INL_H
+#else
+#define OGEE_SIMD_INL_H
+#endif
+
+#include <cmath>
+
+#include "lanes/coefficients.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+template <class D>
+struct Lane {
+  using T = hn::TFromD<D>;
+  using P = coefficients::Polynomials<T>;
+  hn::Vec<D> v;
+  static HWY_INLINE Lane constant(double c) { return {hn::Set(D(), static_cast<T>(c))}; }
+  static HWY_INLINE Lane constant(Lane c) { return c; }
+};
+
+template <class D>
+struct Truth {
+  hn::Mask<D> m;
+};
+
+// a*b + c and c - a*b, rounded once.
+template <class D>
+HWY_INLINE Lane<D> fused(Lane<D> a, Lane<D> b, Lane<D> c) {
+#if HWY_TARGET == HWY_SCALAR
+  return {hn::Set(D(), std::fma(hn::GetLane(a.v), hn::GetLane(b.v), hn::GetLane(c.v)))};
+#else
+  return {hn::MulAdd(a.v, b.v, c.v)};
+#endif
+}
+template <class D>
+HWY_INLINE Lane<D> fused(Lane<D> a, Lane<D> b, double c) {
+  return fused(a, b, Lane<D>::constant(c));
+}
+template <class D>
+HWY_INLINE Lane<D> fused_minus(Lane<D> a, double b, Lane<D> c) {
+#if HWY_TARGET == HWY_SCALAR
+  using T = hn::TFromD<D>;
+  return {hn::Set(D(), std::fma(-hn::GetLane(a.v), static_cast<T>(b), hn::GetLane(c.v)))};
+#else
+  return {hn::NegMulAdd(a.v, Lane<D>::constant(b).v, c.v)};
+#endif
+}
+
+template <class D>
+HWY_INLINE Lane<D> operator-(Lane<D> a) {
+  return {hn::Neg(a.v)};
+}
+#define OGEE_ARITHMETIC(op, name)                             \
+  template <class D>                                          \
+  HWY_INLINE Lane<D> operator op(Lane<D> a, Lane<D> b) {      \
+    return {hn::name(a.v, b.v)};                              \
+  }                                                           \
+  template <class D>                                          \
+  HWY_INLINE Lane<D> operator op(Lane<D> a, double b) {       \
+    return {hn::name(a.v, Lane<D>::constant(b).v)};           \
+  }                                                           \
+  template <class D>                                          \
+  HWY_INLINE Lane<D> operator op(double a, Lane<D> b) {       \
+    return {hn::name(Lane<D>::constant(a).v, b.v)};           \
+  }
+OGEE_ARITHMETIC(+, Add)
+OGEE_ARITHMETIC(-, Sub)
+OGEE_ARITHMETIC(*, Mul)
+OGEE_ARITHMETIC(/, Div)
+#undef OGEE_ARITHMETIC
+#define OGEE_COMPARE(op, name)                                \
+  template <class D>                                          \
+  HWY_INLINE Truth<D> operator op(Lane<D> a, Lane<D> b) {     \
+    return {hn::name(a.v, b.v)};                              \
+  }                                                           \
+  template <class D>                                          \
+  HWY_INLINE Truth<D> operator op(Lane<D> a, double b) {      \
+    return {hn::name(a.v, Lane<D>::constant(b).v)};           \
+  }                                                           \
+  template <class D>                                          \
+  HWY_INLINE Truth<D> operator op(double a, Lane<D> b) {      \
+    return {hn::name(Lane<D>::constant(a).v, b.v)};           \
+  }
+OGEE_COMPARE(<, Lt)
+OGEE_COMPARE(<=, Le)
+OGEE_COMPARE(>, Gt)
+OGEE_COMPARE(>=, Ge)
+#undef OGEE_COMPARE
+template <class D>
+HWY_INLINE Truth<D> equal(Lane<D> a, double b) {
+  return {hn::Eq(a.v, Lane<D>::constant(b).v)};
+}
+template <class D>
+HWY_INLINE Truth<D> is_nan(Lane<D> a) {
+  return {hn::Ne(a.v, a.v)};
+}
+
+template <class D>
+HWY_INLINE Lane<D> select(Truth<D> mask, Lane<D> a, Lane<D> b) {
+  return {hn::IfThenElse(mask.m, a.v, b.v)};
+}
+template <class D>
+HWY_INLINE Lane<D> select(Truth<D> mask, Lane<D> a, double b) {
+  return select(mask, a, Lane<D>::constant(b));
+}
+template <class D>
+HWY_INLINE Lane<D> select(Truth<D> mask, double a, Lane<D> b) {
+  return select(mask, Lane<D>::constant(a), b);
+}
+template <class D>
+HWY_INLINE Lane<D> detach(Lane<D> a) {
+  return a;
+}
+template <class D>
+HWY_INLINE Lane<D> straight_through(Lane<D> value, Lane<D>) {
+  return value;
+}
+template <class D>
+HWY_INLINE Lane<D> damp(Lane<D> x, Lane<D> g) {
+  return {hn::IfThenZeroElse(hn::Eq(g.v, hn::Zero(D())), hn::Mul(x.v, g.v))};
+}
+template <class D>
+HWY_INLINE Lane<D> damp(Lane<D> x, double g) {
+  return damp(x, Lane<D>::constant(g));
+}
+template <class D>
+HWY_INLINE Lane<D> damp(double x, Lane<D> g) {
+  return damp(Lane<D>::constant(x), g);
+}
+template <class D>
+HWY_INLINE Lane<D> abs(Lane<D> a) {
+  return {hn::Abs(a.v)};
+}
+template <class D>
+HWY_INLINE Lane<D> with_sign_of(Lane<D> magnitude, Lane<D> sign) {
+  return {hn::CopySign(magnitude.v, sign.v)};
+}
+template <class D>
+HWY_INLINE Lane<D> sign(Lane<D> a) {
+  return select(a > 0.0, 1.0, select(a < 0.0, -1.0, a));
+}
+template <class D>
+HWY_INLINE Lane<D> sqrt(Lane<D> a) {
+  return {hn::Sqrt(a.v)};
+}
+
+// Horner's scheme; coefficients lowest power first. Recursive, so that it is straight-line code in every compiler.
+template <std::size_t I, std::size_t N, class D>
+HWY_INLINE Lane<D> horner(Lane<D> x, const hn::TFromD<D> (&c)[N]) {
+  const Lane<D> term = {hn::Set(D(), c[I])};
+  if constexpr (I + 1 == N) {
+    return term;
+  } else {
+    return fused(horner<I + 1>(x, c), x, term);
+  }
+}
+template <std::size_t N, class D>
+HWY_INLINE Lane<D> polynomial(Lane<D> x, const hn::TFromD<D> (&c)[N]) {
+  return horner<0>(x, c);
+}
+
+// 2^k as a float, k an integer in the normal range of exponents.
+template <class D, class VI>
+HWY_INLINE Lane<D> power_of_two(VI k) {
+  using T = hn::TFromD<D>;
+  const hn::RebindToSigned<D> di;
+  constexpr int mantissa = sizeof(T) == 4 ? 23 : 52;
+  constexpr int bias = sizeof(T) == 4 ? 127 : 1023;
+  return {hn::BitCast(D(), hn::ShiftLeft<mantissa>(hn::Add(k, hn::Set(di, bias))))};
+}
+
+// x = k ln 2 + r, |r| <= ln(2)/2: k as a float, and r to twice the precision's worth of ln 2.
+template <class D>
+HWY_INLINE Lane<D> reduce_by_log2(Lane<D> x, Lane<D>& r) {
+  constexpr bool single = sizeof(hn::TFromD<D>) == 4;
+  const Lane<D> k = {hn::Round((x * 1.4426950408889634073599246810019).v)};
+  r = fused_minus(k, single ? 0.693145751953125 : 6.93147180369123816490e-01, x);
+  r = fused_minus(k, single ? 1.428606765330187045e-06 : 1.90821492927058770002e-10, r);
+  return k;
+}
+
+template <class D>
+HWY_INLINE Lane<D> exp(Lane<D> x) {
+  using T = hn::TFromD<D>;
+  constexpr bool single = sizeof(T) == 4;
+  const hn::RebindToSigned<D> di;
+  // Beyond these the result is infinite or 0 anyway; NaN passes both comparisons by.
+  x = select(x > (single ? 89.0 : 710.0), single ? 89.0 : 710.0, x);
+  x = select(x < (single ? -105.0 : -747.0), single ? -105.0 : -747.0, x);
+  Lane<D> r;
+  const Lane<D> k = reduce_by_log2(x, r);
+  const Lane<D> p = fused(r * r, polynomial(r, Lane<D>::P::exp), r) + 1.0;
+  // 2^k in two factors, so that overflow and subnormal results round once, at the end.
+  const auto whole = hn::ConvertTo(di, k.v);
+  const auto half = hn::ShiftRight<1>(whole);
+  return p * power_of_two<D>(half) * power_of_two<D>(hn::Sub(whole, half));
+}
+
+template <class D>
+HWY_INLINE Lane<D> expm1(Lane<D> x) {
+  using T = hn::TFromD<D>;
+  constexpr bool single = sizeof(T) == 4;
+  const hn::RebindToSigned<D> di;
+  x = select(x > (single ? 89.0 : 710.0), single ? 89.0 : 710.0, x);
+  x = select(x < (single ? -20.0 : -40.0), single ? -20.0 : -40.0, x);
+  Lane<D> r;
+  const Lane<D> k = reduce_by_log2(x, r);
+  const Lane<D> m = fused(r * r, polynomial(r, Lane<D>::P::exp), r);
+  // 2^k m + (2^k - 1), with half of 2^k, which cannot overflow.
+  const Lane<D> s = power_of_two<D>(hn::Sub(hn::ConvertTo(di, k.v), hn::Set(di, 1)));
+  const Lane<D> y = fused(s, m, s - 0.5) * 2.0;
+  return select(equal(x, 0.0), x, y);  // keeps -0
+}
+
+// log(u + c) for u > 0 normal and a correction c below half an ULP of u.
+template <class D>
+HWY_INLINE Lane<D> log_of_sum(Lane<D> u, Lane<D> c) {
+  using T = hn::TFromD<D>;
+  constexpr bool single = sizeof(T) == 4;
+  constexpr int mantissa = single ? 23 : 52;
+  const hn::RebindToSigned<D> di;
+  using I = hn::TFromD<decltype(di)>;
+  constexpr I root_half = single ? I{0x3f3504f3} : static_cast<I>(0x3fe6a09e667f3bcdLL);  // sqrt(1/2)
+  const auto bits = hn::BitCast(di, u.v);
+  const auto k = hn::ShiftRight<mantissa>(hn::Sub(bits, hn::Set(di, root_half)));
+  const Lane<D> scale = power_of_two<D>(hn::Neg(k));
+  const Lane<D> m = {hn::BitCast(D(), hn::Sub(bits, hn::ShiftLeft<mantissa>(k)))};
+  const Lane<D> f = (m - 1.0) + c * scale;
+  const Lane<D> e = {hn::ConvertTo(D(), k)};
+  // log(1+f) = f - (f^2/2 - s (f^2/2 + z p(z))), s = f/(2+f), z = s^2: fdlibm's arrangement, f itself exact.
+  const Lane<D> s = f / (2.0 + f);
+  const Lane<D> z = s * s;
+  const Lane<D> half_square = 0.5 * f * f;
+  const Lane<D> tail = s * (half_square + z * polynomial(z, Lane<D>::P::log));
+  const Lane<D> low = e * (single ? 9.0580006145e-06 : 1.90821492927058770002e-10);
+  const Lane<D> high = e * (single ? 6.9313812256e-01 : 6.93147180369123816490e-01);
+  return high - ((half_square - (tail + low)) - f);
+}
+
+template <class D>
+HWY_INLINE Lane<D> log1p(Lane<D> y) {
+  const Lane<D> u = 1.0 + y;
+  const Lane<D> c = select(y > 1.0, 1.0 - (u - y), y - (u - 1.0));
+  const Lane<D> value = log_of_sum(u, c);
+  const Lane<D> special = select(y < 0.0, select(u < 0.0, std::numeric_limits<double>::quiet_NaN(),
+                                                 Lane<D>::constant(-std::numeric_limits<double>::infinity())),
+                                 y);
+  // u = 0, negative, infinite or NaN; and where y is so small that u = 1, log1p(y) = y.
+  const Truth<D> regular = {hn::And((u > 0.0).m, (u < std::numeric_limits<double>::infinity()).m)};
+  const Lane<D> whole = select(regular, value, select(is_nan(y), y, special));
+  return select(equal(u, 1.0), y, whole);
+}
+
+// x > 0 and normal, 0 and infinite ones included; a subnormal x counts as the smallest normal number.
+template <class D>
+HWY_INLINE Lane<D> log(Lane<D> x) {
+  constexpr double tiny = sizeof(hn::TFromD<D>) == 4 ? 1.17549435082228751e-38 : 2.2250738585072014e-308;
+  const Lane<D> value = log_of_sum(select(x < tiny, tiny, x), Lane<D>::constant(0.0));
+  const double inf = std::numeric_limits<double>::infinity();
+  const Lane<D> low = select(x < 0.0, std::numeric_limits<double>::quiet_NaN(), select(equal(x, 0.0), -inf, value));
+  return select(x < inf, low, x);
+}
+
+template <class D>
+HWY_INLINE Lane<D> sigmoid(Lane<D> x) {
+  const Lane<D> e = exp(-abs(x));
+  return select(x < 0.0, e, 1.0) / (1.0 + e);
+}
+template <class D>
+HWY_INLINE Lane<D> sigmoid_slope(Lane<D> x) {
+  const Lane<D> e = exp(-abs(x));
+  const Lane<D> s = 1.0 + e;
+  return e / (s * s);
+}
+template <class D>
+HWY_INLINE Lane<D> sech2(Lane<D> x) {
+  const Lane<D> e = exp(-2.0 * abs(x));
+  const Lane<D> s = 1.0 + e;
+  return 4.0 * e / (s * s);
+}
+template <class D>
+HWY_INLINE Lane<D> tanh(Lane<D> x) {
+  const Lane<D> t = expm1(-2.0 * abs(x));
+  return with_sign_of(-t / (2.0 + t), x);
+}
+// log(1+y) for y in [0, 1]: nothing special to watch for but NaN, which passes through.
+template <class D>
+HWY_INLINE Lane<D> softplus(Lane<D> x) {
+  const Lane<D> y = exp(-abs(x));
+  const Lane<D> u = 1.0 + y;
+  const Lane<D> tail = select(u > 1.0, log_of_sum(u, y - (u - 1.0)), y);
+  return select(x > 0.0, x, 0.0 * y) + tail;
+}
+template <class D>
+HWY_INLINE Lane<D> tanh_shrink(Lane<D> x) {
+  const Lane<D> z = x * x;
+  return select(abs(x) < 0.7, x * z * polynomial(z, Lane<D>::P::tanh_shrink), x - tanh(x));
+}
+
+// exp(-scale z^2), with the rounding error of z^2 given back; z beyond the underflow is clamped.
+template <class D>
+HWY_INLINE Lane<D> exp_of_square(Lane<D> x, double scale) {
+  const double limit = (sizeof(hn::TFromD<D>) == 4 ? 10.3 : 27.4) * (scale == 1.0 ? 1.0 : 1.41421356);
+  Lane<D> z = abs(x);
+  z = select(z > limit, limit, z);
+  const Lane<D> high = z * z;
+  const Lane<D> low = fused(z, z, -high);
+  const Lane<D> e = exp(-scale * high);
+  return e - e * (scale * low);
+}
+template <class D>
+HWY_INLINE Lane<D> bell(Lane<D> x) {
+  return exp_of_square(x, 1.0);
+}
+template <class D>
+HWY_INLINE Lane<D> normal_pdf(Lane<D> x) {
+  return 0.39894228040143267793994605993438 * exp_of_square(x, 0.5);
+}
+// exp(z^2/2) Phi(-z) for z >= 0.
+template <class D>
+HWY_INLINE Lane<D> mills(Lane<D> z) {
+  z = select(z > 39.0, 39.0, z);
+  return polynomial((z - 4.0) / (z + 4.0), Lane<D>::P::mills) / (1.0 + z);
+}
+template <class D>
+HWY_INLINE Lane<D> normal_cdf(Lane<D> x) {
+  const Lane<D> tail = exp_of_square(x, 0.5) * mills(abs(x));
+  return select(x > 0.0, 1.0 - tail, tail);
+}
+template <class D>
+HWY_INLINE Lane<D> erf(Lane<D> x) {
+  const Lane<D> a = abs(x);
+  const Lane<D> near = a * polynomial(a * a, Lane<D>::P::erf);
+  const Lane<D> far = 1.0 - 2.0 * exp_of_square(a, 1.0) * mills(1.4142135623730950488 * a);
+  return with_sign_of(select(a < 1.0, near, far), x);
+}
+
+// atan(w) for 0 <= w <= 1
+template <class D>
+HWY_INLINE Lane<D> atan_unit(Lane<D> w) {
+  const Lane<D> z = w * w;
+  return fused(w * z, polynomial(z, Lane<D>::P::atan), w);
+}
+template <class D>
+HWY_INLINE Lane<D> atan(Lane<D> x) {
+  const Lane<D> a = abs(x);
+  const Truth<D> far = a > 1.0;
+  const Lane<D> p = atan_unit(select(far, 1.0 / a, a));
+  return with_sign_of(select(far, (1.5707963267948966192 - p), p), x);
+}
+template <class D>
+HWY_INLINE Lane<D> arctan_gate(Lane<D> x) {
+  const Lane<D> a = abs(x);
+  const Truth<D> far = a > 1.0;
+  const Lane<D> p = atan_unit(select(far, 1.0 / a, a)) * 0.31830988618379067153776752674503;
+  const Lane<D> high = select(far, 1.0 - p, 0.5 + p);
+  return select(x < 0.0, select(far, p, 0.5 - p), high);
+}
+// x (1/2 + atan(x)/pi); left of -1, with w = -1/x, it is -(1 + w^2 p(w^2))/pi.
+template <class D>
+HWY_INLINE Lane<D> arctan_linear(Lane<D> x) {
+  const Lane<D> w = -1.0 / x;
+  const Lane<D> z = w * w;
+  const Lane<D> left = (1.0 + z * polynomial(z, Lane<D>::P::atan)) * -0.31830988618379067153776752674503;
+  return select(x < -1.0, left, x * arctan_gate(x));
+}
+template <class D>
+HWY_INLINE Lane<D> arctan_linear_slope(Lane<D> x) {
+  const Lane<D> a = abs(x);
+  const Lane<D> w = 1.0 / a;
+  const Lane<D> z = w * w;
+  const Lane<D> tail = z * w * polynomial(z, Lane<D>::P::arctan_tail) * 0.31830988618379067153776752674503;
+  const Lane<D> middle = arctan_gate(x) + x * 0.31830988618379067153776752674503 / (1.0 + x * x);
+  return select(a > 1.0, select(x < 0.0, tail, 1.0 - tail), middle);
+}
+
+// Lanes too large for the reduction, one by one through the C library.
+template <class D>
+HWY_NOINLINE HWY_ATTR void large_sine(Lane<D> x, Lane<D>& value, bool cosine) {
+  using T = hn::TFromD<D>;
+  HWY_ALIGN T in[hn::MaxLanes(D())], out[hn::MaxLanes(D())];
+  hn::Store(x.v, D(), in);
+  hn::Store(value.v, D(), out);
+  const T limit = sizeof(T) == 4 ? T(8192) : T(1e5);
+  for (std::size_t i = 0; i < hn::Lanes(D()); ++i) {
+    if (std::fabs(in[i]) > limit) out[i] = static_cast<T>(cosine ? std::cos(double{in[i]}) : std::sin(double{in[i]}));
+  }
+  value = {hn::Load(D(), out)};
+}
+template <class D>
+HWY_INLINE Lane<D> sine_of(Lane<D> x, bool cosine) {
+  using T = hn::TFromD<D>;
+  constexpr bool single = sizeof(T) == 4;
+  const hn::RebindToSigned<D> di;
+  using I = hn::TFromD<decltype(di)>;
+  const double limit = single ? 8192 : 1e5;
+  const Truth<D> large = abs(x) > limit;
+  const Lane<D> small = select(large, 0.0, x);
+  const Lane<D> k = {hn::Round((small * 0.63661977236758134308).v)};
+  // pi/2 in three parts, the first ones short enough for k times them to be exact.
+  Lane<D> r = fused_minus(k, single ? 1.5703125 : 1.57079632673412561417e+00, small);
+  r = fused_minus(k, single ? 4.8351287841796875e-4 : 6.07710050630396597660e-11, r);
+  r = fused_minus(k, single ? 3.1385570764541625977e-7 : 2.02226624871116645580e-21, r);
+  r = fused_minus(k, single ? 6.0771005065061922e-11 : 8.47842766036889956997e-32, r);
+  const Lane<D> z = r * r;
+  const Lane<D> s = fused(r * z, polynomial(z, Lane<D>::P::sin), r);
+  const Lane<D> c = fused(z * z, polynomial(z, Lane<D>::P::cos), fused(z, Lane<D>::constant(-0.5), 1.0));
+  const auto quadrant = hn::Add(hn::ConvertTo(di, k.v), hn::Set(di, I{cosine ? 1 : 0}));
+  const auto odd = hn::TestBit(quadrant, hn::Set(di, I{1}));
+  const auto negative = hn::TestBit(quadrant, hn::Set(di, I{2}));
+  Lane<D> value = {hn::IfThenElse(hn::RebindMask(D(), odd), c.v, s.v)};
+  value = select(Truth<D>{hn::RebindMask(D(), negative)}, -value, value);
+  if (HWY_UNLIKELY(!hn::AllFalse(D(), large.m))) large_sine(x, value, cosine);
+  return value;
+}
+template <class D>
+HWY_INLINE Lane<D> sin(Lane<D> x) {
+  return select(equal(x, 0.0), x, sine_of(x, false));
+}
+template <class D>
+HWY_INLINE Lane<D> cos(Lane<D> x) {
+  return sine_of(x, true);
+}
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
