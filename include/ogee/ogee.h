@@ -84,7 +84,7 @@ class Activation {
   explicit Activation(const Function& function);
 
   const Function& function() const { return *function_; }
-  const Spec& spec() const;
+  const Spec& spec() const { return spec_of(*function_); }
   // The name with those parameters that differ from their defaults, as the constructor reads it.
   std::string text() const;
   // One value per parameter, in the order of spec().parameters.

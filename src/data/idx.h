@@ -1,0 +1,26 @@
+// The IDX format of MNIST and its relatives: a magic number, big-endian sizes, bytes.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace ogee::data {
+
+struct IdxImages {
+  std::size_t count = 0, height = 0, width = 0;
+  std::vector<std::uint8_t> pixels;  // count * height * width
+};
+
+IdxImages read_idx_images(const std::string& path);
+std::vector<std::uint8_t> read_idx_labels(const std::string& path);
+
+struct IdxPair {
+  IdxImages images;
+  std::vector<std::uint8_t> labels;
+};
+// `stem` is "train" or "t10k"; the files may end in .gz or not.
+IdxPair read_idx_pair(const std::string& folder, const std::string& stem);
+
+}  // namespace ogee::data

@@ -1,0 +1,382 @@
+// How a call becomes rows. The elements are cut into slices, the unit of work of a thread, whose borders depend on the
+// call alone, so that sums come out the same on any number of threads. A slice is walked in blocks: as long as memory
+// allows where operands are contiguous and of the arithmetic's own type, else blocks of 1,024 elements copied to and
+// from a staging buffer that stays in the first-level cache (16-bit types, interleaved or short rows, channel-wise
+// parameters along the innermost dimension).
+#include "kernels/driver.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "kernels/convert.h"
+#include "kernels/noise.h"
+#include "kernels/tables.h"
+
+namespace ogee::kernels {
+namespace {
+
+constexpr std::size_t block_size = 1024;
+constexpr std::size_t slice_size = 16384;
+constexpr std::size_t most_summing_slices = 64;  // each has its own accumulators
+constexpr std::size_t short_row = 64;            // rows below this are gathered rather than run one by one
+
+std::size_t size_of(Type type) {
+  switch (type) {
+    case Type::float32: return 4;
+    case Type::float64: return 8;
+    default: return 2;
+  }
+}
+
+// Copies n elements that lie `step` apart to a contiguous buffer of the arithmetic's type.
+template <class T>
+void load(Type type, const void* data, std::ptrdiff_t step, std::size_t n, T* out) {
+  if constexpr (std::is_same_v<T, double>) {
+    const auto* in = static_cast<const double*>(data);
+    for (std::size_t j = 0; j < n; ++j) out[j] = in[static_cast<std::ptrdiff_t>(j) * step];
+  } else if (type == Type::float32) {
+    const auto* in = static_cast<const float*>(data);
+    for (std::size_t j = 0; j < n; ++j) out[j] = in[static_cast<std::ptrdiff_t>(j) * step];
+  } else {
+    const auto* in = static_cast<const std::uint16_t*>(data);
+    std::uint16_t gathered[block_size];
+    if (step != 1) {
+      for (std::size_t j = 0; j < n; ++j) gathered[j] = in[static_cast<std::ptrdiff_t>(j) * step];
+      in = gathered;
+    }
+    (type == Type::bfloat16 ? bfloat16_to_float : float16_to_float)(in, n, out);
+  }
+}
+
+template <class T>
+void store(Type type, const T* in, std::size_t n, void* data, std::ptrdiff_t step) {
+  if constexpr (std::is_same_v<T, double>) {
+    auto* out = static_cast<double*>(data);
+    for (std::size_t j = 0; j < n; ++j) out[static_cast<std::ptrdiff_t>(j) * step] = in[j];
+  } else if (type == Type::float32) {
+    auto* out = static_cast<float*>(data);
+    for (std::size_t j = 0; j < n; ++j) out[static_cast<std::ptrdiff_t>(j) * step] = in[j];
+  } else {
+    auto* out = static_cast<std::uint16_t*>(data);
+    std::uint16_t narrow[block_size];
+    const auto convert = type == Type::bfloat16 ? float_to_bfloat16 : float_to_float16;
+    convert(in, n, step == 1 ? out : narrow);
+    if (step != 1) {
+      for (std::size_t j = 0; j < n; ++j) out[static_cast<std::ptrdiff_t>(j) * step] = narrow[j];
+    }
+  }
+}
+
+// Which array of the call an operand is, and whether blocks of it are staged.
+enum Operands : std::size_t {
+  input_0, input_1, dy_in, ddx_0, ddx_1,  // read
+  y_out, dx_0, dx_1, ddy_out,             // written
+  operand_count
+};
+
+struct Shape {
+  std::size_t rows, length;
+};
+
+template <class T>
+class Runner {
+ public:
+  Runner(Pass pass, const Spec& spec, const FunctionKernels<T>& kernels, const Call& call)
+      : pass_(pass), spec_(spec), call_(call), parameters_(spec.parameters.size()), shape_{call.rows, call.length} {
+    const bool own_evaluation = call.mode == Mode::evaluation && kernels.evaluation.forward != nullptr;
+    const RowKernels<T>& set = own_evaluation ? kernels.evaluation : kernels.training;
+    for (std::size_t k = 0; k < parameters_; ++k) summing_ = summing_ || call.dp[k] != nullptr;
+    switch (pass) {
+      case Pass::forward: kernel_ = set.forward; break;
+      case Pass::backward: kernel_ = summing_ ? set.backward_all : set.backward; break;
+      case Pass::second: kernel_ = set.second; break;
+    }
+    noisy_ = spec.noise != Noise::none && call.mode == Mode::training;
+    collect_operands();
+    for (std::size_t k = 0; k < parameters_; ++k) {
+      channelwise_ = channelwise_ || call.parameter[k].per_channel;
+      uniform_[k] = static_cast<T>(call.parameter[k].data[0]);
+    }
+    expanding_ = channelwise_ && call.inner < short_row;
+  }
+
+  void run() {
+    const std::size_t total = shape_.rows * shape_.length;
+    if (total == 0) {
+      if (summing_) reduce(0);
+      return;
+    }
+    std::size_t slice = slice_size;
+    if (summing_ || pass_ == Pass::second) {
+      const std::size_t most = std::min(most_summing_slices, (total + slice_size - 1) / slice_size);
+      slice = ((total + most - 1) / most + block_size - 1) / block_size * block_size;
+    }
+    const std::size_t slices = (total + slice - 1) / slice;
+    if (parameters_ > 0 && (summing_ || pass_ == Pass::second)) sums_.assign(slices * parameters_ * width(), 0.0);
+    const auto task = [&](std::size_t s) { run_slice(s, s * slice, std::min(total, (s + 1) * slice)); };
+    if (slices == 1 || call_.parallel == nullptr) {
+      for (std::size_t s = 0; s < slices; ++s) task(s);
+    } else {
+      (*call_.parallel)(slices, task);
+    }
+    if (summing_) reduce(slices);
+  }
+
+ private:
+  struct Array {
+    const void* data = nullptr;
+    std::ptrdiff_t row_stride = 0, step = 1;
+    bool staged = false;
+  };
+
+  // Accumulators a parameter needs: one, or one per channel.
+  std::size_t width() const { return channelwise_ ? call_.channels : 1; }
+
+  template <class Pointer>
+  void add(std::size_t which, const Strided<Pointer>& s) {
+    if (s.data == nullptr) return;
+    arrays_[which] = {s.data, s.row_stride, s.step, false};
+  }
+
+  void collect_operands() {
+    for (std::size_t k = 0; k < spec_.inputs; ++k) add(input_0 + k, call_.input[k]);
+    if (pass_ == Pass::forward) {
+      add(y_out, call_.y);
+    } else {
+      add(dy_in, call_.dy);
+      for (std::size_t k = 0; k < spec_.inputs; ++k) add(dx_0 + k, call_.dx[k]);
+    }
+    if (pass_ == Pass::second) {
+      for (std::size_t k = 0; k < spec_.inputs; ++k) add(ddx_0 + k, call_.ddx[k]);
+      add(ddy_out, call_.ddy);
+    }
+    bool collapsible = true;
+    const auto length = static_cast<std::ptrdiff_t>(shape_.length);
+    for (const Array& a : arrays_) {
+      if (a.data != nullptr && a.row_stride != length * a.step) collapsible = false;
+    }
+    if (collapsible || shape_.rows == 1) {
+      shape_ = {1, shape_.rows * shape_.length};
+      for (Array& a : arrays_) a.row_stride = 0;
+    }
+    const bool gathered = shape_.rows > 1 && shape_.length < short_row;
+    for (Array& a : arrays_) {
+      a.staged = gathered || a.step != 1 || size_of(call_.type) != sizeof(T);
+      any_staged_ = any_staged_ || (a.staged && a.data != nullptr);
+    }
+    cut_at_rows_ = shape_.rows > 1 && !gathered;
+  }
+
+  const char* address(const Array& a, std::size_t i) const {
+    const std::size_t r = i / shape_.length, j = i % shape_.length;
+    const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(r) * a.row_stride + static_cast<std::ptrdiff_t>(j) * a.step;
+    return static_cast<const char*>(a.data) + offset * static_cast<std::ptrdiff_t>(size_of(call_.type));
+  }
+
+  // Calls piece(address, offset in the block, count) for each stretch of a block within one row.
+  template <class Piece>
+  void for_pieces(const Array& a, std::size_t begin, std::size_t n, Piece piece) const {
+    std::size_t done = 0;
+    while (done < n) {
+      const std::size_t left = shape_.length - (begin + done) % shape_.length;
+      const std::size_t count = std::min(left, n - done);
+      piece(address(a, begin + done), done, count);
+      done += count;
+    }
+  }
+
+  struct Scratch {
+    std::vector<T> staging;                         // operand_count blocks, used as needed
+    std::vector<float> noise;                       // one block
+    std::vector<T> wide_noise;                      // the same in T, where T is not float
+    std::vector<T> parameter, direction, elements;  // per parameter one block
+  };
+
+  void prepare(Scratch& s) const {
+    if (any_staged_) s.staging.resize(operand_count * block_size);
+    if (noisy_) {
+      s.noise.resize(block_size);
+      s.wide_noise.resize(block_size);
+    }
+    if (expanding_) {
+      s.parameter.resize(parameters_ * block_size);
+      s.direction.resize(parameters_ * block_size);
+      s.elements.resize(parameters_ * block_size);
+    }
+  }
+
+  void run_slice(std::size_t slice, std::size_t begin, std::size_t end) {
+    static thread_local Scratch scratch;
+    prepare(scratch);
+    double* sums = sums_.empty() ? nullptr : sums_.data() + slice * parameters_ * width();
+    std::size_t i = begin;
+    while (i < end) {
+      std::size_t n = end - i;
+      if (any_staged_ || noisy_ || expanding_) n = std::min(n, block_size);
+      if (cut_at_rows_) n = std::min(n, shape_.length - i % shape_.length);
+      if (channelwise_ && !expanding_) n = std::min(n, call_.inner - i % call_.inner);
+      run_block(scratch, i, n, sums);
+      i += n;
+    }
+  }
+
+  const T* read(Scratch& s, std::size_t which, std::size_t i, std::size_t n) const {
+    const Array& a = arrays_[which];
+    if (a.data == nullptr) return nullptr;
+    if (!a.staged) return reinterpret_cast<const T*>(address(a, i));
+    T* buffer = s.staging.data() + which * block_size;
+    for_pieces(a, i, n, [&](const char* p, std::size_t at, std::size_t count) {
+      load<T>(call_.type, p, a.step, count, buffer + at);
+    });
+    return buffer;
+  }
+
+  T* target(Scratch& s, std::size_t which, std::size_t i) const {
+    const Array& a = arrays_[which];
+    if (a.data == nullptr) return nullptr;
+    if (!a.staged) return reinterpret_cast<T*>(const_cast<char*>(address(a, i)));
+    return s.staging.data() + which * block_size;
+  }
+
+  void put(Scratch& s, std::size_t which, std::size_t i, std::size_t n) const {
+    const Array& a = arrays_[which];
+    if (a.data == nullptr || !a.staged) return;
+    const T* buffer = s.staging.data() + which * block_size;
+    for_pieces(a, i, n, [&](const char* p, std::size_t at, std::size_t count) {
+      store<T>(call_.type, buffer + at, count, const_cast<char*>(p), a.step);
+    });
+  }
+
+  // One value per element of the block, from one per channel.
+  void expand(const double* values, std::size_t i, std::size_t n, T* out) const {
+    std::size_t c = i / call_.inner % call_.channels, within = i % call_.inner;
+    for (std::size_t j = 0; j < n; ++j) {
+      out[j] = static_cast<T>(values[c]);
+      if (++within == call_.inner) {
+        within = 0;
+        if (++c == call_.channels) c = 0;
+      }
+    }
+  }
+  void gather_sums(const T* elements, std::size_t i, std::size_t n, double* sums) const {
+    std::size_t c = i / call_.inner % call_.channels, within = i % call_.inner;
+    for (std::size_t j = 0; j < n; ++j) {
+      sums[c] += static_cast<double>(elements[j]);
+      if (++within == call_.inner) {
+        within = 0;
+        if (++c == call_.channels) c = 0;
+      }
+    }
+  }
+
+  void run_block(Scratch& s, std::size_t i, std::size_t n, double* sums) {
+    Row<T> row;
+    row.n = n;
+    for (std::size_t k = 0; k < spec_.inputs; ++k) row.input[k] = read(s, input_0 + k, i, n);
+
+    const std::size_t channel = channelwise_ ? i / call_.inner % call_.channels : 0;
+    std::array<T, max_parameters> value, direction;
+    for (std::size_t k = 0; k < parameters_; ++k) {
+      const bool per_channel = call_.parameter[k].per_channel;
+      if (per_channel && expanding_) {
+        T* block = s.parameter.data() + k * block_size;
+        expand(call_.parameter[k].data, i, n, block);
+        row.parameter[k] = {block, 1};
+      } else {
+        value[k] = per_channel ? static_cast<T>(call_.parameter[k].data[channel]) : uniform_[k];
+        row.parameter[k] = {&value[k], 0};
+      }
+      if (pass_ == Pass::second && call_.ddp[k] != nullptr) {
+        if (per_channel && expanding_) {
+          T* block = s.direction.data() + k * block_size;
+          expand(call_.ddp[k], i, n, block);
+          row.ddp[k] = {block, 1};
+        } else {
+          direction[k] = static_cast<T>(call_.ddp[k][per_channel ? channel : 0]);
+          row.ddp[k] = {&direction[k], 0};
+        }
+      }
+      if (sums != nullptr) {
+        if (per_channel && expanding_) {
+          row.elements[k] = s.elements.data() + k * block_size;
+        } else {
+          row.sum[k] = sums + k * width() + (per_channel ? channel : 0);
+        }
+      }
+    }
+
+    T constant_noise = static_cast<T>(spec_.noise_at_evaluation);
+    if (noisy_) {
+      fill_noise(spec_.noise, call_.noise, i, n, s.noise.data());
+      if constexpr (std::is_same_v<T, float>) {
+        row.noise = {s.noise.data(), 1};
+      } else {
+        std::copy_n(s.noise.data(), n, s.wide_noise.data());
+        row.noise = {s.wide_noise.data(), 1};
+      }
+    } else {
+      row.noise = {&constant_noise, 0};
+    }
+
+    if (pass_ == Pass::forward) {
+      row.y = target(s, y_out, i);
+    } else {
+      row.dy = read(s, dy_in, i, n);
+      for (std::size_t k = 0; k < spec_.inputs; ++k) row.dx[k] = target(s, dx_0 + k, i);
+    }
+    if (pass_ == Pass::second) {
+      for (std::size_t k = 0; k < spec_.inputs; ++k) row.ddx[k] = read(s, ddx_0 + k, i, n);
+      row.ddy = target(s, ddy_out, i);
+    }
+    kernel_(row);
+    for (const std::size_t which : {y_out, dx_0, dx_1, ddy_out}) put(s, which, i, n);
+    if (sums != nullptr && expanding_) {
+      for (std::size_t k = 0; k < parameters_; ++k) {
+        if (row.elements[k] != nullptr) gather_sums(row.elements[k], i, n, sums + k * width());
+      }
+    }
+  }
+
+  void reduce(std::size_t slices) {
+    for (std::size_t k = 0; k < parameters_; ++k) {
+      const std::size_t count = call_.parameter[k].per_channel ? call_.channels : 1;
+      for (std::size_t c = 0; c < count; ++c) {
+        double sum = 0;
+        for (std::size_t s = 0; s < slices; ++s) sum += sums_[(s * parameters_ + k) * width() + c];
+        if (call_.dp[k] != nullptr) call_.dp[k][c] = sum;
+      }
+    }
+  }
+
+  Pass pass_;
+  const Spec& spec_;
+  const Call& call_;
+  std::size_t parameters_;
+  Shape shape_;
+  void (*kernel_)(const Row<T>&) = nullptr;
+  bool summing_ = false, noisy_ = false, channelwise_ = false, expanding_ = false;
+  bool any_staged_ = false, cut_at_rows_ = false;
+  std::array<Array, operand_count> arrays_;
+  std::array<T, max_parameters> uniform_{};
+  std::vector<double> sums_;
+};
+
+template <class T>
+void run_as(Pass pass, const Spec& spec, Place place, const Call& call) {
+  Runner<T>(pass, spec, table<T>(place.family).functions[place.index], call).run();
+}
+
+}  // namespace
+
+void run(Pass pass, const Spec& spec, Place place, const Call& call) {
+  if (call.type == Type::float64) {
+    run_as<double>(pass, spec, place, call);
+  } else {
+    run_as<float>(pass, spec, place, call);
+  }
+}
+
+}  // namespace ogee::kernels
