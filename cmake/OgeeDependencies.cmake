@@ -1,0 +1,12 @@
+# What Ogee is built with, found once for all directories (packages.txt names the packages).
+find_package(Threads REQUIRED)
+find_package(hwy REQUIRED CONFIG)
+if(OGEE_TORCH)
+  include(OgeeLibTorch)
+  find_package(ZLIB REQUIRED)
+  find_package(SQLite3 REQUIRED)
+  find_package(fmt REQUIRED)
+  find_package(nlohmann_json REQUIRED)
+  find_package(Boost REQUIRED)
+  find_package(CLI11 REQUIRED)
+endif()
