@@ -1,8 +1,8 @@
 # Defines ogee::libtorch: LibTorch's headers and libraries, the C++ ABI and the definitions it was built with.
 #
-# Found in Torch_DIR, in CMAKE_PREFIX_PATH (an unpacked LibTorch, or what torch.utils.cmake_prefix_path prints), or on the
-# system. LibTorch's own package file is only read, not included: that of a build with CUDA insists on a complete CUDA
-# toolkit of the same version, which code that calls no CUDA does not need. It may still be found beside this one.
+# Found in Torch_DIR, in CMAKE_PREFIX_PATH (an unpacked LibTorch, or what torch.utils.cmake_prefix_path prints), or on
+# the system. LibTorch's own package file is only read, not included: that of a build with CUDA insists on a complete
+# CUDA toolkit of the same version, which code that calls no CUDA does not need. It may still be found beside this one.
 if(TARGET ogee::libtorch)
   return()
 endif()
