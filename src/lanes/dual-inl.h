@@ -96,11 +96,13 @@ OGEE_FN Dual<L, K> operator-(const Dual<L, K>& a, const Dual<L, K>& b) {
   for (int k = 0; k < K; ++k) r.d[k] = a.d[k] - b.d[k];
   return r;
 }
+// A derivative of 0 wins over an infinite factor (damp): what does not depend on an argument adds nothing to its
+// derivative, at infinity too.
 template <class L, int K>
 OGEE_FN Dual<L, K> operator*(const Dual<L, K>& a, const Dual<L, K>& b) {
   Dual<L, K> r;
   r.v = a.v * b.v;
-  for (int k = 0; k < K; ++k) r.d[k] = a.d[k] * b.v + a.v * b.d[k];
+  for (int k = 0; k < K; ++k) r.d[k] = damp(b.v, a.d[k]) + damp(a.v, b.d[k]);
   return r;
 }
 template <class L, int K>
@@ -108,7 +110,18 @@ OGEE_FN Dual<L, K> operator/(const Dual<L, K>& a, const Dual<L, K>& b) {
   Dual<L, K> r;
   const L inverse = 1.0 / b.v;
   r.v = a.v / b.v;
-  for (int k = 0; k < K; ++k) r.d[k] = (a.d[k] - r.v * b.d[k]) * inverse;
+  for (int k = 0; k < K; ++k) r.d[k] = (a.d[k] - damp(r.v, b.d[k])) * inverse;
+  return r;
+}
+// a*b + c rounded once, where the sum may cancel.
+template <class A, class L, int K>
+OGEE_FN Dual<L, K> fused(A a, const Dual<L, K>& b, double c) {
+  Dual<L, K> r = a * b;
+  if constexpr (rank<A> == rank<Dual<L, K>>) {
+    r.v = fused(a.v, b.v, c);
+  } else {
+    r.v = fused(a, b.v, c);
+  }
   return r;
 }
 
@@ -258,8 +271,10 @@ OGEE_FN Dual<L, K> sign(const Dual<L, K>& a) {
 // d sqrt(a) = da / (2 sqrt(a))
 template <class L, int K>
 OGEE_FN Dual<L, K> sqrt(const Dual<L, K>& a) {
-  const L root = sqrt(a.v);
-  return chain(root, 0.5 / root, a);
+  Dual<L, K> r;
+  r.v = sqrt(a.v);
+  for (int k = 0; k < K; ++k) r.d[k] = damp(0.5 / r.v, a.d[k]);  // 0 for a constant, at sqrt(0) too
+  return r;
 }
 template <class L, int K>
 OGEE_FN Dual<L, K> exp(const Dual<L, K>& a) {
@@ -332,12 +347,18 @@ OGEE_FN Dual<L, K> normal_pdf(const Dual<L, K>& a) {
 }
 template <class L, int K>
 OGEE_FN Dual<L, K> atan(const Dual<L, K>& a) {
-  return chain(atan(a.v), 1.0 / (1.0 + a.v * a.v), a);
+  return chain(atan(a.v), cauchy(a.v), a);
+}
+// cauchy(x) = 1/(1+x^2); its slope is -2 x cauchy^2
+template <class L, int K>
+OGEE_FN Dual<L, K> cauchy(const Dual<L, K>& a) {
+  const L value = cauchy(a.v);
+  return chain(value, -2.0 * damp(a.v, value) * value, a);
 }
 // arctan_gate(x) = 1/2 + atan(x)/pi
 template <class L, int K>
 OGEE_FN Dual<L, K> arctan_gate(const Dual<L, K>& a) {
-  return chain(arctan_gate(a.v), 0.31830988618379067153776752674503 / (1.0 + a.v * a.v), a);
+  return chain(arctan_gate(a.v), 0.31830988618379067153776752674503 * cauchy(a.v), a);
 }
 // arctan_linear(x) = x (1/2 + atan(x)/pi); its slope has a primitive of its own because its terms cancel far out.
 template <class L, int K>
@@ -347,7 +368,7 @@ OGEE_FN Dual<L, K> arctan_linear(const Dual<L, K>& a) {
 // arctan_linear'' = 2 / (pi (1 + x^2)^2)
 template <class L, int K>
 OGEE_FN Dual<L, K> arctan_linear_slope(const Dual<L, K>& a) {
-  const L inverse = 1.0 / (1.0 + a.v * a.v);
+  const L inverse = cauchy(a.v);
   return chain(arctan_linear_slope(a.v), 0.63661977236758134307553505349006 * inverse * inverse, a);
 }
 template <class L, int K>

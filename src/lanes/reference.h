@@ -106,6 +106,15 @@ inline F64 normal_cdf(F64 a) {
   return {value - 0.56418958354775628694807945156077 * exp_of_square(z, 1.0) * error};
 }
 
+inline F64 cauchy(F64 a) {
+  if (std::fabs(a.v) > 1) {
+    const double w = 1.0 / a.v;
+    return {w * w / (1.0 + w * w)};
+  }
+  return {1.0 / (1.0 + a.v * a.v)};
+}
+inline F64 fused(F64 a, F64 b, double c) { return {std::fma(a.v, b.v, c)}; }
+inline F64 fused(double a, F64 b, double c) { return {std::fma(a, b.v, c)}; }
 inline constexpr double inverse_pi = 0.31830988618379067153776752674503;
 inline F64 arctan_gate(F64 a) {
   if (a.v < -1) return {std::atan(-1.0 / a.v) * inverse_pi};

@@ -50,6 +50,10 @@ HWY_INLINE Lane<D> fused(Lane<D> a, Lane<D> b, double c) {
   return fused(a, b, Lane<D>::constant(c));
 }
 template <class D>
+HWY_INLINE Lane<D> fused(double a, Lane<D> b, double c) {
+  return fused(Lane<D>::constant(a), b, Lane<D>::constant(c));
+}
+template <class D>
 HWY_INLINE Lane<D> fused_minus(Lane<D> a, double b, Lane<D> c) {
 #if HWY_TARGET == HWY_SCALAR
   using T = hn::TFromD<D>;
@@ -105,7 +109,7 @@ HWY_INLINE Truth<D> equal(Lane<D> a, double b) {
 }
 template <class D>
 HWY_INLINE Truth<D> is_nan(Lane<D> a) {
-  return {hn::Ne(a.v, a.v)};
+  return {hn::IsNaN(a.v)};
 }
 
 template <class D>
@@ -307,7 +311,7 @@ HWY_INLINE Lane<D> softplus(Lane<D> x) {
 template <class D>
 HWY_INLINE Lane<D> tanh_shrink(Lane<D> x) {
   const Lane<D> z = x * x;
-  return select(abs(x) < 0.7, x * z * polynomial(z, Lane<D>::P::tanh_shrink), x - tanh(x));
+  return select(abs(x) < 1.5, x * z * polynomial(z, Lane<D>::P::tanh_shrink), x - tanh(x));
 }
 
 // exp(-scale z^2), with the rounding error of z^2 given back; z beyond the underflow is clamped.
@@ -361,6 +365,14 @@ HWY_INLINE Lane<D> atan(Lane<D> x) {
   const Lane<D> p = atan_unit(select(far, 1.0 / a, a));
   return with_sign_of(select(far, (1.5707963267948966192 - p), p), x);
 }
+// 1/(1+x^2), beyond |x| = 1 as w^2/(1+w^2), w = 1/x, whose square cannot overflow.
+template <class D>
+HWY_INLINE Lane<D> cauchy(Lane<D> x) {
+  const Truth<D> far = abs(x) > 1.0;
+  const Lane<D> w = select(far, 1.0 / x, x);
+  const Lane<D> z = w * w;
+  return select(far, z, 1.0) / (1.0 + z);
+}
 template <class D>
 HWY_INLINE Lane<D> arctan_gate(Lane<D> x) {
   const Lane<D> a = abs(x);
@@ -383,7 +395,7 @@ HWY_INLINE Lane<D> arctan_linear_slope(Lane<D> x) {
   const Lane<D> w = 1.0 / a;
   const Lane<D> z = w * w;
   const Lane<D> tail = z * w * polynomial(z, Lane<D>::P::arctan_tail) * 0.31830988618379067153776752674503;
-  const Lane<D> middle = arctan_gate(x) + x * 0.31830988618379067153776752674503 / (1.0 + x * x);
+  const Lane<D> middle = arctan_gate(x) + x * 0.31830988618379067153776752674503 * cauchy(x);
   return select(a > 1.0, select(x < 0.0, tail, 1.0 - tail), middle);
 }
 
