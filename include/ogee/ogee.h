@@ -185,6 +185,7 @@ struct Call {
 
   Mode mode = Mode::evaluation;
   NoiseKey noise;
+  std::uint64_t first = 0;             // the number of element 0 in the noise's stream
   const Parallel* parallel = nullptr;  // null: the calling thread
 
   Out y;                           // forward
@@ -201,6 +202,12 @@ struct Call {
 void forward(const Call& call);
 void backward(const Call& call);
 void second(const Call& call);
+
+// Between float and the 16-bit types, rounding to nearest even. Lengths must agree.
+void convert(std::span<const float> in, std::span<bfloat16> out);
+void convert(std::span<const float> in, std::span<float16> out);
+void convert(std::span<const bfloat16> in, std::span<float> out);
+void convert(std::span<const float16> in, std::span<float> out);
 
 // ---- The machine ---------------------------------------------------------------------------------------------------
 

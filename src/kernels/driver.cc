@@ -310,7 +310,7 @@ class Runner {
 
     T constant_noise = static_cast<T>(spec_.noise_at_evaluation);
     if (noisy_) {
-      fill_noise(spec_.noise, call_.noise, i, n, s.noise.data());
+      fill_noise(spec_.noise, call_.noise, call_.first + i, n, s.noise.data());
       if constexpr (std::is_same_v<T, float>) {
         row.noise = {s.noise.data(), 1};
       } else {

@@ -1,6 +1,7 @@
 // The typed interface over spans, on top of Call.
 #include <cmath>
 
+#include "kernels/convert.h"
 #include "registry/catalogue.h"
 
 namespace ogee {
@@ -103,6 +104,36 @@ Out contiguous(std::span<T> s) {
 }
 
 }  // namespace
+
+namespace {
+
+template <class A, class B>
+void expect_same_length(std::span<A> in, std::span<B> out) {
+  if (in.size() != out.size()) {
+    throw Error("convert: " + std::to_string(in.size()) + " elements into " + std::to_string(out.size()));
+  }
+}
+
+}  // namespace
+
+// The 16-bit structs hold nothing but their bits.
+static_assert(sizeof(bfloat16) == 2 && sizeof(float16) == 2);
+void convert(std::span<const float> in, std::span<bfloat16> out) {
+  expect_same_length(in, out);
+  kernels::float_to_bfloat16(in.data(), in.size(), reinterpret_cast<std::uint16_t*>(out.data()));
+}
+void convert(std::span<const float> in, std::span<float16> out) {
+  expect_same_length(in, out);
+  kernels::float_to_float16(in.data(), in.size(), reinterpret_cast<std::uint16_t*>(out.data()));
+}
+void convert(std::span<const bfloat16> in, std::span<float> out) {
+  expect_same_length(in, out);
+  kernels::bfloat16_to_float(reinterpret_cast<const std::uint16_t*>(in.data()), in.size(), out.data());
+}
+void convert(std::span<const float16> in, std::span<float> out) {
+  expect_same_length(in, out);
+  kernels::float16_to_float(reinterpret_cast<const std::uint16_t*>(in.data()), in.size(), out.data());
+}
 
 void forward(const Call& call) {
   kernels::run(kernels::Pass::forward, *call.function->spec, call.function->place, call);
