@@ -9,6 +9,7 @@
 
 #include <torch/torch.h>
 
+#include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -34,14 +35,19 @@ struct ApplyOptions {
 // LibTorch's operators. Any layout of strides; dense ones keep it. The result has x's type and shape.
 at::Tensor apply(const Activation& activation, const at::Tensor& x, const std::vector<at::Tensor>& parameters = {},
                  const ApplyOptions& options = {});
-// phi(a, b), two tensors of one shape.
-at::Tensor apply(const Activation& activation, const at::Tensor& a, const at::Tensor& b,
-                 const std::vector<at::Tensor>& parameters = {}, const ApplyOptions& options = {});
+at::Tensor apply_to_two(const Activation& activation, const at::Tensor& a, const at::Tensor& b,
+                        const std::vector<at::Tensor>& parameters, const ApplyOptions& options);
+// phi(a, b), two tensors of one shape. (A template, so that apply(prelu, x, {slope}) means parameters.)
+template <std::same_as<at::Tensor> B>
+at::Tensor apply(const Activation& activation, const at::Tensor& a, const B& b,
+                 const std::vector<at::Tensor>& parameters = {}, const ApplyOptions& options = {}) {
+  return apply_to_two(activation, a, b, parameters, options);
+}
 
-// The definition composed from LibTorch's operators, the same for any device; slower. Used off the CPU, and as a second
-// opinion in tests. The noise is drawn as on the CPU and copied.
+// The same (one input or two), with value and derivatives composed from LibTorch's operators, on any device; slower.
+// Used off the CPU, and as a second opinion in tests. The noise is the kernels', drawn on the CPU and copied.
 at::Tensor compose(const Activation& activation, const std::vector<at::Tensor>& inputs,
-                   const std::vector<at::Tensor>& parameters, const at::Tensor& noise, Mode mode);
+                   const std::vector<at::Tensor>& parameters = {}, const ApplyOptions& options = {});
 
 // dphi/dx at evaluation, without autograd: what a monitor asks for. One-input functions.
 at::Tensor slope(const Activation& activation, const at::Tensor& x, const std::vector<at::Tensor>& parameters = {},
@@ -91,12 +97,14 @@ class ActivationImpl : public torch::nn::Cloneable<ActivationImpl> {
   // dphi/dx at evaluation, without autograd (one-input functions).
   torch::Tensor slope(const torch::Tensor& x);
   const ogee::Activation& activation() const { return activation_; }
+  // One per parameter of the spec: the learned ones' tensors; undefined for the others.
+  const std::vector<torch::Tensor>& parameter_tensors() const { return tensors_; }
 
   ActivationOptions options;
 
  private:
-  std::vector<at::Tensor> parameter_tensors() const;
   ogee::Activation activation_;
+  std::vector<torch::Tensor> tensors_;
 };
 TORCH_MODULE(Activation);
 
@@ -131,7 +139,7 @@ TORCH_MODULE(GatedFeedForward);
 // [relu(x), relu(-x)] along `dim` (Shang et al. 2016, 1603.05201): twice the channels.
 class ConcatenatedReluImpl : public torch::nn::Cloneable<ConcatenatedReluImpl> {
  public:
-  explicit ConcatenatedReluImpl(std::int64_t dim = 1) : dim(dim) {}
+  explicit ConcatenatedReluImpl(std::int64_t along = 1) : dim(along) {}
   void reset() override {}
   void pretty_print(std::ostream& stream) const override;
   torch::Tensor forward(const torch::Tensor& x);
