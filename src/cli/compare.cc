@@ -36,7 +36,8 @@ void show_progress(const lab::Progress& progress) {
   std::string left = "";
   if (progress.steps_done > 0) {
     const double rate = static_cast<double>(progress.steps_done) / progress.seconds;
-    const auto seconds = static_cast<std::int64_t>(static_cast<double>(progress.steps - progress.steps_done) / rate) + 1;
+    const auto seconds =
+        static_cast<std::int64_t>(static_cast<double>(progress.steps - progress.steps_done) / rate) + 1;
     left = fmt::format(", {}:{:02} left", seconds / 60, seconds % 60);
   }
   const std::string line = fmt::format("{} of {} runs{}{}{}", progress.runs_done, progress.runs, left,
@@ -46,8 +47,9 @@ void show_progress(const lab::Progress& progress) {
 }
 
 std::string quoted(const std::string& word) {
-  if (!word.empty() && word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=") ==
-                           std::string::npos)
+  if (!word.empty() &&
+      word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=") ==
+          std::string::npos)
     return word;
   std::string result = "'";
   for (const char c : word) result += c == '\'' ? "'\\''" : std::string(1, c);
@@ -59,7 +61,8 @@ std::string command_line(const CLI::App& verb) {
   std::string line = "ogee compare";
   for (const CLI::Option* option : verb.get_options()) {
     const std::string name = option->get_name();
-    if (option->count() == 0 || name == "--workers" || name == "--json" || name == "--quiet" || name == "--help") continue;
+    if (option->count() == 0 || name == "--workers" || name == "--json" || name == "--quiet" || name == "--help")
+      continue;
     line += " " + name + " " + quoted(option->results().back());
   }
   return line;
@@ -98,13 +101,15 @@ void add_compare(CLI::App& app, int& status) {
   verb->add_option("--data", experiment.data,
                    "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), or a .csv or .csv.gz file")
       ->capture_default_str();
-  verb->add_option("--target", experiment.target, "the CSV column to predict, by name or number from 1 (default: the last)");
+  verb->add_option("--target", experiment.target,
+                   "the CSV column to predict, by name or number from 1 (default: the last)");
   verb->add_option("--train-limit", experiment.train_limit, "use at most so many training examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
   verb->add_option("--model", experiment.model, "mlp or convnet")->capture_default_str();
   verb->add_option("--depth", experiment.depth, "hidden layers (mlp: 12) or convolution stages (convnet: 2)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
-  verb->add_option("--width", experiment.width, "units of a layer (mlp: 64) or channels of the first stage (convnet: 16)")
+  verb->add_option("--width", experiment.width,
+                   "units of a layer (mlp: 64) or channels of the first stage (convnet: 16)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{65536}));
   verb->add_option("--activations", flags->activations,
                    "names with attributes, as in relu,nah(base=tanh,c=0.3),swiglu (default: ten well-known ones)");
@@ -126,7 +131,8 @@ void add_compare(CLI::App& app, int& status) {
   verb->add_flag("--json", flags->json, "print results.json and nothing else");
   verb->add_flag("--quiet", flags->quiet, "no progress on the terminal");
   verb->footer(
-      "Runs are kept in the folder: the same command again goes on where it was stopped. Ctrl-C leaves a report of what\n"
+      "Runs are kept in the folder: the same command again goes on where it was stopped. Ctrl-C leaves a report of "
+      "what\n"
       "there is.\n"
       "Examples:\n"
       "  ogee compare\n"

@@ -108,7 +108,8 @@ class Builder {
     const bool header = std::none_of(first.begin(), first.end(), [](const auto& cell) { return number(cell); });
     std::vector<std::string> names;
     for (std::size_t i = 0; i < first.size(); ++i)
-      names.push_back(header && !trim(first[i]).empty() ? std::string(trim(first[i])) : fmt::format("column {}", i + 1));
+      names.push_back(header && !trim(first[i]).empty() ? std::string(trim(first[i]))
+                                                        : fmt::format("column {}", i + 1));
     if (names.size() < 2) throw Error(fmt::format("{}:1: one column only; a feature and a target are needed", path_));
     const std::size_t target_column = find_target(names, target, path_);
     if (header) rows_.erase(rows_.begin());
@@ -166,8 +167,8 @@ class Builder {
     if (all_whole && numbers.size() <= most_numeric_classes) {
       for (const double value : numbers) table.classes.push_back(fmt::format("{}", value));
       for (const Row& row : rows_)
-        table.labels.push_back(static_cast<int>(
-            std::distance(numbers.begin(), numbers.find(*number(row.cells[column])))));
+        table.labels.push_back(
+            static_cast<int>(std::distance(numbers.begin(), numbers.find(*number(row.cells[column])))));
     } else if (all_numbers) {
       table.goal = Goal::regression;
       for (const Row& row : rows_) table.values.push_back(*number(row.cells[column]));
@@ -187,8 +188,8 @@ class Builder {
     if (2 * table.classes.size() > table.rows)
       throw Error(fmt::format("{}: {} classes in {} rows: is '{}' the target?", path_, table.classes.size(), table.rows,
                               table.target));
-    table.notes.push_back(fmt::format("target '{}': {} distinct {}: classification", table.target,
-                                      table.classes.size(), all_whole ? "whole numbers" : "texts"));
+    table.notes.push_back(fmt::format("target '{}': {} distinct {}: classification", table.target, table.classes.size(),
+                                      all_whole ? "whole numbers" : "texts"));
   }
 
   std::vector<Row> rows_;
@@ -202,8 +203,6 @@ Table parse_csv(std::string_view text, const std::string& path, const std::strin
   return Builder(split_rows(text, path, find_separator(text)), path).build(target);
 }
 
-Table read_csv(const std::string& path, const std::string& target) {
-  return parse_csv(read_bytes(path), path, target);
-}
+Table read_csv(const std::string& path, const std::string& target) { return parse_csv(read_bytes(path), path, target); }
 
 }  // namespace ogee::data

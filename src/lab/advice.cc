@@ -1,0 +1,148 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "lab/arm.h"
+
+namespace ogee::lab {
+namespace {
+
+constexpr double vanishing = 1e-3, exploding = 1e3, many = 0.5;
+
+std::string list(const std::vector<std::string>& names) {
+  if (names.size() < 2) return names.empty() ? "" : names[0];
+  return fmt::format("{} and {}", fmt::join(names.begin(), names.end() - 1, ", "), names.back());
+}
+
+std::vector<std::string> names_where(const Judged& judged, std::initializer_list<Verdict> verdicts) {
+  std::vector<std::string> names;
+  for (const Arm& arm : judged.arms)
+    if (std::find(verdicts.begin(), verdicts.end(), arm.verdict) != verdicts.end()) names.push_back(arm.name);
+  return names;
+}
+
+std::string show_difference(const Arm& arm, const DataFacts& data) {
+  const double scale = data.classification ? 100 : 1;
+  const char* unit = data.classification ? " points" : "";
+  std::string text = data.classification ? fmt::format("{:.2f}{}", scale * arm.against.difference, unit)
+                                         : fmt::format("{:.4g}", arm.against.difference);
+  if (std::isfinite(arm.against.interval.low)) text += " " + show_interval(arm.against.interval, data);
+  return text;
+}
+
+std::string cost_against(const Arm& arm, const Arm& other) {
+  return fmt::format("{:.2f} ms a step against {:.2f}", arm.ms_per_step, other.ms_per_step);
+}
+
+std::string failures(const Judged& judged, const DataFacts& data) {
+  std::vector<std::string> parts;
+  for (const Arm& arm : judged.arms) {
+    const bool vanishes = arm.ratio_start < vanishing;
+    const auto gradient = [&] {
+      return fmt::format("its gradient reaches the first layer {:.0e} times as strong as the last", arm.ratio_start);
+    };
+    if (arm.verdict == Verdict::not_learned)
+      parts.push_back(fmt::format("{} did not learn (error {}{})", arm.name, show_error(arm.error, data),
+                                  vanishes ? "; " + gradient() : ""));
+    else if (arm.verdict == Verdict::diverged)
+      parts.push_back(fmt::format("{} diverged in {} of {} runs", arm.name, arm.diverged, arm.results.size()));
+    else if (arm.verdict == Verdict::failed)
+      parts.push_back(fmt::format("{} could not run ({})", arm.name, arm.message));
+    else if (vanishes)
+      parts.push_back(fmt::format("{} suffers from a vanishing gradient ({})", arm.name, gradient()));
+  }
+  return parts.empty() ? "" : "; " + fmt::format("{}", fmt::join(parts, "; "));
+}
+
+}  // namespace
+
+std::string show_error(double value, const DataFacts& data) {
+  if (!std::isfinite(value)) return "-";
+  return data.classification ? fmt::format("{:.2f} %", 100 * value) : fmt::format("{:.4g}", value);
+}
+
+std::string show_interval(const Interval& interval, const DataFacts& data) {
+  if (!std::isfinite(interval.low)) return "";
+  return data.classification ? fmt::format("[{:.2f}, {:.2f}]", 100 * interval.low, 100 * interval.high)
+                             : fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high);
+}
+
+std::string recommend(const Judged& judged, const Experiment& experiment, const DataFacts& data) {
+  if (judged.best < 0) {
+    const bool any =
+        std::any_of(judged.arms.begin(), judged.arms.end(), [](const Arm& a) { return !a.results.empty(); });
+    return any ? fmt::format(
+                     "No arm is worth using here: none learned better than a constant answer without "
+                     "diverging. Nothing can be said about the others{}.",
+                     failures(judged, data))
+               : "No run has come to its end yet. The same command again goes on from here.";
+  }
+  const Arm& best = judged.arms[static_cast<std::size_t>(judged.best)];
+  const Arm& chosen = judged.arms[static_cast<std::size_t>(judged.chosen)];
+  const std::string metric = data.classification ? "test error" : "test RMSE";
+  const auto level_of = [&](const Arm& arm) {
+    const std::string interval = show_interval(arm.interval, data);
+    return show_error(arm.error, data) + (interval.empty() ? "" : " " + interval);
+  };
+  std::string text;
+  if (judged.best != judged.chosen) {
+    text = fmt::format(
+        "Use {}: its {}, {}, cannot be told apart from the lowest, {}'s {} (difference {}, sign-flip "
+        "p = {:.2g}), and it is simpler ({}). ",
+        chosen.name, metric, level_of(chosen), best.name, level_of(best), show_difference(chosen, data),
+        chosen.against.flip_p, cost_against(chosen, best));
+  } else {
+    text = fmt::format("Use {}: it has the lowest {}, {}, at {:.2f} ms a step{}. ", chosen.name, metric,
+                       level_of(chosen), chosen.ms_per_step, chosen.simplicity == 0 ? ", and nothing is simpler" : "");
+  }
+  const std::size_t seeds = chosen.finished;
+  if (seeds < 2) {
+    return text + fmt::format(
+                      "How sure: not at all, as one seed shows nothing of the noise between seeds: run at "
+                      "least --seeds 5{}.",
+                      failures(judged, data));
+  }
+  const auto worse = names_where(judged, {Verdict::worse, Verdict::likely_worse});
+  const auto level_with = names_where(judged, {Verdict::no_difference});
+  std::string sure = fmt::format("How sure: {} seeds on one split of the data", seeds);
+  if (!worse.empty())
+    sure += fmt::format(", by which {} {} {} than {}", list(worse), worse.size() == 1 ? "is" : "are",
+                        names_where(judged, {Verdict::likely_worse}).empty() ? "worse" : "probably worse", best.name);
+  if (!level_with.empty())
+    sure += fmt::format("{} between {} and {} no difference is seen", worse.empty() ? ", by which" : ";", best.name,
+                        list(level_with));
+  const double floor = smallest_sign_flip(static_cast<std::size_t>(experiment.seeds));
+  if (floor > 0.05)
+    sure +=
+        fmt::format("; no sign-flip test of {} seeds can go below p = {:.2g}, so take this as likely, not as proven",
+                    experiment.seeds, floor);
+  return text + sure + failures(judged, data) + ".";
+}
+
+std::vector<std::string> remarks(const Judged& judged, const Experiment&, const DataFacts& data) {
+  std::vector<std::string> lines = data.notes;
+  for (const Arm& arm : judged.arms) {
+    if (arm.results.empty()) continue;
+    if (arm.diverged + arm.failed > 0)
+      lines.push_back(fmt::format("{}: {} of {} runs {}: {}", arm.name, arm.diverged + arm.failed, arm.results.size(),
+                                  arm.diverged > 0 ? "diverged" : "failed", arm.message));
+    if (arm.rate_at_edge)
+      lines.push_back(fmt::format("{}: the tuned learning rate, {:g}, is at the edge of the grid", arm.name, arm.rate));
+    if (arm.ratio_start < vanishing)
+      lines.push_back(
+          fmt::format("{}: vanishing gradient: at initialisation the first layer gets {:.1e} of what the "
+                      "last gets",
+                      arm.name, arm.ratio_start));
+    if (arm.ratio_start > exploding)
+      lines.push_back(
+          fmt::format("{}: exploding gradient: at initialisation the first layer gets {:.1e} times what "
+                      "the last gets",
+                      arm.name, arm.ratio_start));
+    if (arm.dead > many) lines.push_back(fmt::format("{}: {:.0f} % of the units are dead", arm.name, 100 * arm.dead));
+  }
+  return lines;
+}
+
+}  // namespace ogee::lab

@@ -1,0 +1,114 @@
+#include "lab/experiment.h"
+
+#include <fmt/format.h>
+#include <torch/torch.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "data/dataset.h"
+#include "models/network.h"
+#include "ogee/ogee.h"
+
+namespace ogee::lab {
+namespace {
+
+// Counts up when what a run does changes, so that old results are not mixed with new ones.
+constexpr int procedure = 1;
+
+void check_activations(Experiment& experiment) {
+  if (experiment.activations.empty()) throw Error("--activations: the list is empty");
+  for (std::string& text : experiment.activations) text = Activation(text).text();
+  for (auto i = experiment.activations.begin(); i != experiment.activations.end(); ++i)
+    if (std::find(i + 1, experiment.activations.end(), *i) != experiment.activations.end())
+      throw Error(fmt::format("--activations: {} is there twice", *i));
+}
+
+void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
+  if (value < low || value > high)
+    throw Error(fmt::format("{} {}: out of range, expected {} to {}", flag, value, low, high));
+}
+
+}  // namespace
+
+std::vector<std::string> Experiment::default_activations() {
+  return {"sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "gelu", "silu", "nah(base=tanh)", "swiglu"};
+}
+
+std::vector<std::string> split_activations(const std::string& text) {
+  std::vector<std::string> names(1);
+  int depth = 0;
+  for (const char c : text) {
+    depth += (c == '(') - (c == ')');
+    if (c == ',' && depth == 0)
+      names.emplace_back();
+    else if (c != ' ' || !names.back().empty())
+      names.back() += c;
+  }
+  for (std::string& name : names) {
+    while (name.ends_with(' ')) name.pop_back();
+    if (name.empty()) throw Error(fmt::format("--activations {}: an empty name", text));
+  }
+  return names;
+}
+
+Experiment resolve(Experiment experiment, const data::Dataset& data) {
+  check_activations(experiment);
+  const models::Settings model = models::resolve({experiment.model, experiment.depth, experiment.width, "relu"}, data);
+  experiment.depth = model.depth;
+  experiment.width = model.width;
+  check_range("--depth", experiment.depth, 1, 1000);
+  check_range("--width", experiment.width, 1, 65536);
+  const std::int64_t examples = data.train.size();
+  if (experiment.epochs == 0) experiment.epochs = examples < 10000 ? 30 : 5;
+  check_range("--epochs", experiment.epochs, 1, 1000000);
+  check_range("--batch", experiment.batch, 1, 1 << 20);
+  check_range("--seeds", experiment.seeds, 1, 1000);
+  experiment.batch = std::min(experiment.batch, examples);
+  if (!(experiment.learning_rate >= 0 && experiment.learning_rate <= 100))
+    throw Error(
+        fmt::format("--learning-rate {}: out of range, expected more than 0, at most 100", experiment.learning_rate));
+  if (experiment.device != "cpu" && experiment.device != "cuda")
+    throw Error(fmt::format("--device {}: expected cpu or cuda", experiment.device));
+  if (experiment.device == "cuda" && !torch::cuda::is_available())
+    throw Error("--device cuda: this LibTorch finds no CUDA device");
+  experiment.fingerprint = data.fingerprint;
+  experiment.steps = experiment.epochs * (examples / experiment.batch);
+  return experiment;
+}
+
+nlohmann::ordered_json to_json(const Experiment& experiment) {
+  nlohmann::ordered_json json;
+  json["data"] = experiment.data;
+  if (!experiment.target.empty()) json["target"] = experiment.target;
+  json["fingerprint"] = experiment.fingerprint;
+  if (experiment.train_limit > 0) json["train_limit"] = experiment.train_limit;
+  json["model"] = experiment.model;
+  json["depth"] = experiment.depth;
+  json["width"] = experiment.width;
+  json["activations"] = experiment.activations;
+  json["epochs"] = experiment.epochs;
+  json["batch"] = experiment.batch;
+  json["steps"] = experiment.steps;
+  json["seeds"] = experiment.seeds;
+  json["optimiser"] = "adam";
+  json["schedule"] = "5 % linear warm-up, then cosine to 0";
+  if (experiment.learning_rate > 0) {
+    json["learning_rate"] = experiment.learning_rate;
+  } else {
+    json["learning_rate"] = "tuned";
+    json["tuning"] = {{"rates", Tuning::rates},
+                      {"steps", {scout_steps(experiment.steps), tune_steps(experiment.steps)}},
+                      {"survivors", Tuning::survivors},
+                      {"seeds", {Tuning::scout_seed, Tuning::tune_seed}}};
+  }
+  json["device"] = experiment.device;
+  json["procedure"] = procedure;
+  return json;
+}
+
+// Rates need some hundred steps to show their worth, whatever the length of the run.
+std::int64_t scout_steps(std::int64_t steps) { return std::min(steps, std::max<std::int64_t>(steps / 6, 200)); }
+std::int64_t tune_steps(std::int64_t steps) { return std::min(steps, std::max<std::int64_t>(steps / 2, 500)); }
+
+}  // namespace ogee::lab

@@ -1,0 +1,54 @@
+// What is to be compared, and how: everything a result depends on.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace ogee::data {
+struct Dataset;
+}
+
+namespace ogee::lab {
+
+// Zeros are resolved by `resolve`.
+struct Experiment {
+  std::string data = "optdigits";
+  std::string target;
+  std::int64_t train_limit = 0;
+  std::string model = "mlp";
+  std::int64_t depth = 0, width = 0;
+  std::vector<std::string> activations = default_activations();
+  std::int64_t epochs = 0;
+  std::int64_t batch = 64;
+  std::int64_t seeds = 5;
+  double learning_rate = 0;  // 0: tuned for each arm
+  std::string device = "cpu";
+  // Found from the data.
+  std::string fingerprint;
+  std::int64_t steps = 0;  // of a whole run
+
+  static std::vector<std::string> default_activations();
+};
+
+// "relu, nah(base=tanh, c=0.3)" into its names; commas inside parentheses belong to the attributes.
+std::vector<std::string> split_activations(const std::string& text);
+
+// Fills in what was left open and checks the rest, activations and device included. Throws Error.
+Experiment resolve(Experiment experiment, const data::Dataset& data);
+
+// The settings as one flat object, in a fixed order. Equal objects mean that results may be shared.
+nlohmann::ordered_json to_json(const Experiment& experiment);
+
+// How rates are tuned: every arm walks through the same two stages.
+struct Tuning {
+  static constexpr double rates[] = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2};
+  static constexpr std::uint64_t scout_seed = 1001, tune_seed = 1002;  // results use 1, 2, 3...
+  static constexpr int survivors = 2;
+};
+// The lengths of the two stages for runs of `steps`: a short one for all rates, a longer one for those left.
+std::int64_t scout_steps(std::int64_t steps);
+std::int64_t tune_steps(std::int64_t steps);
+
+}  // namespace ogee::lab

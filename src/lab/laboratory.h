@@ -1,0 +1,43 @@
+// The whole comparison: schedules the runs over workers, keeps them in the store, and writes what came out.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "lab/experiment.h"
+
+namespace ogee::lab {
+
+struct Progress {
+  std::int64_t runs_done = 0, runs = 0;
+  std::int64_t steps_done = 0, steps = 0;  // of those still to do when the command started
+  double seconds = 0;
+  std::string latest;  // in words
+};
+
+struct Options {
+  std::string out = "ogee-compare";
+  int workers = 0;      // 0: one for each core
+  std::string command;  // what reproduces the comparison, for the report
+  const std::atomic<bool>* stop = nullptr;
+  std::function<void(const Progress&)> progress;  // called a few times a second, from the calling thread
+};
+
+enum class Ending { complete, stopped, nothing_worked };
+
+struct Outcome {
+  Ending ending;
+  nlohmann::ordered_json results;  // as in results.json
+};
+
+// Runs what the store of `options.out` does not hold yet, then writes results.json and report.html there, also when
+// stopped. Throws Error on what the user can mend.
+Outcome compare(const Experiment& experiment, const Options& options);
+
+// Replaces `path` in one step, so that no reader ever sees half a file.
+void write_atomically(const std::string& path, const std::string& content);
+
+}  // namespace ogee::lab

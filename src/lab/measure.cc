@@ -1,0 +1,90 @@
+#include "lab/measure.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace ogee::lab {
+namespace {
+
+constexpr std::int64_t probe_size = 256, health_size = 10000, chunk = 512;
+constexpr double saturated_below = 0.05;
+
+// While it lives the network records, without noise.
+class Recording {
+ public:
+  explicit Recording(models::Network& network) : network_(network) {
+    network_.eval();
+    network_.recording = true;
+  }
+  ~Recording() {
+    network_.recording = false;
+    for (auto& layer : network_.layers) layer.z = at::Tensor();
+    network_.train();
+  }
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+ private:
+  models::Network& network_;
+};
+
+// |d output / d input|, of gated functions the larger of the two, shaped [examples, units, ...].
+at::Tensor slopes(models::Network::Layer& layer) {
+  const at::Tensor z = layer.z.detach();
+  if (layer.unit->activation().spec().inputs == 1) return layer.unit->slope(z).abs();
+  const torch::AutoGradMode with_gradients(true);
+  at::Tensor leaf = z.clone().requires_grad_();
+  const at::Tensor gradient = torch::autograd::grad({layer.unit->forward(leaf).sum()}, {leaf})[0].abs();
+  const auto halves = gradient.chunk(2, 1);
+  return at::maximum(halves[0], halves[1]);
+}
+
+}  // namespace
+
+data::Part probe_of(const data::Part& train) {
+  const std::int64_t size = std::min(probe_size, train.size());
+  const at::Tensor chosen =
+      torch::arange(size, torch::kLong).mul_(train.size()).div_(size, "floor").to(train.x.device());
+  return {train.x.index_select(0, chosen), train.y.index_select(0, chosen)};
+}
+
+std::vector<double> gradient_norms(models::Network& network, const tasks::Task& task, const data::Part& probe) {
+  const Recording recording(network);
+  task.loss(network.forward(probe.x), probe.y).backward();
+  std::vector<double> norms;
+  for (const auto& layer : network.layers) norms.push_back(layer.z.grad().norm().item<double>());
+  return norms;
+}
+
+Health health(models::Network& network, const data::Part& train) {
+  const Recording recording(network);
+  const torch::NoGradGuard no_gradients;
+  const Activation& activation = network.layers.at(0).unit->activation();
+  const bool gated = activation.spec().inputs > 1;
+  const double lipschitz = gated ? 0 : properties(activation).lipschitz;
+  const std::int64_t size = std::min(health_size, train.size());
+  std::vector<at::Tensor> alive(network.layers.size());
+  double below = 0, seen = 0;
+  for (std::int64_t from = 0; from < size; from += chunk) {
+    network.forward(train.x.narrow(0, from, std::min(chunk, size - from)));
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      const at::Tensor slope = slopes(network.layers[i]);
+      const at::Tensor active = slope.ne(0).transpose(0, 1).flatten(1).any(1);
+      alive[i] = alive[i].defined() ? alive[i].logical_or(active) : active;
+      if (gated) continue;
+      // Without a largest slope, what was seen stands in for it.
+      const double largest = std::isfinite(lipschitz) ? lipschitz : slope.max().item<double>();
+      below += slope.lt(saturated_below * largest).sum().item<double>();
+      seen += static_cast<double>(slope.numel());
+    }
+  }
+  double units = 0, living = 0;
+  for (const at::Tensor& layer : alive) {
+    units += static_cast<double>(layer.numel());
+    living += layer.sum().item<double>();
+  }
+  return {1 - living / units, gated ? std::numeric_limits<double>::quiet_NaN() : below / seen};
+}
+
+}  // namespace ogee::lab

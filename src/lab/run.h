@@ -1,0 +1,64 @@
+// One training run, from its seed to its measured end.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "lab/experiment.h"
+
+namespace ogee::lab {
+
+inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+
+enum class Stage { scout, tune, result };
+enum class Status { finished, diverged, failed, stopped };
+const char* name_of(Stage stage);
+const char* name_of(Status status);
+Stage stage_named(const std::string& name);
+Status status_named(const std::string& name);
+
+// What a run is; with its experiment, all that its result depends on.
+struct RunKey {
+  std::string arm;
+  Stage stage = Stage::result;
+  std::uint64_t seed = 1;
+  double rate = 1e-3;
+  std::int64_t steps = 0;
+
+  auto operator<=>(const RunKey&) const = default;
+};
+
+// Taken before training (epoch 0) and after each epoch.
+struct Point {
+  std::int64_t epoch = 0;
+  double train_loss = unknown;  // the epoch's mean, noise on, as the optimiser saw it
+  double validation_error = unknown, validation_loss = unknown;
+  // The norm of the loss's gradient by each activation layer's input, on a fixed part of the training data, noise off.
+  std::vector<double> gradients;
+};
+
+struct RunResult {
+  Status status = Status::finished;
+  std::string message;
+  std::int64_t parameters = 0;
+  double validation_error = unknown, validation_loss = unknown;
+  double test_error = unknown, test_loss = unknown;
+  double ms_per_step = unknown, seconds = unknown;
+  double dead = unknown, saturated = unknown;  // shares
+  std::vector<Point> points;
+};
+
+struct RunHooks {
+  const std::atomic<bool>* stop = nullptr;
+  std::atomic<std::int64_t>* steps_done = nullptr;
+  std::function<void(const Point&)> point;
+};
+
+// Results (Stage::result) are measured in full and see the test part, once, at the end; the others only validate.
+RunResult train(const Experiment& experiment, const data::Dataset& data, const RunKey& key, const RunHooks& hooks);
+
+}  // namespace ogee::lab

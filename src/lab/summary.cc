@@ -1,0 +1,169 @@
+#include "lab/summary.h"
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "lab/arm.h"
+#include "lab/plan.h"
+#include "ogee/ogee.h"
+
+namespace ogee::lab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
+Json numbers(const std::vector<double>& values) {
+  Json array = Json::array();
+  for (const double value : values) array.push_back(number(value));
+  return array;
+}
+
+Json spread(const std::vector<double>& values) {
+  const Interval interval = t_interval(values);
+  return {{"mean", number(values.empty() ? unknown : mean(values))},
+          {"low", number(interval.low)},
+          {"high", number(interval.high)}};
+}
+
+Json curve_of(const Arm& arm) {
+  std::map<std::int64_t, std::vector<const Point*>> epochs;
+  for (const StoredRun* run : arm.results)
+    for (const Point& point : run->result.points) epochs[point.epoch].push_back(&point);
+  Json curve = Json::array();
+  for (const auto& [epoch, points] : epochs) {
+    const auto collect = [&](double Point::*field) {
+      std::vector<double> values;
+      for (const Point* point : points)
+        if (std::isfinite(point->*field)) values.push_back(point->*field);
+      return spread(values);
+    };
+    std::vector<double> ratios;
+    for (const Point* point : points)
+      if (!point->gradients.empty() && point->gradients.front() > 0 && point->gradients.back() > 0)
+        ratios.push_back(std::log(point->gradients.front() / point->gradients.back()));
+    curve.push_back({{"epoch", epoch},
+                     {"train_loss", collect(&Point::train_loss)},
+                     {"validation_error", collect(&Point::validation_error)},
+                     {"validation_loss", collect(&Point::validation_loss)},
+                     {"gradient_ratio", number(ratios.empty() ? unknown : std::exp(mean(ratios)))}});
+  }
+  return curve;
+}
+
+Json run_json(const StoredRun& run) {
+  Json points = Json::array();
+  for (const Point& point : run.result.points)
+    points.push_back({{"epoch", point.epoch},
+                      {"train_loss", number(point.train_loss)},
+                      {"validation_error", number(point.validation_error)},
+                      {"validation_loss", number(point.validation_loss)},
+                      {"gradients", numbers(point.gradients)}});
+  const RunResult& result = run.result;
+  Json json{{"seed", run.key.seed}, {"status", name_of(result.status)}};
+  if (!result.message.empty()) json["message"] = result.message;
+  json["test_error"] = number(result.test_error);
+  json["test_loss"] = number(result.test_loss);
+  json["validation_error"] = number(result.validation_error);
+  json["validation_loss"] = number(result.validation_loss);
+  json["dead"] = number(result.dead);
+  json["saturated"] = number(result.saturated);
+  json["ms_per_step"] = number(result.ms_per_step);
+  json["seconds"] = number(result.seconds);
+  json["points"] = std::move(points);
+  return json;
+}
+
+Json arm_json(const Arm& arm) {
+  const Activation activation(arm.name);
+  Json json{{"activation", arm.name},
+            {"family", family_of(activation.function())},
+            {"formula", activation.spec().formula},
+            {"verdict", words_of(arm.verdict)},
+            {"seeds_finished", arm.finished},
+            {"seeds_diverged", arm.diverged},
+            {"seeds_failed", arm.failed}};
+  json["test_error"] = {{"mean", number(arm.error)},
+                        {"low", number(arm.interval.low)},
+                        {"high", number(arm.interval.high)},
+                        {"deviation", number(deviation(arm.errors))}};
+  json["test_loss"] = number(arm.loss);
+  json["ms_per_step"] = number(arm.ms_per_step);
+  json["parameters"] = arm.parameters;
+  json["dead"] = number(arm.dead);
+  json["saturated"] = number(arm.saturated);
+  json["gradient_ratio"] = {{"start", number(arm.ratio_start)}, {"end", number(arm.ratio_end)}};
+  json["learning_rate"] = number(arm.rate);
+  json["learning_rate_at_edge"] = arm.rate_at_edge;
+  const Against& against = arm.against;
+  if (arm.verdict != Verdict::best && against.pairs > 0)
+    json["against_best"] = {{"difference", number(against.difference)},
+                            {"low", number(against.interval.low)},
+                            {"high", number(against.interval.high)},
+                            {"pairs", against.pairs},
+                            {"p_t", number(against.t_p)},
+                            {"p_t_holm", number(against.t_holm)},
+                            {"p_sign_flip", number(against.flip_p)},
+                            {"p_sign_flip_holm", number(against.flip_holm)}};
+  json["gradients"] = {{"start", numbers(arm.gradients_start)}, {"end", numbers(arm.gradients_end)}};
+  Json tuning = Json::array();
+  for (const StoredRun* run : arm.tuning)
+    tuning.push_back({{"stage", name_of(run->key.stage)},
+                      {"seed", run->key.seed},
+                      {"learning_rate", run->key.rate},
+                      {"steps", run->key.steps},
+                      {"status", name_of(run->result.status)},
+                      {"validation_error", number(run->result.validation_error)},
+                      {"validation_loss", number(run->result.validation_loss)}});
+  json["tuning"] = std::move(tuning);
+  json["curve"] = curve_of(arm);
+  Json runs = Json::array();
+  for (const StoredRun* run : arm.results) runs.push_back(run_json(*run));
+  json["runs"] = std::move(runs);
+  return json;
+}
+
+}  // namespace
+
+Json summarise(const Experiment& experiment, const DataFacts& data, const Environment& environment,
+               const std::vector<StoredRun>& runs) {
+  const Judged judged = judge(experiment, data, runs);
+  const auto wanted = ArmPlan::runs(experiment) * static_cast<std::int64_t>(experiment.activations.size());
+  Json json;
+  json["what"] = "ogee compare";
+  json["complete"] = static_cast<std::int64_t>(runs.size()) >= wanted;
+  json["runs_done"] = runs.size();
+  json["runs_wanted"] = wanted;
+  const auto name_at = [&](int i) {
+    return i < 0 ? Json(nullptr) : Json(judged.arms[static_cast<std::size_t>(i)].name);
+  };
+  json["recommendation"] = {
+      {"arm", name_at(judged.chosen)}, {"lowest", name_at(judged.best)}, {"text", recommend(judged, experiment, data)}};
+  json["remarks"] = remarks(judged, experiment, data);
+  json["metric"] = data.classification ? "error" : "RMSE";
+  json["data"] = {{"name", data.name},   {"goal", data.classification ? "classification" : "regression"},
+                  {"shape", data.shape}, {"classes", data.classes},
+                  {"train", data.train}, {"validation", data.validation},
+                  {"test", data.test},   {"baseline", number(data.baseline)}};
+  json["experiment"] = to_json(experiment);
+  json["statistics"] = {
+      {"interval", "95 %, Student's t over seeds"},
+      {"difference", "paired by seed against the lowest mean; 95 % Student's t"},
+      {"tests", "paired t and exact sign-flip permutation, two-sided, Holm-corrected over arms"},
+      {"smallest_sign_flip_p", smallest_sign_flip(static_cast<std::size_t>(experiment.seeds))},
+      {"worse", "both corrected p < 0.05"},
+      {"probably worse", "corrected t p < 0.05 and a sign-flip p as small as the seeds allow"},
+  };
+  json["environment"] = {{"command", environment.command},
+                         {"simd", environment.target},
+                         {"libtorch", environment.libtorch},
+                         {"seconds", environment.seconds}};
+  json["arms"] = Json::array();
+  for (const Arm& arm : judged.arms) json["arms"].push_back(arm_json(arm));
+  return json;
+}
+
+}  // namespace ogee::lab

@@ -1,0 +1,94 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "lab/report.h"
+
+namespace ogee::lab {
+namespace {
+
+using Json = nlohmann::ordered_json;
+constexpr std::size_t width = 118;
+
+// `format` of the number, or a dash for none.
+std::string show(const Json& value, const char* format, double scale = 1) {
+  if (!value.is_number()) return "-";
+  return fmt::format(fmt::runtime(format), scale * value.get<double>());
+}
+
+std::string wrap(const std::string& text, std::size_t indent) {
+  std::string result, line(indent, ' ');
+  std::size_t at = 0;
+  while (at < text.size()) {
+    const std::size_t end = std::min(text.find(' ', at), text.size());
+    const std::string word = text.substr(at, end - at);
+    if (line.size() > indent && line.size() + 1 + word.size() > width) {
+      result += line + "\n";
+      line.assign(indent, ' ');
+    }
+    line += (line.size() > indent ? " " : "") + word;
+    at = end + 1;
+  }
+  return result + line + "\n";
+}
+
+std::vector<std::string> cells(const Json& arm, bool classification) {
+  const double scale = classification ? 100 : 1;
+  const char* format = classification ? "{:.2f}" : "{:.4g}";
+  const Json& error = arm["test_error"];
+  const bool interval = error["low"].is_number();
+  return {arm["activation"].get<std::string>(),
+          show(error["mean"], format, scale),
+          interval ? "[" + show(error["low"], format, scale) + ", " + show(error["high"], format, scale) + "]" : "",
+          show(arm["test_loss"], "{:.3f}"),
+          show(arm["ms_per_step"], "{:.2f}"),
+          fmt::format("{}", arm["parameters"].get<std::int64_t>()),
+          show(arm["dead"], "{:.1f}", 100),
+          show(arm["saturated"], "{:.1f}", 100),
+          show(arm["gradient_ratio"]["start"], "{:.1e}"),
+          show(arm["learning_rate"], "{:g}"),
+          arm["verdict"].get<std::string>()};
+}
+
+}  // namespace
+
+std::string text_report(const Json& results) {
+  const bool classification = results["metric"] == "error";
+  const Json& data = results["data"];
+  const Json& experiment = results["experiment"];
+  std::string text = fmt::format(
+      "{}: {} examples to train, {} to validate, {} to test; {}, depth {}, width {}; {} epochs of batch {}, {} "
+      "seed{}\n\n",
+      data["name"].get<std::string>(), data["train"].get<int>(), data["validation"].get<int>(), data["test"].get<int>(),
+      experiment["model"].get<std::string>(), experiment["depth"].get<int>(), experiment["width"].get<int>(),
+      experiment["epochs"].get<int>(), experiment["batch"].get<int>(), experiment["seeds"].get<int>(),
+      experiment["seeds"].get<int>() == 1 ? "" : "s");
+
+  std::vector<std::vector<std::string>> rows{{"activation", classification ? "error %" : "RMSE", "95 %", "loss",
+                                              "ms/step", "params", "dead %", "sat. %", "grad 1st/last", "rate",
+                                              "beside the lowest"}};
+  for (const Json& arm : results["arms"]) rows.push_back(cells(arm, classification));
+  std::vector<std::size_t> widths(rows[0].size());
+  for (const auto& row : rows)
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const bool left = i == 0 || i + 1 == row.size();
+      line += (i ? "  " : "") +
+              (left ? fmt::format("{:<{}}", row[i], widths[i]) : fmt::format("{:>{}}", row[i], widths[i]));
+    }
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  }
+  text += "\n";
+  if (!results["complete"].get<bool>())
+    text += fmt::format("So far, {} of {} runs:\n", results["runs_done"].get<int>(), results["runs_wanted"].get<int>());
+  text += wrap(results["recommendation"]["text"].get<std::string>(), 0);
+  if (!results["remarks"].empty()) text += "\n";
+  for (const Json& remark : results["remarks"]) text += wrap("- " + remark.get<std::string>(), 0);
+  return text;
+}
+
+}  // namespace ogee::lab

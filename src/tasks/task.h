@@ -1,0 +1,37 @@
+// What a network is trained for: the loss, and the error that people ask about.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "data/dataset.h"
+#include "models/network.h"
+
+namespace ogee::tasks {
+
+struct Score {
+  double error;  // classification: the share of wrong answers; regression: the RMSE in the target's own unit
+  double loss;
+};
+
+class Task {
+ public:
+  virtual ~Task() = default;
+  virtual std::string metric() const = 0;  // "error" or "RMSE"
+  // The mean over a batch, differentiable.
+  virtual at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const = 0;
+  // What sums over examples: the error before `finish`, in double.
+  virtual at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const = 0;
+  virtual double finish(double mean) const = 0;
+};
+
+// One file each.
+std::unique_ptr<Task> make_classification();
+std::unique_ptr<Task> make_regression(double target_deviation);
+
+std::unique_ptr<Task> make_task(const data::Dataset& data);
+
+// Without noise and gradients; leaves the network in training mode.
+Score evaluate(const Task& task, models::Network& network, const data::Part& part);
+
+}  // namespace ogee::tasks
