@@ -41,7 +41,7 @@ HWY_ATTR void narrow_bfloat16(const float* in, std::size_t n, std::uint16_t* out
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
     auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fffu))));
     const auto nan = hn::Or(hn::ShiftRight<16>(bits), hn::Set(du, 0x40u));
-    const auto is_nan = hn::RebindMask(du, hn::Ne(value, value));
+    const auto is_nan = hn::RebindMask(du, hn::IsNaN(value));
     rounded = hn::IfThenElse(is_nan, nan, rounded);
     hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, rounded)), d16, out + i);
   }

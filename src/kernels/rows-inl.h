@@ -109,6 +109,7 @@ HWY_ATTR void forward_row(const Row<T>& row) {
   using A = Arity<F>;
   const D d;
   const std::size_t lanes = hn::Lanes(d);
+  if (row.n == 0) return;
   Lane<D> p[A::parameters + 1];
   bool uniform = true;
   for (std::size_t k = 0; k < A::parameters; ++k) {
@@ -179,6 +180,7 @@ HWY_ATTR void backward_all_row(const Row<T>& row) {
   using Number = Dual<Lane<D>, static_cast<int>(group)>;
   const D d;
   const std::size_t lanes = hn::Lanes(d);
+  if (row.n == 0) return;
   const Lane<D> one = Lane<D>::constant(1.0), zero = Lane<D>::constant(0.0);
   Lane<D> sums[total];
   for (std::size_t k = 0; k < total; ++k) sums[k] = zero;

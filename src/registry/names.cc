@@ -46,13 +46,19 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
   return row[b.size()];
 }
 
-template <class Names>
-std::string suggestion(std::string_view wrong, const Names& candidates) {
+std::size_t common_prefix(std::string_view a, std::string_view b) {
+  return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
+}
+
+// The nearest candidate, if one is near; among equals the one that begins alike for longest.
+std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& candidates) {
   std::string_view best;
   std::size_t least = std::max<std::size_t>(2, wrong.size() / 3) + 1;
   for (std::string_view name : candidates) {
     const std::size_t distance = edit_distance(wrong, name);
-    if (distance < least || (distance == least && !best.empty() && name < best)) {
+    const std::size_t prefix = common_prefix(wrong, name), best_prefix = common_prefix(wrong, best);
+    const bool tie_won = !best.empty() && (prefix > best_prefix || (prefix == best_prefix && name < best));
+    if (distance < least || (distance == least && tie_won)) {
       least = distance;
       best = name;
     }
