@@ -31,11 +31,11 @@ double error_in_ulp(float got, double exact, double scale) {
 // Below this the results' own subnormal steps count (x times a subnormal gate).
 constexpr double subnormal_slack = 0x1p-149 * 130;
 // The rational function sums over ten coefficients; of two inputs, several terms are added.
-double value_bound(const Spec& spec) { return spec.inputs == 2 ? 8 : 4; }
+double value_bound(const Spec& spec) { return spec.inputs == 2 ? 8 : 6; }
 // The slope of a channel's limit is a second derivative, taken from formulas made for first ones.
 double slope_bound(const Spec& spec) {
   if (spec.group == "channel_limit") return 64;
-  return spec.parameters.size() > 9 ? 32 : spec.inputs == 2 ? 16 : 8;
+  return spec.parameters.size() > 9 ? 32 : spec.inputs == 2 ? 16 : 12;
 }
 
 // Of functions made of sines the derivatives oscillate too, so that one of them at x says nothing about rounding x;
