@@ -90,10 +90,8 @@ class ActivationImpl : public torch::nn::Cloneable<ActivationImpl> {
   // Learned parameters back to their initial values (spread drawn from the current generator).
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
-  // One-input functions, or gated ones with both inputs packed in x as options.layout says.
-  torch::Tensor forward(const torch::Tensor& x);
-  // Gated functions, two tensors.
-  torch::Tensor forward(const torch::Tensor& a, const torch::Tensor& b);
+  // One-input functions; gated ones of two tensors, or of one that packs both inputs as options.layout says.
+  torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& b = {});
   // dphi/dx at evaluation, without autograd (one-input functions).
   torch::Tensor slope(const torch::Tensor& x);
   const ogee::Activation& activation() const { return activation_; }
@@ -101,6 +99,9 @@ class ActivationImpl : public torch::nn::Cloneable<ActivationImpl> {
   const std::vector<torch::Tensor>& parameter_tensors() const { return tensors_; }
 
   ActivationOptions options;
+
+ protected:
+  FORWARD_HAS_DEFAULT_ARGS({1, torch::nn::AnyValue(torch::Tensor())})  // Sequential gives x alone
 
  private:
   ogee::Activation activation_;

@@ -49,22 +49,16 @@ void ActivationImpl::pretty_print(std::ostream& stream) const {
   stream << ")";
 }
 
-torch::Tensor ActivationImpl::forward(const torch::Tensor& x) {
+torch::Tensor ActivationImpl::forward(const torch::Tensor& x, const torch::Tensor& b) {
   ApplyOptions how;
   how.training = is_training();
   how.channel_dim = options.channel_dim();
+  if (b.defined()) return ogee::apply(activation_, x, b, tensors_, how);
   if (activation_.spec().inputs == 2) {
     how.layout = options.layout();
     how.gate_dim = options.gate_dim();
   }
   return ogee::apply(activation_, x, tensors_, how);
-}
-
-torch::Tensor ActivationImpl::forward(const torch::Tensor& a, const torch::Tensor& b) {
-  ApplyOptions how;
-  how.training = is_training();
-  how.channel_dim = options.channel_dim();
-  return ogee::apply(activation_, a, b, tensors_, how);
 }
 
 torch::Tensor ActivationImpl::slope(const torch::Tensor& x) {

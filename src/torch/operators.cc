@@ -579,7 +579,10 @@ TORCH_LIBRARY_IMPL(ogee, CompositeExplicitAutograd, m) {
   implement<composed_forward, composed_backward, composed_second>(m);
   m.impl("_noise_key", noise_key);
 }
-TORCH_LIBRARY_IMPL(ogee, Autograd, m) { implement<autograd_forward, autograd_backward, autograd_second>(m); }
+TORCH_LIBRARY_IMPL(ogee, Autograd, m) {
+  implement<autograd_forward, autograd_backward, autograd_second>(m);
+  m.impl("_noise_key", torch::CppFunction::makeFallthrough());
+}
 TORCH_LIBRARY_IMPL(ogee, AutocastCPU, m) { m.impl("_forward", TORCH_FN((Ops::forward<autocast_forward>))); }
 TORCH_LIBRARY_IMPL(ogee, Autocast, m) { m.impl("_forward", TORCH_FN((Ops::forward<autocast_forward>))); }
 

@@ -1,0 +1,136 @@
+// Every function's first and second derivatives against differences, in double.
+#include "support.h"
+
+namespace ogee::testing {
+namespace {
+
+void check_all(std::int64_t channels) {
+  for (const Function* f : functions()) {
+    const Spec& spec = spec_of(*f);
+    if (!spec.differentiable || (channels > 1 && !has_learned(spec))) continue;
+    for (const bool training : modes(spec)) {
+      SCOPED_TRACE(std::string(spec.name) + (training ? " in training" : ""));
+      const Case c = make_case(*f, {4, 3, 2}, channels, training);
+      EXPECT_TRUE(check_gradient(c.function(), c.leaves()));
+      EXPECT_TRUE(check_second_gradient(c.function(), c.leaves()));
+    }
+  }
+}
+
+// A straight-through derivative is no limit of differences, so the check must see that.
+TEST(Gradients, TheCheckFindsAWrongOne) {
+  const Case c = make_case(*find_function("step"), {4, 3}, 1, false);
+  EXPECT_FALSE(check_gradient(c.function(), c.leaves()));
+  const Case twisted = make_case(*find_function("tanh"), {4, 3}, 1, false);
+  const auto wrong = [&](const Tensors& leaves) {
+    return Tensors{twisted.function()(leaves)[0] + 1e-3 * torch::sin(leaves[0].detach())};
+  };
+  EXPECT_FALSE(check_gradient(wrong, twisted.leaves()));
+}
+
+TEST(Gradients, OfEveryFunction) { check_all(1); }
+
+TEST(Gradients, OfEveryLearnedParameterByChannel) { check_all(3); }
+
+// Parameters that are fixed by role have gradients too, where a tensor is given for them.
+TEST(Gradients, OfEveryFixedParameter) {
+  for (const Function* f : functions()) {
+    const Spec& spec = spec_of(*f);
+    if (!spec.differentiable || spec.parameters.empty()) continue;
+    for (const bool training : modes(spec)) {
+      SCOPED_TRACE(std::string(spec.name) + (training ? " in training" : ""));
+      Case c = make_case(*f, {4, 3, 2}, 3, training);
+      for (std::size_t k = 0; k < c.parameters.size(); ++k) {
+        const Parameter& p = spec.parameters[k];
+        // Switches and borders are constants to a derivative, or kinks at their very value.
+        if (p.role == Role::learned || p.name == "clip" || p.name == "eps" || p.name == "threshold") continue;
+        const double inward = p.value <= p.low ? 0.01 : p.value >= p.high ? -0.01 : 0.0;
+        c.parameters[k] = torch::full({3}, p.value + inward, at::kDouble) + 0.01 * torch::rand({3}, at::kDouble);
+        c.parameters[k].requires_grad_();
+      }
+      EXPECT_TRUE(check_gradient(c.function(), c.leaves()));
+      EXPECT_TRUE(check_second_gradient(c.function(), c.leaves(), 1e-4));
+    }
+  }
+}
+
+TEST(Gradients, OfPackedInputs) {
+  for (const Function* f : functions()) {
+    const Spec& spec = spec_of(*f);
+    if (spec.inputs != 2) continue;
+    for (const Layout layout : {Layout::gate_first, Layout::gate_last, Layout::interleaved}) {
+      for (const std::int64_t gate_dim : {0, 1, 2}) {
+        SCOPED_TRACE(std::string(spec.name) + ", layout " + std::to_string(static_cast<int>(layout)) + " along " +
+                     std::to_string(gate_dim));
+        Case c = make_case(*f, {2, 4, 2}, 2, false);
+        c.inputs.resize(1);
+        c.options.layout = layout;
+        c.options.gate_dim = gate_dim;
+        c.options.channel_dim = gate_dim == 2 ? 0 : 2;
+        EXPECT_TRUE(check_gradient(c.function(), c.leaves()));
+        if (gate_dim == 1) {
+          EXPECT_TRUE(check_second_gradient(c.function(), c.leaves()));
+        }
+      }
+    }
+  }
+}
+
+TEST(Gradients, OfSomeInputsOnly) {
+  Case c = make_case(*find_function("xswiglu"), {3, 4}, 4, false);
+  c.inputs[0].requires_grad_(false);
+  EXPECT_TRUE(check_gradient(c.function(), c.leaves()));
+  EXPECT_TRUE(check_second_gradient(c.function(), c.leaves()));
+  c.parameters[0].requires_grad_(false);
+  EXPECT_TRUE(check_gradient(c.function(), c.leaves()));
+  EXPECT_TRUE(check_second_gradient(c.function(), c.leaves()));
+}
+
+// x goes straight to a parameter's gradient only.
+TEST(Gradients, OfParametersOnly) {
+  Case c = make_case(*find_function("acon_c"), {3, 4}, 4, false);
+  c.inputs[0].requires_grad_(false);
+  EXPECT_TRUE(check_gradient(c.function(), c.leaves()));
+  EXPECT_TRUE(check_second_gradient(c.function(), c.leaves()));
+}
+
+TEST(Gradients, ThirdDerivativesAreRefused) {
+  const torch::Tensor x = torch::randn({5}, at::kDouble).requires_grad_();
+  const torch::Tensor y = apply(Activation("gelu"), x);
+  const torch::Tensor dx = torch::autograd::grad({y.sum()}, {x}, {}, true, true)[0];
+  const torch::Tensor ddx = torch::autograd::grad({dx.sum()}, {x}, {}, true, true)[0];
+  EXPECT_TRUE(ddx.requires_grad());
+  const std::string message = message_of([&] { torch::autograd::grad({ddx.sum()}, {x}); });
+  EXPECT_NE(message.find("ogee::gelu: third derivatives are not available"), std::string::npos) << message;
+}
+
+TEST(Gradients, ASecondBackwardNeedsTheGraphKept) {
+  const torch::Tensor x = torch::randn({5}).requires_grad_();
+  const torch::Tensor y = apply(Activation("mish"), x).sum();
+  y.backward();
+  EXPECT_NE(message_of([&] { y.backward(); }).find("second time"), std::string::npos);
+}
+
+TEST(Gradients, ChangesInPlaceAreNoticed) {
+  const torch::Tensor leaf = torch::randn({5}).requires_grad_();
+  torch::Tensor x = leaf * 1;
+  const torch::Tensor y = apply(Activation("mish"), x).sum();
+  x.add_(1);
+  EXPECT_NE(message_of([&] { y.backward(); }).find("modified by an inplace operation"), std::string::npos);
+}
+
+// Straight-through functions: the derivative is the surrogate's.
+TEST(Gradients, StraightThrough) {
+  torch::Tensor x = torch::randn({6}, at::kDouble).requires_grad_();
+  apply(Activation("step"), x).sum().backward();
+  EXPECT_TRUE(torch::equal(x.grad(), torch::ones_like(x)));
+  x.mutable_grad().reset();
+  ApplyOptions training;
+  training.training = true;
+  apply(Activation("stochastic_binary"), x, {}, training).sum().backward();
+  const torch::Tensor s = torch::sigmoid(x.detach());
+  EXPECT_TRUE(near(x.grad(), s * (1 - s), 1e-12, 1e-14));
+}
+
+}  // namespace
+}  // namespace ogee::testing
