@@ -149,8 +149,11 @@ Dataset load(const Request& request) {
   const bool csv = ends(".csv") || ends(".csv.gz");
   if (!csv && !request.target.empty())
     throw Error(fmt::format("--target {}: only CSV files have a target to choose", request.target));
-  if (request.data == "optdigits")
-    return from_table(parse_csv(unpack(embedded_optdigits(), "optdigits"), "optdigits"), request, {1, 8, 8});
+  if (request.data == "optdigits") {
+    Table table = parse_csv(unpack(embedded_optdigits(), "optdigits"), "optdigits");
+    table.notes.clear();  // nothing had to be found out
+    return from_table(table, request, {1, 8, 8});
+  }
   if (request.data == "mnist" || request.data == "fashion-mnist") return from_idx(request);
   if (!csv)
     throw Error(fmt::format("--data {}: expected optdigits, mnist, fashion-mnist or a file ending in .csv or .csv.gz",

@@ -104,32 +104,37 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
                       "least --seeds 5{}.",
                       failures(judged, data));
   }
-  const auto worse = names_where(judged, {Verdict::worse, Verdict::likely_worse});
+  const auto worse = names_where(judged, {Verdict::worse}), likely = names_where(judged, {Verdict::likely_worse});
   const auto level_with = names_where(judged, {Verdict::no_difference});
   std::string sure = fmt::format("How sure: {} seeds on one split of the data", seeds);
-  if (!worse.empty())
-    sure += fmt::format(", by which {} {} {} than {}", list(worse), worse.size() == 1 ? "is" : "are",
-                        names_where(judged, {Verdict::likely_worse}).empty() ? "worse" : "probably worse", best.name);
-  if (!level_with.empty())
-    sure += fmt::format("{} between {} and {} no difference is seen", worse.empty() ? ", by which" : ";", best.name,
-                        list(level_with));
+  if (!worse.empty()) sure += fmt::format("; worse than {}: {}", best.name, list(worse));
+  if (!likely.empty()) sure += fmt::format("; probably worse than {}: {}", best.name, list(likely));
+  if (!level_with.empty()) {
+    sure += fmt::format("; no difference is seen between {} and {}, so that {} is a fair choice, not a proven winner",
+                        best.name, list(level_with), chosen.name);
+  } else if (!worse.empty() || !likely.empty()) {
+    sure += fmt::format("; nothing comes level with {}", best.name);
+  }
   const double floor = smallest_sign_flip(static_cast<std::size_t>(experiment.seeds));
   if (floor > 0.05)
-    sure +=
-        fmt::format("; no sign-flip test of {} seeds can go below p = {:.2g}, so take this as likely, not as proven",
-                    experiment.seeds, floor);
+    sure += fmt::format("; without assuming normal noise (sign flips), {} seeds cannot show more than p = {:.2g}",
+                        experiment.seeds, floor);
   return text + sure + failures(judged, data) + ".";
 }
 
 std::vector<std::string> remarks(const Judged& judged, const Experiment&, const DataFacts& data) {
-  std::vector<std::string> lines = data.notes;
+  std::vector<std::string> lines = data.notes, at_edge;
   for (const Arm& arm : judged.arms) {
     if (arm.results.empty()) continue;
     if (arm.diverged + arm.failed > 0)
       lines.push_back(fmt::format("{}: {} of {} runs {}: {}", arm.name, arm.diverged + arm.failed, arm.results.size(),
                                   arm.diverged > 0 ? "diverged" : "failed", arm.message));
-    if (arm.rate_at_edge)
-      lines.push_back(fmt::format("{}: the tuned learning rate, {:g}, is at the edge of the grid", arm.name, arm.rate));
+    if (arm.simplicity == 4)
+      lines.push_back(
+          fmt::format("{}: gated layers after the first normalise their input (x over its root mean square, no "
+                      "parameters), as they do wherever they are used; ungated arms do without",
+                      arm.name));
+    if (arm.rate_at_edge) at_edge.push_back(fmt::format("{} ({:g})", arm.name, arm.rate));
     if (arm.ratio_start < vanishing)
       lines.push_back(
           fmt::format("{}: vanishing gradient: at initialisation the first layer gets {:.1e} of what the "
@@ -142,6 +147,9 @@ std::vector<std::string> remarks(const Judged& judged, const Experiment&, const 
                       arm.name, arm.ratio_start));
     if (arm.dead > many) lines.push_back(fmt::format("{}: {:.0f} % of the units are dead", arm.name, 100 * arm.dead));
   }
+  if (!at_edge.empty())
+    lines.push_back(fmt::format(
+        "the tuned learning rate is at the edge of the grid, so that a better one may lie beyond: {}", list(at_edge)));
   return lines;
 }
 

@@ -10,7 +10,7 @@
 namespace ogee::lab {
 namespace {
 
-constexpr double level = 0.05;
+constexpr double level = 0.05, beyond_doubt = 0.001;
 // An error this close to that of a constant answer means that nothing was learned.
 constexpr double learned_below = 0.9;
 // Among arms that cannot be told apart, a simpler one is preferred only if its mean is this close to the lowest: few
@@ -141,9 +141,10 @@ void compare_with(std::vector<Arm>& arms, const Arm& best) {
     arm.against.flip_holm = flip_corrected[i];
     if (arm.verdict != Verdict::one_seed) continue;
     const bool agree = arm.against.flip_p <= std::max(level, smallest_sign_flip(arm.against.pairs));
-    arm.verdict = !(t_corrected[i] < level && agree && arm.against.difference > 0) ? Verdict::no_difference
-                  : flip_corrected[i] < level                                      ? Verdict::worse
-                                                                                   : Verdict::likely_worse;
+    if (!(t_corrected[i] < level && agree && arm.against.difference > 0))
+      arm.verdict = Verdict::no_difference;
+    else
+      arm.verdict = flip_corrected[i] < level || t_corrected[i] < beyond_doubt ? Verdict::worse : Verdict::likely_worse;
   }
 }
 

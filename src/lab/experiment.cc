@@ -4,6 +4,7 @@
 #include <torch/torch.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "data/dataset.h"
@@ -16,12 +17,13 @@ namespace {
 // Counts up when what a run does changes, so that old results are not mixed with new ones.
 constexpr int procedure = 1;
 
-void check_activations(Experiment& experiment) {
+void check_activations(const Experiment& experiment) {
   if (experiment.activations.empty()) throw Error("--activations: the list is empty");
-  for (std::string& text : experiment.activations) text = Activation(text).text();
-  for (auto i = experiment.activations.begin(); i != experiment.activations.end(); ++i)
-    if (std::find(i + 1, experiment.activations.end(), *i) != experiment.activations.end())
-      throw Error(fmt::format("--activations: {} is there twice", *i));
+  std::map<std::string, std::string> seen;  // by what they mean, as one function has many spellings
+  for (const std::string& text : experiment.activations) {
+    const auto [first, fresh] = seen.emplace(Activation(text).text(), text);
+    if (!fresh) throw Error(fmt::format("--activations: {} and {} are the same", first->second, text));
+  }
 }
 
 void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {

@@ -43,7 +43,7 @@ nlohmann::ordered_json to_json(const Experiment& experiment);
 
 // How rates are tuned: every arm walks through the same two stages.
 struct Tuning {
-  static constexpr double rates[] = {1e-4, 3e-4, 1e-3, 3e-3, 1e-2};
+  static constexpr double rates[] = {3e-4, 1e-3, 3e-3, 1e-2, 3e-2};
   static constexpr std::uint64_t scout_seed = 1001, tune_seed = 1002;  // results use 1, 2, 3...
   static constexpr int survivors = 2;
 };

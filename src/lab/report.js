@@ -102,6 +102,20 @@ const base = (title, width, height) => ({
 });
 const colourScale = {name: 'colour', type: 'ordinal', domain: arms.map(a => a.activation), range: arms.map(a => colourOf[a.activation])};
 
+// Where a logarithmic axis has its ticks: decades; 1, 2 and 5 of each where there are few.
+function logTicks([low, high]) {
+  const decades = Math.log10(high / low);
+  const ticks = [];
+  const each = decades > 6 ? 2 : 1;
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += each)
+    for (const digit of decades > 2.5 ? [1] : [1, 2, 5]) {
+      const tick = Number((digit * 10 ** power).toPrecision(1));
+      if (tick >= low * 0.999 && tick <= high * 1.001) ticks.push(tick);
+    }
+  return ticks;
+}
+const logFormat = domain => domain[0] < 1e-3 || domain[1] > 1e4 ? '.0~e' : '~g';
+
 function domainOf(values, log) {
   const fine = values.filter(v => v !== null && isFinite(v) && (!log || v > 0));
   return fine.length ? [Math.min(...fine), Math.max(...fine)] : [log ? 0.1 : 0, 1];
@@ -129,10 +143,11 @@ function curves(title, yTitle, field, {log = false, factor = 1, band = true} = {
       {name: 'points', source: 'rows', transform: [{type: 'formula', as: 'tip', expr: `datum.arm + '\\nepoch ' + datum.epoch + ': ' + ${number}`}]}],
     scales: [
       {name: 'x', type: 'linear', domain: {data: 'rows', field: 'epoch'}, range: 'width', nice: false},
-      {name: 'y', type: log ? 'log' : 'linear', domain, range: 'height', nice: !log, zero: !log, clamp: true},
+      {name: 'y', type: log ? 'log' : 'linear', domain, range: 'height', nice: !log, zero: false, clamp: true},
       colourScale],
     axes: [{orient: 'bottom', scale: 'x', title: 'epoch', tickCount: 6, format: 'd'},
-      {orient: 'left', scale: 'y', title: yTitle, grid: true, tickCount: 5, ...(log ? {format: '.0~e'} : {})}],
+      {orient: 'left', scale: 'y', title: yTitle, grid: true, tickCount: 5,
+        ...(log ? {values: logTicks(domain), format: logFormat(domain)} : {})}],
     marks: [{
       type: 'group', from: {facet: {name: 'line', data: 'points', groupby: 'arm'}}, clip: true,
       encode: {enter: {width: {signal: 'width'}, height: {signal: 'height'}}},
@@ -171,7 +186,8 @@ function finals() {
       {name: 'x', type: wide ? 'log' : 'linear', domain: wide ? [low / 1.1, high * 1.1] : [low - 0.05 * (high - low), high + 0.05 * (high - low)],
         range: 'width', zero: false, nice: false, clamp: true}, colourScale],
     axes: [{orient: 'left', scale: 'y', ticks: false, domain: false},
-      {orient: 'bottom', scale: 'x', title: `test ${metricName}`, grid: true, tickCount: 8, format: '~g'}],
+      {orient: 'bottom', scale: 'x', title: `test ${metricName}`, grid: true, tickCount: 8,
+        format: '~g', ...(wide ? {values: logTicks([low / 1.1, high * 1.1])} : {})}],
     marks: [
       {type: 'rule', from: {data: 'means'}, interactive: false, encode: {update: {y: {scale: 'y', field: 'arm', band: 0.5}, x: {scale: 'x', field: 'low'},
         x2: {scale: 'x', field: 'high'}, stroke: {scale: 'colour', field: 'arm'}, strokeWidth: {value: 3}, strokeOpacity: {value: 0.55}}}},
@@ -194,14 +210,16 @@ function gradients(title, when) {
         tip: `${arm.activation}\nactivation ${i + 1} of ${values.length}: ${value.toExponential(1)}`});
     });
   }
+  const domain = domainOf(rows.map(row => row.norm), true);
   return {
     ...base(title, 440, 260),
     data: [{name: 'rows', values: rows}],
     scales: [{name: 'x', type: 'linear', domain: [0, 1], range: 'width'},
-      {name: 'y', type: 'log', domain: domainOf(rows.map(row => row.norm), true), range: 'height', nice: true, clamp: true}, colourScale],
+      {name: 'y', type: 'log', domain, range: 'height', clamp: true}, colourScale],
     axes: [{orient: 'bottom', scale: 'x', title: 'place in the network', values: [0, 1], encode: {labels: {update: {
       text: {signal: "datum.value == 0 ? 'first layer' : 'last layer'"}, align: {signal: "datum.value == 0 ? 'left' : 'right'"}}}}},
-      {orient: 'left', scale: 'y', title: 'norm of the gradient', grid: true, tickCount: 5, format: '.0~e'}],
+      {orient: 'left', scale: 'y', title: 'norm of the gradient', grid: true,
+        values: logTicks(domain), format: logFormat(domain)}],
     marks: [{type: 'group', from: {facet: {name: 'line', data: 'rows', groupby: 'arm'}}, marks: [
       {type: 'line', from: {data: 'line'}, interactive: false, encode: {update: {x: {scale: 'x', field: 'layer'}, y: {scale: 'y', field: 'norm'},
         stroke: {scale: 'colour', field: 'arm'}, strokeWidth: {value: 2}}}},

@@ -154,7 +154,7 @@ Json summarise(const Experiment& experiment, const DataFacts& data, const Enviro
       {"difference", "paired by seed against the lowest mean; 95 % Student's t"},
       {"tests", "paired t and exact sign-flip permutation, two-sided, Holm-corrected over arms"},
       {"smallest_sign_flip_p", smallest_sign_flip(static_cast<std::size_t>(experiment.seeds))},
-      {"worse", "both corrected p < 0.05"},
+      {"worse", "both corrected p < 0.05, or a corrected t p < 0.001 and all seeds agreeing as far as they can"},
       {"probably worse", "corrected t p < 0.05 and a sign-flip p as small as the seeds allow"},
   };
   json["environment"] = {{"command", environment.command},

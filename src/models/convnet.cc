@@ -3,7 +3,7 @@
 //
 // A gated function has each of these layers produce twice as many channels, of which the gate makes half, all layers
 // narrowed by one factor so that the parameter count matches; the linear layer, whose steps are finest, takes up what
-// rounding leaves.
+// rounding leaves. All but the first normalise their input (Network::tame).
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
@@ -53,7 +53,7 @@ class Shape {
       const std::int64_t each = 2 * (sizes.channels.back() * pixels() + 1) + outputs_;
       sizes.hidden = std::max(sizes.hidden / 2 + 1, sizes.hidden + (wanted - count(sizes, 2)) / each);
       const double drift = std::abs(static_cast<double>(sizes.hidden) / static_cast<double>(plain_.hidden) - factor);
-      // One part in 200 of the parameters weighs as much as a tenth of the proportions.
+      // The count comes first, but not at the price of a linear layer out of proportion.
       const auto miss = std::abs(count(sizes, 2) - wanted) + std::lround(drift * 0.05 * static_cast<double>(wanted));
       if (least < 0 || miss < least) least = miss, best = sizes;
     }
@@ -88,10 +88,10 @@ class Convnet : public Network {
   at::Tensor forward(at::Tensor x) override {
     const std::size_t stages = maps_.size() - 2;
     for (std::size_t i = 0; i < stages; ++i) {
-      x = activate(i, at::conv2d(x, maps_[i].weight, maps_[i].bias, 1, 1));
+      x = activate(i, at::conv2d(i > 0 ? tame(x) : x, maps_[i].weight, maps_[i].bias, 1, 1));
       if (shape_.pooled(i)) x = at::max_pool2d(x, 2);
     }
-    x = activate(stages, at::linear(x.flatten(1), maps_[stages].weight, maps_[stages].bias));
+    x = activate(stages, at::linear(tame(x).flatten(1), maps_[stages].weight, maps_[stages].bias));
     return at::linear(x, maps_[stages + 1].weight, maps_[stages + 1].bias);
   }
 

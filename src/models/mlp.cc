@@ -69,6 +69,7 @@ class Mlp : public Network {
     x = x.flatten(1);
     std::size_t next = 0;
     for (const Step& step : steps_) {
+      if (step.activated && next > 0) x = tame(x);
       x = at::linear(x, step.map.weight, step.map.bias);
       if (step.activated) x = activate(next++, x);
     }

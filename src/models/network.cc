@@ -47,6 +47,13 @@ at::Tensor Network::activate(std::size_t index, at::Tensor z) {
   return layer.unit->forward(z);
 }
 
+at::Tensor Network::tame(const at::Tensor& x) const {
+  if (packed_ == 1) return x;
+  std::vector<std::int64_t> all_but_first;
+  for (std::int64_t i = 1; i < x.dim(); ++i) all_but_first.push_back(i);
+  return x * x.square().mean(all_but_first, /*keepdim=*/true).add(1e-6).rsqrt();
+}
+
 Settings resolve(Settings settings, const data::Dataset& data) {
   const bool mlp = settings.model == "mlp";
   if (!mlp && settings.model != "convnet")

@@ -46,6 +46,11 @@ class Network : public torch::nn::Module {
   Map map(const std::string& name, at::IntArrayRef shape, double gain);
   void add_layer(const std::string& name);
   at::Tensor activate(std::size_t layer, at::Tensor z);
+  // What goes into every gated layer of a gated network but the first: x over its root mean square, example by example,
+  // without parameters. A product of two inputs squares their scale, so that ten such layers in a row raise any
+  // difference in scale between examples to its 1024th power; gated layers are used behind a normalisation everywhere,
+  // and a comparison without it would only show that. Ungated networks are left as they are.
+  at::Tensor tame(const at::Tensor& x) const;
 
   const Activation activation_;
   const double gain_;          // of the activation
