@@ -290,8 +290,8 @@ struct Arguments {
   // Channel-wise parameters as tensors that broadcast over the result.
   at::Tensor along_channels(const at::Tensor& p, bool per_channel) const {
     if (!per_channel) return p.reshape({});
-    at::DimVector shape(plan.sizes.size(), 1);
-    shape[channel_dim()] = plan.channels;
+    std::vector<std::int64_t> shape(plan.sizes.size(), 1);
+    shape[static_cast<std::size_t>(channel_dim())] = plan.channels;
     return p.reshape(shape);
   }
   std::int64_t channel_dim() const {

@@ -7,6 +7,7 @@
 #include <torch/library.h>
 
 #include <algorithm>
+#include <charconv>
 #include <memory>
 #include <mutex>
 #include <sstream>
@@ -231,11 +232,44 @@ void add_edges(OgeeNode& node, const Request& r) {
   for (const at::Tensor& p : r.parameters) node.add_edge(p);
 }
 
-void refuse_forward_mode(const Request& r) {
-  bool defined = torch::autograd::isFwGradDefined(r.a) || torch::autograd::isFwGradDefined(r.b);
-  for (const at::Tensor& p : r.parameters) defined = defined || torch::autograd::isFwGradDefined(p);
-  TORCH_CHECK_NOT_IMPLEMENTED(!defined, r.prefix(), "forward-mode derivatives are not available");
-}
+// Forward mode: a Request without its tangents, and the tangents as directions.
+class Dualless {
+ public:
+  explicit Dualless(const Request& r)
+      : a_(r.a._fw_primal(0)), request{r.entry,  a_,         b_,         parameters_, r.slots, r.values,  r.channel_dim,
+                                       r.layout, r.gate_dim, r.training, r.key,       r.order, r.composed} {
+    if (has(r.a)) dda_ = r.a._fw_grad(0);
+    if (r.b.has_value() && r.b->defined()) {
+      b_ = r.b->_fw_primal(0);
+      if (has(*r.b)) ddb_ = r.b->_fw_grad(0);
+    }
+    for (std::size_t i = 0; i < r.parameters.size(); ++i) {
+      parameters_.push_back(r.parameters[i]._fw_primal(0));
+      if (!has(r.parameters[i])) continue;
+      ddp_.push_back(r.parameters[i]._fw_grad(0));
+      slots_.push_back(r.slots[i]);
+    }
+    request.parameters = parameters_;
+  }
+  static bool has(const at::Tensor& t) { return torch::autograd::isFwGradDefined(t); }
+  static bool any(const Request& r) {
+    return has(r.a) || torch::autograd::isFwGradDefined(r.b) ||
+           std::any_of(r.parameters.begin(), r.parameters.end(), has);
+  }
+  // second along the tangents.
+  std::vector<at::Tensor> along(const at::Tensor& dy) const {
+    return call_second(Second{dy, dda_, ddb_, ddp_, slots_}, request);
+  }
+
+ private:
+  at::Tensor a_;
+  optional<at::Tensor> b_, dda_, ddb_;
+  c10::SmallVector<at::Tensor, 4> parameters_, ddp_;
+  at::DimVector slots_;
+
+ public:
+  Request request;
+};
 
 // Differentiates _second, that is, refuses to.
 class ThirdNode final : public OgeeNode {
@@ -313,7 +347,6 @@ class FirstNode final : public OgeeNode {
 };
 
 at::Tensor autograd_forward(const Request& r) {
-  refuse_forward_mode(r);
   MadeNode<FirstNode> made{};
   if (requires_grad(r)) {
     made = make_node<FirstNode>();
@@ -326,11 +359,15 @@ at::Tensor autograd_forward(const Request& r) {
     y = call_forward(r);
   }
   made.attach(y);
+  if (Dualless::any(r)) {
+    // Of second's results only the derivative along the tangents is wanted, and that does not depend on dy.
+    const at::Tensor no_dy = at::zeros({}, y.options()).expand(y.sizes());
+    y._set_fw_grad(Dualless(r).along(no_dy)[0], 0, false);
+  }
   return y;
 }
 
 std::vector<at::Tensor> autograd_backward(const at::Tensor& dy, const Request& r, bool want_parameters) {
-  refuse_forward_mode(r);
   MadeNode<SecondNode> made{};
   if (requires_grad(r) || (at::GradMode::is_enabled() && dy.requires_grad())) {
     made = make_node<SecondNode>();
@@ -346,11 +383,25 @@ std::vector<at::Tensor> autograd_backward(const at::Tensor& dy, const Request& r
     results = call_backward(dy, r, want_parameters);
   }
   made.attach(results);
+  if (Dualless::has(dy) || Dualless::any(r)) {
+    // Linear in dy, and the Hessian times the other tangents, which second computes.
+    const Dualless primal(r);
+    std::vector<at::Tensor> tangents(results.size());
+    if (Dualless::has(dy)) tangents = call_backward(dy._fw_grad(0), primal.request, want_parameters);
+    if (Dualless::any(r)) {
+      const std::vector<at::Tensor> along = primal.along(dy._fw_primal(0));
+      for (std::size_t i = 0; i < results.size(); ++i) {
+        tangents[i] = tangents[i].defined() ? tangents[i] + along[i + 1] : along[i + 1];
+      }
+    }
+    for (std::size_t i = 0; i < results.size(); ++i) results[i]._set_fw_grad(tangents[i], 0, false);
+  }
   return results;
 }
 
 std::vector<at::Tensor> autograd_second(const Second& d, const Request& r) {
-  refuse_forward_mode(r);
+  TORCH_CHECK_NOT_IMPLEMENTED(!Dualless::any(r) && !Dualless::has(d.dy), r.prefix(),
+                              "third derivatives are not available");
   MadeNode<ThirdNode> made{};
   const auto asks = [](const optional<at::Tensor>& t) { return t.has_value() && t->defined() && t->requires_grad(); };
   bool needed = d.dy.requires_grad() || asks(d.dda) || asks(d.ddb);
@@ -446,7 +497,6 @@ std::string identifier(std::string_view name, const std::vector<std::string>& ta
 
 std::string schema_of(const Spec& spec, std::string_view name, at::ArrayRef<double> defaults) {
   std::ostringstream s;
-  s.precision(17);
   std::vector<std::string> taken{"x", "a", "b", "channel_dim", "layout", "gate_dim", "training"};
   s << name << (spec.inputs == 1 ? "(Tensor x" : "(Tensor a, Tensor? b=None");
   if (spec.inputs == 1) taken.erase(taken.begin() + 1, taken.begin() + 3);
@@ -456,7 +506,9 @@ std::string schema_of(const Spec& spec, std::string_view name, at::ArrayRef<doub
     if (p.role == Role::learned) {
       s << ", Tensor? " << taken.back() << "=None";
     } else {
-      s << ", float " << taken.back() << '=' << defaults[k];
+      char text[32];  // the shortest that reads back as the same number
+      const auto end = std::to_chars(text, text + sizeof(text), defaults[k]).ptr;
+      s << ", float " << taken.back() << '=' << std::string_view(text, static_cast<std::size_t>(end - text));
     }
   }
   if (has_learned(spec)) s << ", int channel_dim=1";
