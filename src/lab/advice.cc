@@ -44,8 +44,8 @@ std::string failures(const Judged& judged, const DataFacts& data) {
       return fmt::format("its gradient reaches the first layer {:.0e} times as strong as the last", arm.ratio_start);
     };
     if (arm.verdict == Verdict::not_learned)
-      parts.push_back(fmt::format("{} did not learn (error {}{})", arm.name, show_error(arm.error, data),
-                                  vanishes ? "; " + gradient() : ""));
+      parts.push_back(fmt::format("{} hardly learned (error {}{})", arm.name, show_error(arm.error, data),
+                                  vanishes ? ": " + gradient() : ""));
     else if (arm.verdict == Verdict::diverged)
       parts.push_back(fmt::format("{} diverged in {} of {} runs", arm.name, arm.diverged, arm.results.size()));
     else if (arm.verdict == Verdict::failed)

@@ -13,6 +13,8 @@ namespace {
 constexpr double level = 0.05, beyond_doubt = 0.001;
 // An error this close to that of a constant answer means that nothing was learned.
 constexpr double learned_below = 0.9;
+// So does an arm that gets less than this share of the best arm's advance over the constant answer.
+constexpr double learned_share = 0.25;
 // Among arms that cannot be told apart, a simpler one is preferred only if its mean is this close to the lowest: few
 // seeds must not be a reason to recommend what looks clearly worse.
 constexpr double close_enough = 1.25;
@@ -157,7 +159,7 @@ const char* words_of(Verdict verdict) {
     case Verdict::likely_worse: return "probably worse";
     case Verdict::worse: return "worse";
     case Verdict::one_seed: return "one seed: unknown";
-    case Verdict::not_learned: return "did not learn";
+    case Verdict::not_learned: return "hardly learned";
     case Verdict::diverged: return "diverged";
     case Verdict::failed: return "could not run";
     case Verdict::missing: return "not run yet";
@@ -174,6 +176,9 @@ Judged judge(const Experiment& experiment, const DataFacts& data, const std::vec
   for (int i = 0; i < count; ++i)
     if (at(i).usable() && (judged.best < 0 || at(i).error < at(judged.best).error)) judged.best = i;
   if (judged.best < 0) return judged;
+  const double gain = data.baseline - at(judged.best).error;
+  for (Arm& arm : arms)
+    if (arm.usable() && data.baseline - arm.error < learned_share * gain) arm.verdict = Verdict::not_learned;
   compare_with(arms, at(judged.best));
   at(judged.best).verdict = Verdict::best;
   judged.chosen = judged.best;

@@ -16,7 +16,7 @@ enum class Verdict {
   likely_worse,   // by the t test, all seeds agreeing; too few seeds for the sign-flip test to confirm it
   worse,          // by both tests, corrected for the number of arms; or by the t test beyond doubt, all seeds agreeing
   one_seed,       // fewer than two seeds
-  not_learned,    // no better than always giving the same answer
+  not_learned,    // hardly better than always giving the same answer
   diverged,       // in some or all of its runs
   failed,         // could not run
   missing,        // not run yet

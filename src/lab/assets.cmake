@@ -4,7 +4,8 @@
 set(asset_code "")
 set(asset_files "")
 function(ogee_asset_begin symbol)
-  string(APPEND asset_code "asm(\".section .rodata\\n.global ogee_asset_${symbol}\\n.balign 16\\nogee_asset_${symbol}:\\n\"\n")
+  string(APPEND asset_code "asm(\".section .rodata\\n.global ogee_asset_${symbol}\\n.balign 16\\n\"\n"
+                           "    \"ogee_asset_${symbol}:\\n\"\n")
   set(asset_code "${asset_code}" PARENT_SCOPE)
 endfunction()
 function(ogee_asset_text text)
@@ -17,21 +18,26 @@ function(ogee_asset_file path)
   set(asset_files ${asset_files} ${path} PARENT_SCOPE)
 endfunction()
 function(ogee_asset_end symbol)
-  string(APPEND asset_code "    \".global ogee_asset_${symbol}_end\\nogee_asset_${symbol}_end:\\n.byte 0\\n.text\\n\");\n")
+  string(APPEND asset_code "    \".global ogee_asset_${symbol}_end\\nogee_asset_${symbol}_end:\\n\"\n"
+                           "    \".byte 0\\n.text\\n\");\n")
   set(asset_code "${asset_code}" PARENT_SCOPE)
 endfunction()
 
 ogee_asset_begin(optdigits)
 ogee_asset_file(${PROJECT_SOURCE_DIR}/data/optdigits.csv.gz)
 ogee_asset_end(optdigits)
-foreach(part html css js)
+foreach(part html css)
   ogee_asset_begin(report_${part})
   ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report.${part})
   ogee_asset_end(report_${part})
 endforeach()
+ogee_asset_begin(report_js)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report.js)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report_charts.js)
+ogee_asset_end(report_js)
 
-# Vega. Some systems ship it whole; Debian ships its packages one by one, as UMD modules that ask for each other by name,
-# so here each gets a wrapper that registers it (see `ogeeModules` in report.html).
+# Vega. Some systems ship it whole; Debian ships its packages one by one, as UMD modules that ask for each other by
+# name, so here each gets a wrapper that registers it (see `ogeeModules` in report.html).
 find_file(OGEE_VEGA vega.min.js PATHS /usr/share/javascript/vega /usr/share/nodejs/vega/build NO_DEFAULT_PATH)
 find_path(OGEE_VEGA_PACKAGES vega-view.min.js PATHS /usr/share/javascript/vega NO_DEFAULT_PATH)
 ogee_asset_begin(vega)

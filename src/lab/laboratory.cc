@@ -1,5 +1,6 @@
 #include "lab/laboratory.h"
 
+#include <dlfcn.h>
 #include <fmt/format.h>
 #include <torch/torch.h>
 
@@ -27,6 +28,18 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+// OpenBLAS built without threads shares buffers between its callers without locking them: called from two threads at
+// once it returns, now and then, wrong products. (Its builds with threads, and the reference BLAS, are safe.)
+bool blas_is_safe() {
+  const auto kind = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_parallel"));
+  return !kind || kind() != 0;
+}
+
+int workers_of(const Options& options) {
+  if (!blas_is_safe()) return 1;
+  return options.workers > 0 ? options.workers : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
 bool stopped(const Options& options) { return options.stop && options.stop->load(); }
 
 // A queue of runs that grows as results come in, and the threads that work it off. Every run is a function of its key
@@ -42,8 +55,7 @@ class Workshop {
   }
 
   void run() {
-    const int cores = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-    const int wanted = options_.workers > 0 ? options_.workers : cores;
+    const int wanted = workers_of(options_);
     std::vector<std::thread> workers;
     for (int i = 0; i < wanted; ++i) workers.emplace_back([this] { work(); });
     {
@@ -210,6 +222,9 @@ Outcome compare(const Experiment& wanted, const Options& options) {
   environment.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   environment.target = target();
   environment.libtorch = TORCH_VERSION;
+  environment.workers = workers_of(options);
+  if (!blas_is_safe())
+    environment.note = "one worker only: this OpenBLAS is the build without threads, which two must not call at once";
 
   Outcome outcome{Ending::complete, summarise(experiment, facts_of(data), environment, store.all())};
   write_atomically((folder / "results.json").string(), outcome.results.dump(1) + "\n");

@@ -160,7 +160,9 @@ Json summarise(const Experiment& experiment, const DataFacts& data, const Enviro
   json["environment"] = {{"command", environment.command},
                          {"simd", environment.target},
                          {"libtorch", environment.libtorch},
+                         {"workers", environment.workers},
                          {"seconds", environment.seconds}};
+  if (!environment.note.empty()) json["environment"]["note"] = environment.note;
   json["arms"] = Json::array();
   for (const Arm& arm : judged.arms) json["arms"].push_back(arm_json(arm));
   return json;

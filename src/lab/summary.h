@@ -21,12 +21,13 @@ struct DataFacts {
 };
 
 struct Environment {
-  std::string command, target, libtorch;
+  std::string command, target, libtorch, note;
+  int workers = 1;
   double seconds = 0;
 };
 
-// Times stand under the keys "ms_per_step" and "seconds" only, here and in words in `recommendation.text`; all else is
-// the same whenever the experiment is.
+// Times stand under the keys "ms_per_step" and "seconds", and in words in `recommendation.text`. All else outside of
+// "environment" is the same whenever the experiment is.
 nlohmann::ordered_json summarise(const Experiment& experiment, const DataFacts& data, const Environment& environment,
                                  const std::vector<StoredRun>& runs);
 

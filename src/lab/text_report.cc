@@ -88,6 +88,8 @@ std::string text_report(const Json& results) {
   text += wrap(results["recommendation"]["text"].get<std::string>(), 0);
   if (!results["remarks"].empty()) text += "\n";
   for (const Json& remark : results["remarks"]) text += wrap("- " + remark.get<std::string>(), 0);
+  if (results["environment"].contains("note"))
+    text += wrap("- " + results["environment"]["note"].get<std::string>(), 0);
   return text;
 }
 

@@ -1,0 +1,401 @@
+// The charts, as Vega specifications. Follows report.js in the same script element.
+
+const charts = [];  // {container, spec()}: specs are made anew when the colours of the page change
+let vegaLibrary = null;
+
+function css(name) {
+  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function config() {
+  const ink = css('--ink'), soft = css('--soft'), line = css('--line');
+  return {
+    background: null,
+    axis: {
+      labelColor: soft,
+      titleColor: soft,
+      domainColor: line,
+      tickColor: line,
+      gridColor: line,
+      gridOpacity: 0.6,
+      labelFontSize: 12,
+      titleFontSize: 12,
+      titleFontWeight: 'normal',
+      labelLimit: 200
+    },
+    title: {color: ink, fontSize: 14, anchor: 'start', fontWeight: 600, offset: 10},
+    font: 'system-ui, "Segoe UI", "DejaVu Sans", sans-serif',
+  };
+}
+
+const base = (title, width, height) => ({
+  $schema: 'https://vega.github.io/schema/vega/v5.json',
+  width,
+  height,
+  padding: 5,
+  config: config(),
+  title: {text: title},
+  autosize: {type: 'pad'},
+});
+const colourScale = {
+  name: 'colour',
+  type: 'ordinal',
+  domain: arms.map(a => a.activation),
+  range: arms.map(a => colourOf[a.activation])
+};
+
+// Where a logarithmic axis has its ticks: decades; 1, 2 and 5 of each where there are few.
+function logTicks([low, high]) {
+  const decades = Math.log10(high / low);
+  const ticks = [];
+  const each = decades > 6 ? 2 : 1;
+  for (let power = Math.floor(Math.log10(low)); power <= Math.log10(high); power += each)
+    for (const digit of decades > 2.5 ? [1] : [1, 2, 5]) {
+      const tick = Number((digit * 10 ** power).toPrecision(1));
+      if (tick >= low * 0.999 && tick <= high * 1.001) ticks.push(tick);
+    }
+  return ticks;
+}
+const logFormat = domain => domain[0] < 1e-3 || domain[1] > 1e4 ? '.0~e' : '~g';
+
+function domainOf(values, log) {
+  const fine = values.filter(v => v !== null && isFinite(v) && (!log || v > 0));
+  return fine.length ? [Math.min(...fine), Math.max(...fine)] : [log ? 0.1 : 0, 1];
+}
+
+// Lines with bands, one for each arm, over epochs.
+function curves(title, yTitle, field, {log = false, factor = 1, band = true} = {}) {
+  const rows = [];
+  for (const arm of arms) {
+    if (!shown.has(arm.activation)) continue;
+    for (const point of arm.curve) {
+      const value = point[field];
+      const mean = value !== null && typeof value === 'object' ? value.mean : value;
+      if (mean === null || (log && mean <= 0)) continue;
+      const low = value.low ?? mean, high = value.high ?? mean;
+      rows.push({
+        arm: arm.activation,
+        epoch: point.epoch,
+        mean: mean * factor,
+        low: Math.max(log ? mean / 10 : 0, low) * factor,
+        high: high * factor
+      });
+    }
+  }
+  const domain = domainOf(rows.map(row => row.mean), log);
+  const number = `format(datum.mean, '.3~g')`;
+  return {
+    ...base(title, 440, 260),
+    data: [
+      {name: 'rows', values: rows}, {
+        name: 'points',
+        source: 'rows',
+        transform: [{type: 'formula', as: 'tip', expr: `datum.arm + '\\nepoch ' + datum.epoch + ': ' + ${number}`}]
+      }
+    ],
+    scales: [
+      {name: 'x', type: 'linear', domain: {data: 'rows', field: 'epoch'}, range: 'width', nice: false},
+      {name: 'y', type: log ? 'log' : 'linear', domain, range: 'height', nice: !log, zero: false, clamp: true},
+      colourScale
+    ],
+    axes: [
+      {orient: 'bottom', scale: 'x', title: 'epoch', tickCount: 6, format: 'd'}, {
+        orient: 'left',
+        scale: 'y',
+        title: yTitle,
+        grid: true,
+        tickCount: 5,
+        ...(log ? {values: logTicks(domain), format: logFormat(domain)} : {})
+      }
+    ],
+    marks: [{
+      type: 'group',
+      from: {facet: {name: 'line', data: 'points', groupby: 'arm'}},
+      clip: true,
+      encode: {enter: {width: {signal: 'width'}, height: {signal: 'height'}}},
+      marks: [
+        ...(band ? [{
+          type: 'area',
+          from: {data: 'line'},
+          interactive: false,
+          encode: {
+            update: {
+              x: {scale: 'x', field: 'epoch'},
+              y: {scale: 'y', field: 'low'},
+              y2: {scale: 'y', field: 'high'},
+              fill: {scale: 'colour', field: 'arm'},
+              fillOpacity: {value: 0.13}
+            }
+          }
+        }] :
+                   []),
+        {
+          type: 'line',
+          from: {data: 'line'},
+          interactive: false,
+          encode: {
+            update: {
+              x: {scale: 'x', field: 'epoch'},
+              y: {scale: 'y', field: 'mean'},
+              stroke: {scale: 'colour', field: 'arm'},
+              strokeWidth: {value: 2}
+            }
+          }
+        },
+        {
+          type: 'symbol',
+          from: {data: 'line'},
+          encode: {
+            update: {
+              x: {scale: 'x', field: 'epoch'},
+              y: {scale: 'y', field: 'mean'},
+              size: {value: 60},
+              fill: {scale: 'colour', field: 'arm'},
+              fillOpacity: {value: 0},
+              tooltip: {field: 'tip'}
+            },
+            hover: {fillOpacity: {value: 1}}
+          }
+        }
+      ],
+    }],
+  };
+}
+
+// Every seed's final error as a point, the mean and its interval as a line.
+function finals() {
+  const points = [], means = [];
+  for (const arm of arms) {
+    for (const run of arm.runs)
+      if (run.test_error !== null)
+        points.push({
+          arm: arm.activation,
+          error: scale * run.test_error,
+          tip: `${arm.activation}, seed ${run.seed}\n${showError(run.test_error)}`
+        });
+    const e = arm.test_error;
+    if (e.mean !== null)
+      means.push({
+        arm: arm.activation,
+        error: scale * e.mean,
+        low: scale * (e.low ?? e.mean),
+        high: scale * (e.high ?? e.mean),
+        tip: `${arm.activation}\nmean ${showError(e.mean)}` +
+            (e.low === null ? '' : `\n95 %: ${showError(e.low)} – ${showError(e.high)}`)
+      });
+  }
+  const [low, high] = domainOf([...points.map(p => p.error), ...means.flatMap(m => [m.low, m.high])], true);
+  const wide = high / low > 6;  // an arm that failed must not squeeze the others into one line
+  return {
+    ...base(
+        `Test ${metricName}, each seed and the mean with its 95 % interval${wide ? ' (logarithmic)' : ''}`, 880,
+        30 * arms.length + 10),
+    data: [{name: 'points', values: points}, {name: 'means', values: means}],
+    scales: [
+      {name: 'y', type: 'band', domain: arms.map(a => a.activation), range: 'height', padding: 0.3}, {
+        name: 'x',
+        type: wide ? 'log' : 'linear',
+        domain: wide ? [low / 1.1, high * 1.1] : [low - 0.05 * (high - low), high + 0.05 * (high - low)],
+        range: 'width',
+        zero: false,
+        nice: false,
+        clamp: true
+      },
+      colourScale
+    ],
+    axes: [
+      {orient: 'left', scale: 'y', ticks: false, domain: false}, {
+        orient: 'bottom',
+        scale: 'x',
+        title: `test ${metricName}`,
+        grid: true,
+        tickCount: 8,
+        format: '~g',
+        ...(wide ? {values: logTicks([low / 1.1, high * 1.1])} : {})
+      }
+    ],
+    marks: [
+      {
+        type: 'rule',
+        from: {data: 'means'},
+        interactive: false,
+        encode: {
+          update: {
+            y: {scale: 'y', field: 'arm', band: 0.5},
+            x: {scale: 'x', field: 'low'},
+            x2: {scale: 'x', field: 'high'},
+            stroke: {scale: 'colour', field: 'arm'},
+            strokeWidth: {value: 3},
+            strokeOpacity: {value: 0.55}
+          }
+        }
+      },
+      {
+        type: 'symbol',
+        from: {data: 'points'},
+        encode: {
+          update: {
+            y: {scale: 'y', field: 'arm', band: 0.5},
+            x: {scale: 'x', field: 'error'},
+            size: {value: 45},
+            stroke: {scale: 'colour', field: 'arm'},
+            strokeWidth: {value: 1.5},
+            fill: {value: css('--paper')},
+            tooltip: {field: 'tip'}
+          }
+        }
+      },
+      {
+        type: 'symbol',
+        from: {data: 'means'},
+        encode: {
+          update: {
+            y: {scale: 'y', field: 'arm', band: 0.5},
+            x: {scale: 'x', field: 'error'},
+            shape: {value: 'diamond'},
+            size: {value: 110},
+            fill: {scale: 'colour', field: 'arm'},
+            tooltip: {field: 'tip'}
+          }
+        }
+      }
+    ],
+  };
+}
+
+// The gradient's norm from the first layer to the last; gated arms have fewer layers, so the place is relative.
+function gradients(title, when) {
+  const rows = [];
+  for (const arm of arms) {
+    if (!shown.has(arm.activation)) continue;
+    const values = arm.gradients[when];
+    values.forEach((value, i) => {
+      const norm = value === null ? null : Math.max(value, 1e-12);
+      if (norm !== null)
+        rows.push({
+          arm: arm.activation,
+          layer: values.length === 1 ? 1 : i / (values.length - 1),
+          norm,
+          tip: `${arm.activation}\nactivation ${i + 1} of ${values.length}: ${value.toExponential(1)}`
+        });
+    });
+  }
+  const domain = domainOf(rows.map(row => row.norm), true);
+  return {
+    ...base(title, 440, 260),
+    data: [{name: 'rows', values: rows}],
+    scales: [
+      {name: 'x', type: 'linear', domain: [0, 1], range: 'width'},
+      {name: 'y', type: 'log', domain, range: 'height', clamp: true}, colourScale
+    ],
+    axes: [
+      {
+        orient: 'bottom',
+        scale: 'x',
+        title: 'place in the network',
+        values: [0, 1],
+        encode: {
+          labels: {
+            update: {
+              text: {signal: 'datum.value == 0 ? \'first layer\' : \'last layer\''},
+              align: {signal: 'datum.value == 0 ? \'left\' : \'right\''}
+            }
+          }
+        }
+      },
+      {
+        orient: 'left',
+        scale: 'y',
+        title: 'norm of the gradient',
+        grid: true,
+        values: logTicks(domain),
+        format: logFormat(domain)
+      }
+    ],
+    marks: [{
+      type: 'group',
+      from: {facet: {name: 'line', data: 'rows', groupby: 'arm'}},
+      marks: [
+        {
+          type: 'line',
+          from: {data: 'line'},
+          interactive: false,
+          encode: {
+            update: {
+              x: {scale: 'x', field: 'layer'},
+              y: {scale: 'y', field: 'norm'},
+              stroke: {scale: 'colour', field: 'arm'},
+              strokeWidth: {value: 2}
+            }
+          }
+        },
+        {
+          type: 'symbol',
+          from: {data: 'line'},
+          encode: {
+            update: {
+              x: {scale: 'x', field: 'layer'},
+              y: {scale: 'y', field: 'norm'},
+              size: {value: 40},
+              fill: {scale: 'colour', field: 'arm'},
+              tooltip: {field: 'tip'}
+            }
+          }
+        }
+      ]
+    }],
+  };
+}
+
+const tip = element('div', {id: 'tip', role: 'status'});
+function showTip(handler, event, item, value) {
+  if (value === null || value === undefined || value === '') {
+    tip.style.display = 'none';
+    return;
+  }
+  tip.textContent = String(value);
+  tip.style.display = 'block';
+  tip.style.left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8) + 'px';
+  tip.style.top = Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8) + 'px';
+}
+
+function draw() {
+  for (const chart of charts) {
+    const view = new vegaLibrary.View(
+        vegaLibrary.parse(chart.spec()), {renderer: 'svg', container: chart.container, hover: true});
+    view.tooltip(showTip).runAsync().then(() => {
+      // Scales with the page instead of overflowing it.
+      const svg = chart.container.querySelector('svg');
+      if (svg && !svg.hasAttribute('viewBox'))
+        svg.setAttribute('viewBox', `0 0 ${svg.getAttribute('width')} ${svg.getAttribute('height')}`);
+    });
+  }
+}
+
+function chart(spec) {
+  const container = element('div', {class: 'chart'});
+  charts.push({container, spec});
+  return container;
+}
+
+function legend() {
+  return element('div', {class: 'legend', 'aria-label': 'arms shown'}, ...arms.map(arm => {
+    const button =
+        element('button', {'aria-pressed': 'true', title: 'show or hide'}, swatch(arm.activation), arm.activation);
+    button.onclick = () => {
+      const on = !shown.has(arm.activation);
+      if (on)
+        shown.add(arm.activation);
+      else
+        shown.delete(arm.activation);
+      button.setAttribute('aria-pressed', String(on));
+      draw();
+    };
+    return button;
+  }));
+}
+
+page();
+vegaLibrary = loadVega();
+draw();
+matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
