@@ -39,7 +39,8 @@ def main():
             family = f["family"]
             lines += ["## " + family, ""]
         lines += ["### %s" % f["name"], "", "`%s`" % f["formula"], ""]
-        sheet = json.loads(ogee("show", f["name"], "--json"))
+        curve = ["--svg", str(out / "curves" / (f["name"] + ".svg"))] if f["inputs"] == 1 else []
+        sheet = json.loads(ogee("show", f["name"], "--json", *curve))
         rows = []
         if f["aliases"]:
             rows.append(("also known as", ", ".join("`%s`" % a for a in f["aliases"])))
@@ -61,8 +62,7 @@ def main():
             rows.append(("source", f["source"]))
         if rows:
             lines += ["| | |", "|---|---|"] + ["| %s | %s |" % row for row in rows] + [""]
-        if f["inputs"] == 1:
-            ogee("show", f["name"], "--svg", str(out / "curves" / (f["name"] + ".svg")))
+        if curve:
             lines += ["![%s](curves/%s.svg)" % (f["name"], f["name"]), ""]
     (out / "functions.md").write_text("\n".join(lines), encoding="utf-8")
     print("%d functions: %s" % (len(functions), out / "functions.md"))
