@@ -7,6 +7,8 @@
 // Errors: c10::Error or ogee::Error, saying what was expected.
 #pragma once
 
+#include <ATen/core/ivalue.h>  // first: in C++20 Clang needs it whole before LibTorch 1.13's lists
+//
 #include <torch/torch.h>
 
 #include <concepts>

@@ -1,8 +1,6 @@
 // What the modules use of the operators, besides the public header.
 #pragma once
 
-#include <ATen/ATen.h>
-
 #include <vector>
 
 #include "ogee/torch.h"

@@ -421,7 +421,7 @@ const Parallel& on_torch_threads() {
 // A Call with its parameters: values for all, from tensors where given.
 class Prepared {
  public:
-  Prepared(const Request& request, const Plan& plan) : request_(request), plan_(plan) {
+  Prepared(const Request& request, const Plan& plan) : request_(request) {
     call.function = request.entry.function;
     call.type = type_of(request.a.scalar_type());
     call.mode = request.training ? Mode::training : Mode::evaluation;
@@ -491,7 +491,6 @@ class Prepared {
   std::size_t width(std::size_t k) const { return call.parameter[k].per_channel ? call.channels : 1; }
 
   const Request& request_;
-  const Plan& plan_;
   std::array<double, max_parameters> uniform_{};
   c10::SmallVector<double, 16> wide_, gradients_, directions_;
 };

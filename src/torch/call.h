@@ -2,6 +2,8 @@
 // to compute it, by the core's kernels on the CPU and composed from LibTorch's operators anywhere.
 #pragma once
 
+#include <ATen/core/ivalue.h>  // first: in C++20 Clang needs it whole before LibTorch 1.13's lists
+//
 #include <ATen/ATen.h>
 
 #include <array>

@@ -1,6 +1,8 @@
 // The definitions over tensors: one more number type, so that every function and its first and second derivatives
 // exist on any device LibTorch runs on. Nothing here is recorded by autograd; the dual numbers are the derivative, so
 // that a branch not taken never leaks a NaN.
+#include "torch/call.h"
+//
 #include <ATen/Parallel.h>
 
 #include <string_view>
@@ -10,7 +12,6 @@
 #include "functions/support.h"
 #include "kernels/noise.h"
 #include "lanes/reference.h"
-#include "torch/call.h"
 
 #undef OGEE_WORLD
 #define OGEE_WORLD over_tensors

@@ -1,5 +1,7 @@
 // The operators torch.ops.ogee.*: one per function and alias, thin covers of three general ones (_forward, _backward,
 // _second) that carry the dispatch: autograd, autocast, meta tensors, the CPU's kernels and other devices.
+#include "torch/apply.h"
+//
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -13,7 +15,6 @@
 #include <sstream>
 #include <string>
 
-#include "torch/apply.h"
 #include "torch/call.h"
 #include "torch/node.h"
 
