@@ -78,8 +78,8 @@ std::string_view family_of(const Function& function);
 // A function with values for its parameters.
 class Activation {
  public:
-  // "gelu", "leaky_relu(slope=0.2)", "very_leaky_relu", "nah(base=tanh, c=0.3)". Throws Error on an unknown name (with a
-  // suggestion), an unknown parameter, a value that is no number or lies outside the parameter's range.
+  // "gelu", "leaky_relu(slope=0.2)", "very_leaky_relu", "nah(base=tanh, c=0.3)". Throws Error on an unknown name (with
+  // a suggestion), an unknown parameter, a value that is no number or lies outside the parameter's range.
   explicit Activation(std::string_view text);
   explicit Activation(const Function& function);
 
@@ -188,9 +188,9 @@ struct Call {
   std::uint64_t first = 0;             // the number of element 0 in the noise's stream
   const Parallel* parallel = nullptr;  // null: the calling thread
 
-  Out y;                           // forward
-  In dy;                           // backward, second
-  Out dx[max_inputs];              // backward: gradients of the inputs; second: what flows into the inputs
+  Out y;                            // forward
+  In dy;                            // backward, second
+  Out dx[max_inputs];               // backward: gradients of the inputs; second: what flows into the inputs
   double* dp[max_parameters] = {};  // backward, second: gradients of parameters, one value or `channels`; all or none
 
   // second (double backward): gradients with respect to backward's results; null data counts as zeros.
@@ -226,18 +226,19 @@ struct Saturation {
 };
 // Computed from the definition at the activation's parameters, at evaluation. One-input functions only.
 struct Properties {
-  double low, high;            // the range, over the whole line
+  double low, high;                // the range, over the whole line
   double limit_left, limit_right;  // at -infinity and infinity (NaN: none)
   bool monotonic;
-  Saturation left, right;      // Gulcehre et al. 2016, section 2
-  double mean, deviation;      // of the output under N(0,1)
-  double slope_square;         // E[phi'^2] under N(0,1)
-  // 1/sqrt(E[phi(z)^2]), z ~ N(0,1): scale weights of variance gain^2/fan_in keep the second moment from layer to layer.
+  Saturation left, right;  // Gulcehre et al. 2016, section 2
+  double mean, deviation;  // of the output under N(0,1)
+  double slope_square;     // E[phi'^2] under N(0,1)
+  // 1/sqrt(E[phi(z)^2]), z ~ N(0,1): scale weights of variance gain^2/fan_in keep the second moment from layer to
+  // layer.
   double gain;
-  double zero_share;           // P(phi(z) = 0), z ~ N(0,1)
-  double lipschitz;            // the largest slope (infinity: unbounded)
-  int smoothness;              // continuous derivatives: -1 a jump, 0 a kink, 1 a jump of the second derivative, 2 more
-  std::vector<double> kinks;   // where the value or the slope jumps
+  double zero_share;          // P(phi(z) = 0), z ~ N(0,1)
+  double lipschitz;           // the largest slope (infinity: unbounded)
+  int smoothness;             // continuous derivatives: -1 a jump, 0 a kink, 1 a jump of the second derivative, 2 more
+  std::vector<double> kinks;  // where the value or the slope jumps
 };
 Properties properties(const Activation& activation);
 

@@ -217,7 +217,8 @@ void add_bench(CLI::App& app, int& status) {
   verb->add_flag("--json", options->json, "An array of measurements");
   verb->footer(
       "Each figure is the fastest of nine rounds; ours, the copy and the peer take turns in one process.\n"
-      "Examples:\n  ogee bench gelu mish\n  ogee bench --elements 65536 --json\n  ogee bench swiglu --dtype bf16 --threads 2");
+      "Examples:\n  ogee bench gelu mish\n  ogee bench --elements 65536 --json\n  ogee bench swiglu --dtype bf16 "
+      "--threads 2");
   verb->callback([options, &status] {
     bench(*options);
     status = 0;

@@ -48,7 +48,8 @@ std::string escaped(std::string_view text) {
 std::string curve_svg(const Activation& activation, double low, double high) {
   constexpr int samples = 1200;
   std::vector<double> xs;
-  std::array<Line, 3> lines{{{"value", "#2a78d6", {}}, {"derivative", "#d9622b", {}}, {"second derivative", "#3a9a5b", {}}}};
+  std::array<Line, 3> lines{
+      {{"value", "#2a78d6", {}}, {"derivative", "#d9622b", {}}, {"second derivative", "#3a9a5b", {}}}};
   for (int i = 0; i <= samples; ++i) {
     const double x = low + (high - low) * i / samples;
     const std::array<double, 1> input{x};
@@ -89,13 +90,15 @@ std::string curve_svg(const Activation& activation, double low, double high) {
     const double value = std::fabs(at) < 1e-12 ? 0 : at;
     const char* kind = value == 0 ? "axis" : "grid";
     if (horizontal) {
-      svg += fmt::format("<line class=\"{0}\" x1=\"{1:.1f}\" x2=\"{1:.1f}\" y1=\"{2}\" y2=\"{3}\"/><text class=\"ink\" "
-                         "x=\"{1:.1f}\" y=\"{4}\" text-anchor=\"middle\">{5:g}</text>\n",
-                         kind, px(value), top, height - bottom, height - bottom + 18, value);
+      svg += fmt::format(
+          "<line class=\"{0}\" x1=\"{1:.1f}\" x2=\"{1:.1f}\" y1=\"{2}\" y2=\"{3}\"/><text class=\"ink\" "
+          "x=\"{1:.1f}\" y=\"{4}\" text-anchor=\"middle\">{5:g}</text>\n",
+          kind, px(value), top, height - bottom, height - bottom + 18, value);
     } else {
-      svg += fmt::format("<line class=\"{0}\" x1=\"{1}\" x2=\"{2}\" y1=\"{3:.1f}\" y2=\"{3:.1f}\"/><text class=\"ink\" "
-                         "x=\"{4}\" y=\"{5:.1f}\" text-anchor=\"end\">{6:g}</text>\n",
-                         kind, left, width - right, py(value), left - 6, py(value) + 4, value);
+      svg += fmt::format(
+          "<line class=\"{0}\" x1=\"{1}\" x2=\"{2}\" y1=\"{3:.1f}\" y2=\"{3:.1f}\"/><text class=\"ink\" "
+          "x=\"{4}\" y=\"{5:.1f}\" text-anchor=\"end\">{6:g}</text>\n",
+          kind, left, width - right, py(value), left - 6, py(value) + 4, value);
     }
   };
   const double x_step = tick_step(high - low, 10), y_step = tick_step(y_high - y_low, 8);
@@ -116,9 +119,10 @@ std::string curve_svg(const Activation& activation, double low, double high) {
     }
     svg += fmt::format("<path d=\"{}\" fill=\"none\" stroke=\"{}\" stroke-width=\"{}\"/>\n", path, line.colour,
                        &line == &lines[0] ? "2.5" : "1.5");
-    svg += fmt::format("<line x1=\"{0}\" x2=\"{1}\" y1=\"32\" y2=\"32\" stroke=\"{2}\" stroke-width=\"2.5\"/>"
-                       "<text class=\"ink\" x=\"{3}\" y=\"36\">{4}</text>\n",
-                       legend, legend + 20, line.colour, legend + 26, line.label);
+    svg += fmt::format(
+        "<line x1=\"{0}\" x2=\"{1}\" y1=\"32\" y2=\"32\" stroke=\"{2}\" stroke-width=\"2.5\"/>"
+        "<text class=\"ink\" x=\"{3}\" y=\"36\">{4}</text>\n",
+        legend, legend + 20, line.colour, legend + 26, line.label);
     legend += 48 + 7.2 * static_cast<double>(std::string_view(line.label).size());
   }
   return svg + "</svg>\n";

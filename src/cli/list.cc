@@ -35,7 +35,7 @@ nlohmann::ordered_json describe(const Function& function) {
     if (std::isfinite(p.high)) entry["high"] = p.high;
     parameters.push_back(entry);
   }
-  return {{"name", spec.name},       {"aliases", aliases},   {"family", family_of(function)},
+  return {{"name", spec.name},       {"aliases", aliases},       {"family", family_of(function)},
           {"inputs", spec.inputs},   {"parameters", parameters}, {"noise", noise_name(spec.noise)},
           {"formula", spec.formula}, {"source", spec.source}};
 }
@@ -80,7 +80,8 @@ void list(const Options& options) {
 void add_list(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("list", "Every function, family by family");
-  verb->add_flag("--json", options->json, "An array of {name, aliases, family, inputs, parameters, noise, formula, source}");
+  verb->add_flag("--json", options->json,
+                 "An array of {name, aliases, family, inputs, parameters, noise, formula, source}");
   verb->add_option("--family", options->family, "Only this family");
   verb->footer("Examples:\n  ogee list\n  ogee list --family noisy\n  ogee list --json | jq -r '.[].name'");
   verb->callback([options, &status] {

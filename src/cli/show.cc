@@ -54,9 +54,7 @@ std::string join(const std::vector<double>& values) {
   return out;
 }
 
-std::string inputs_in_words(const Spec& spec) {
-  return spec.inputs == 1 ? "1 (x)" : "2 (gate a, value b)";
-}
+std::string inputs_in_words(const Spec& spec) { return spec.inputs == 1 ? "1 (x)" : "2 (gate a, value b)"; }
 
 void print_sheet(const Activation& activation) {
   const Spec& spec = activation.spec();
@@ -167,7 +165,8 @@ void add_show(CLI::App& app, int& status) {
   verb->add_flag("--json", options->json, "The sheet as a JSON object");
   verb->add_option("--svg", options->svg, "Draw value, derivative and second derivative to this file");
   verb->add_option("--range", options->range, "What to draw: LOW HIGH")->expected(2)->capture_default_str();
-  verb->footer("Examples:\n  ogee show mish\n  ogee show 'elu(alpha=0.5)' --svg elu.svg --range -4 4\n  ogee show nah --json");
+  verb->footer(
+      "Examples:\n  ogee show mish\n  ogee show 'elu(alpha=0.5)' --svg elu.svg --range -4 4\n  ogee show nah --json");
   verb->callback([options, &status] {
     show(*options);
     status = 0;

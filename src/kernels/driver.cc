@@ -72,8 +72,15 @@ void store(Type type, const T* in, std::size_t n, void* data, std::ptrdiff_t ste
 
 // Which array of the call an operand is, and whether blocks of it are staged.
 enum Operands : std::size_t {
-  input_0, input_1, dy_in, ddx_0, ddx_1,  // read
-  y_out, dx_0, dx_1, ddy_out,             // written
+  input_0,
+  input_1,
+  dy_in,
+  ddx_0,
+  ddx_1,  // read
+  y_out,
+  dx_0,
+  dx_1,
+  ddy_out,  // written
   operand_count
 };
 
@@ -172,7 +179,8 @@ class Runner {
 
   const char* address(const Array& a, std::size_t i) const {
     const std::size_t r = i / shape_.length, j = i % shape_.length;
-    const std::ptrdiff_t offset = static_cast<std::ptrdiff_t>(r) * a.row_stride + static_cast<std::ptrdiff_t>(j) * a.step;
+    const std::ptrdiff_t offset =
+        static_cast<std::ptrdiff_t>(r) * a.row_stride + static_cast<std::ptrdiff_t>(j) * a.step;
     return static_cast<const char*>(a.data) + offset * static_cast<std::ptrdiff_t>(size_of(call_.type));
   }
 

@@ -25,9 +25,9 @@ struct Row {
   Operand<T> parameter[max_parameters];
   Operand<T> noise;
 
-  T* y = nullptr;            // forward
-  const T* dy = nullptr;     // backward, second
-  T* dx[max_inputs] = {};    // backward: dy * dphi/dx; second: the gradient that flows into x
+  T* y = nullptr;          // forward
+  const T* dy = nullptr;   // backward, second
+  T* dx[max_inputs] = {};  // backward: dy * dphi/dx; second: the gradient that flows into x
   // backward_all, second: what flows into each parameter. Step 0: the row's sum is added to *sum. Step 1: one value an
   // element is written to elements.
   double* sum[max_parameters] = {};

@@ -280,7 +280,9 @@ constexpr RowKernels<T> row_kernels() {
 }
 
 template <class F>
-concept HasEvaluation = requires { F::has_evaluation; };
+concept HasEvaluation = requires {
+  F::has_evaluation;
+};
 
 template <class T, class F>
 constexpr FunctionKernels<T> function_kernels() {

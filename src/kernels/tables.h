@@ -5,8 +5,8 @@
 
 namespace ogee::kernels {
 
-#define OGEE_DECLARE(family)                   \
-  KernelTable<float> family##_float_table();   \
+#define OGEE_DECLARE(family)                 \
+  KernelTable<float> family##_float_table(); \
   KernelTable<double> family##_double_table();
 OGEE_DECLARE(rectified)
 OGEE_DECLARE(exponential)
@@ -28,9 +28,9 @@ inline KernelTable<float> table<float>(std::size_t family) {
 }
 template <>
 inline KernelTable<double> table<double>(std::size_t family) {
-  constexpr KernelTable<double> (*tables[])() = {
-      rectified_double_table, exponential_double_table, smooth_double_table, learned_double_table,
-      gated_double_table,     channel_double_table,     noisy_double_table};
+  constexpr KernelTable<double> (*tables[])() = {rectified_double_table, exponential_double_table, smooth_double_table,
+                                                 learned_double_table,   gated_double_table,       channel_double_table,
+                                                 noisy_double_table};
   return tables[family]();
 }
 

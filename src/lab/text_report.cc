@@ -67,12 +67,19 @@ std::string text_report(const Json& results) {
       experiment["seeds"].get<int>() == 1 ? "" : "s");
 
   std::vector<std::vector<std::string>> rows{{"activation", classification ? "error %" : "RMSE", "95 %", "loss",
-                                              "ms/step", "params", "dead %", "sat. %", "grad 1st/last", "rate",
-                                              "beside the lowest"}};
+                                              "ms/step", "params", "dead %", "sat. %", "grad ratio", "rate",
+                                              "verdict"}};
   for (const Json& arm : results["arms"]) rows.push_back(cells(arm, classification));
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  std::size_t total = 2 * (widths.size() - 1);
+  for (const std::size_t each : widths) total += each;
+  if (total > width && widths[0] > 12) {  // long attributes give way
+    widths[0] = std::max<std::size_t>(12, widths[0] - std::min(widths[0], total - width));
+    for (auto& row : rows)
+      if (row[0].size() > widths[0]) row[0] = row[0].substr(0, widths[0] - 2) + "..";
+  }
   for (const auto& row : rows) {
     std::string line;
     for (std::size_t i = 0; i < row.size(); ++i) {
@@ -82,7 +89,10 @@ std::string text_report(const Json& results) {
     }
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
-  text += "\n";
+  text +=
+      "\nsat.: slopes below 5 % of the largest; grad ratio: gradient norm at the first activation over the last, "
+      "before "
+      "training\n\n";
   if (!results["complete"].get<bool>())
     text += fmt::format("So far, {} of {} runs:\n", results["runs_done"].get<int>(), results["runs_wanted"].get<int>());
   text += wrap(results["recommendation"]["text"].get<std::string>(), 0);

@@ -126,56 +126,52 @@ OGEE_FN Dual<L, K> fused(A a, const Dual<L, K>& b, double c) {
 }
 
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> operator+(const Dual<L, K>& a, C c) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K>
+operator+(const Dual<L, K>& a, C c) {
   Dual<L, K> r = a;
   r.v = a.v + c;
   return r;
 }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> operator+(C c, const Dual<L, K>& a) {
-  return a + c;
-}
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K>
+operator+(C c, const Dual<L, K>& a) { return a + c; }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> operator-(const Dual<L, K>& a, C c) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K>
+operator-(const Dual<L, K>& a, C c) {
   Dual<L, K> r = a;
   r.v = a.v - c;
   return r;
 }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> operator-(C c, const Dual<L, K>& a) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K>
+operator-(C c, const Dual<L, K>& a) {
   Dual<L, K> r;
   r.v = c - a.v;
   for (int k = 0; k < K; ++k) r.d[k] = -a.d[k];
   return r;
 }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> operator*(const Dual<L, K>& a, C c) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K>
+operator*(const Dual<L, K>& a, C c) {
   Dual<L, K> r;
   r.v = a.v * c;
   for (int k = 0; k < K; ++k) r.d[k] = a.d[k] * c;
   return r;
 }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> operator*(C c, const Dual<L, K>& a) {
-  return a * c;
-}
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K>
+operator*(C c, const Dual<L, K>& a) { return a * c; }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> operator/(const Dual<L, K>& a, C c) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K>
+operator/(const Dual<L, K>& a, C c) {
   Dual<L, K> r;
   r.v = a.v / c;
   for (int k = 0; k < K; ++k) r.d[k] = a.d[k] / c;
   return r;
 }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> operator/(C c, const Dual<L, K>& a) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K>
+operator/(C c, const Dual<L, K>& a) {
   Dual<L, K> r;
   r.v = c / a.v;
   const L slope = -r.v / a.v;
@@ -184,21 +180,15 @@ OGEE_FN Dual<L, K> operator/(C c, const Dual<L, K>& a) {
 }
 
 // Comparisons look at the value alone.
-#define OGEE_COMPARE(op)                                              \
-  template <class L, int K>                                           \
-  OGEE_FN auto operator op(const Dual<L, K>& a, const Dual<L, K>& b) { \
-    return a.v op b.v;                                                \
-  }                                                                   \
-  template <class L, int K, class C>                                  \
-    requires ConstantFor<Dual<L, K>, C>                               \
-  OGEE_FN auto operator op(const Dual<L, K>& a, C b) {                \
-    return a.v op b;                                                  \
-  }                                                                   \
-  template <class L, int K, class C>                                  \
-    requires ConstantFor<Dual<L, K>, C>                               \
-  OGEE_FN auto operator op(C a, const Dual<L, K>& b) {                \
-    return a op b.v;                                                  \
-  }
+#define OGEE_COMPARE(op)                                                                                      \
+  template <class L, int K>                                                                                   \
+  OGEE_FN auto operator op(const Dual<L, K>& a, const Dual<L, K>& b) {                                        \
+    return a.v op b.v;                                                                                        \
+  }                                                                                                           \
+  template <class L, int K, class C>                                                                          \
+  requires ConstantFor<Dual<L, K>, C> OGEE_FN auto operator op(const Dual<L, K>& a, C b) { return a.v op b; } \
+  template <class L, int K, class C>                                                                          \
+  requires ConstantFor<Dual<L, K>, C> OGEE_FN auto operator op(C a, const Dual<L, K>& b) { return a op b.v; }
 OGEE_COMPARE(<)
 OGEE_COMPARE(<=)
 OGEE_COMPARE(>)
@@ -214,13 +204,11 @@ OGEE_FN Dual<L, K> select(M mask, const Dual<L, K>& a, const Dual<L, K>& b) {
   return r;
 }
 template <class M, class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> select(M mask, const Dual<L, K>& a, C b) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K> select(M mask, const Dual<L, K>& a, C b) {
   return select(mask, a, lift<Dual<L, K>>(b));
 }
 template <class M, class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> select(M mask, C a, const Dual<L, K>& b) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K> select(M mask, C a, const Dual<L, K>& b) {
   return select(mask, lift<Dual<L, K>>(a), b);
 }
 
@@ -244,17 +232,15 @@ template <class L, int K>
 OGEE_FN Dual<L, K> damp(const Dual<L, K>& x, const Dual<L, K>& g) {
   Dual<L, K> r;
   r.v = damp(x.v, g.v);
-  for (int k = 0; k < K; ++k) r.d[k] = damp(x.d[k], g.v) + damp(x.v, g.d[k]);
+  for (int k = 0; k < K; ++k) r.d[k] = damp(g.v, x.d[k]) + damp(x.v, g.d[k]);
   return r;
 }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> damp(const Dual<L, K>& x, C g) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K> damp(const Dual<L, K>& x, C g) {
   return damp(x, lift<Dual<L, K>>(g));
 }
 template <class L, int K, class C>
-  requires ConstantFor<Dual<L, K>, C>
-OGEE_FN Dual<L, K> damp(C x, const Dual<L, K>& g) {
+requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K> damp(C x, const Dual<L, K>& g) {
   return damp(lift<Dual<L, K>>(x), g);
 }
 

@@ -17,18 +17,18 @@ struct F64 {
 };
 
 inline F64 operator-(F64 a) { return {-a.v}; }
-#define OGEE_ARITHMETIC(op)                                          \
-  inline F64 operator op(F64 a, F64 b) { return {a.v op b.v}; }      \
-  inline F64 operator op(F64 a, double b) { return {a.v op b}; }     \
+#define OGEE_ARITHMETIC(op)                                      \
+  inline F64 operator op(F64 a, F64 b) { return {a.v op b.v}; }  \
+  inline F64 operator op(F64 a, double b) { return {a.v op b}; } \
   inline F64 operator op(double a, F64 b) { return {a op b.v}; }
 OGEE_ARITHMETIC(+)
 OGEE_ARITHMETIC(-)
 OGEE_ARITHMETIC(*)
 OGEE_ARITHMETIC(/)
 #undef OGEE_ARITHMETIC
-#define OGEE_COMPARE(op)                                             \
-  inline bool operator op(F64 a, F64 b) { return a.v op b.v; }       \
-  inline bool operator op(F64 a, double b) { return a.v op b; }      \
+#define OGEE_COMPARE(op)                                        \
+  inline bool operator op(F64 a, F64 b) { return a.v op b.v; }  \
+  inline bool operator op(F64 a, double b) { return a.v op b; } \
   inline bool operator op(double a, F64 b) { return a op b.v; }
 OGEE_COMPARE(<)
 OGEE_COMPARE(<=)

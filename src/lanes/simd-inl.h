@@ -67,36 +67,36 @@ template <class D>
 HWY_INLINE Lane<D> operator-(Lane<D> a) {
   return {hn::Neg(a.v)};
 }
-#define OGEE_ARITHMETIC(op, name)                             \
-  template <class D>                                          \
-  HWY_INLINE Lane<D> operator op(Lane<D> a, Lane<D> b) {      \
-    return {hn::name(a.v, b.v)};                              \
-  }                                                           \
-  template <class D>                                          \
-  HWY_INLINE Lane<D> operator op(Lane<D> a, double b) {       \
-    return {hn::name(a.v, Lane<D>::constant(b).v)};           \
-  }                                                           \
-  template <class D>                                          \
-  HWY_INLINE Lane<D> operator op(double a, Lane<D> b) {       \
-    return {hn::name(Lane<D>::constant(a).v, b.v)};           \
+#define OGEE_ARITHMETIC(op, name)                        \
+  template <class D>                                     \
+  HWY_INLINE Lane<D> operator op(Lane<D> a, Lane<D> b) { \
+    return {hn::name(a.v, b.v)};                         \
+  }                                                      \
+  template <class D>                                     \
+  HWY_INLINE Lane<D> operator op(Lane<D> a, double b) {  \
+    return {hn::name(a.v, Lane<D>::constant(b).v)};      \
+  }                                                      \
+  template <class D>                                     \
+  HWY_INLINE Lane<D> operator op(double a, Lane<D> b) {  \
+    return {hn::name(Lane<D>::constant(a).v, b.v)};      \
   }
 OGEE_ARITHMETIC(+, Add)
 OGEE_ARITHMETIC(-, Sub)
 OGEE_ARITHMETIC(*, Mul)
 OGEE_ARITHMETIC(/, Div)
 #undef OGEE_ARITHMETIC
-#define OGEE_COMPARE(op, name)                                \
-  template <class D>                                          \
-  HWY_INLINE Truth<D> operator op(Lane<D> a, Lane<D> b) {     \
-    return {hn::name(a.v, b.v)};                              \
-  }                                                           \
-  template <class D>                                          \
-  HWY_INLINE Truth<D> operator op(Lane<D> a, double b) {      \
-    return {hn::name(a.v, Lane<D>::constant(b).v)};           \
-  }                                                           \
-  template <class D>                                          \
-  HWY_INLINE Truth<D> operator op(double a, Lane<D> b) {      \
-    return {hn::name(Lane<D>::constant(a).v, b.v)};           \
+#define OGEE_COMPARE(op, name)                            \
+  template <class D>                                      \
+  HWY_INLINE Truth<D> operator op(Lane<D> a, Lane<D> b) { \
+    return {hn::name(a.v, b.v)};                          \
+  }                                                       \
+  template <class D>                                      \
+  HWY_INLINE Truth<D> operator op(Lane<D> a, double b) {  \
+    return {hn::name(a.v, Lane<D>::constant(b).v)};       \
+  }                                                       \
+  template <class D>                                      \
+  HWY_INLINE Truth<D> operator op(double a, Lane<D> b) {  \
+    return {hn::name(Lane<D>::constant(a).v, b.v)};       \
   }
 OGEE_COMPARE(<, Lt)
 OGEE_COMPARE(<=, Le)
@@ -259,8 +259,9 @@ HWY_INLINE Lane<D> log1p(Lane<D> y) {
   const Lane<D> u = 1.0 + y;
   const Lane<D> c = select(y > 1.0, 1.0 - (u - y), y - (u - 1.0));
   const Lane<D> value = log_of_sum(u, c);
-  const Lane<D> special = select(y < 0.0, select(u < 0.0, std::numeric_limits<double>::quiet_NaN(),
-                                                 Lane<D>::constant(-std::numeric_limits<double>::infinity())),
+  const Lane<D> special = select(y < 0.0,
+                                 select(u < 0.0, std::numeric_limits<double>::quiet_NaN(),
+                                        Lane<D>::constant(-std::numeric_limits<double>::infinity())),
                                  y);
   // u = 0, negative, infinite or NaN; and where y is so small that u = 1, log1p(y) = y.
   const Truth<D> regular = {hn::And((u > 0.0).m, (u < std::numeric_limits<double>::infinity()).m)};

@@ -14,8 +14,7 @@ struct ReferenceFunctions {
   double (*value)(const double* x, const double* p, double e, Mode mode);
   // The derivative along `direction` (inputs, then parameters), and the second one along `direction` and `other`.
   double (*derivative)(const double* x, const double* p, double e, Mode mode, const double* direction);
-  double (*second)(const double* x, const double* p, double e, Mode mode, const double* direction,
-                   const double* other);
+  double (*second)(const double* x, const double* p, double e, Mode mode, const double* direction, const double* other);
 };
 
 class Function {

@@ -156,7 +156,8 @@ Activation::Activation(std::string_view text) : function_(nullptr) {
       for (const Function& f : catalogue()) {
         if (f.spec->group == spec().group) known += (known.empty() ? "" : ", ") + std::string(f.spec->choice);
       }
-      throw Error("'" + std::string(text) + "': " + std::string(key) + " '" + std::string(value) + "' is none of " + known);
+      throw Error("'" + std::string(text) + "': " + std::string(key) + " '" + std::string(value) + "' is none of " +
+                  known);
     }
     *this = Activation(*choice);
   }
@@ -164,7 +165,8 @@ Activation::Activation(std::string_view text) : function_(nullptr) {
     if (!spec().variant.empty() && key == spec().variant) continue;
     double numeric;
     if (!number(value, numeric)) {
-      throw Error("'" + std::string(text) + "': " + std::string(key) + " must be a number, not '" + std::string(value) + "'");
+      throw Error("'" + std::string(text) + "': " + std::string(key) + " must be a number, not '" + std::string(value) +
+                  "'");
     }
     set(key, numeric);
   }

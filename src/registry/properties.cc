@@ -103,8 +103,8 @@ Properties properties(const Activation& activation) {
   const std::vector<double> points = grid();
   int direction = 0;
   double previous = curve.value(points.front());
-  for (std::size_t i = 0; i < points.size(); ++i) {
-    const double value = curve.value(points[i]), slope = curve.slope(points[i]);
+  for (double x : points) {
+    const double value = curve.value(x), slope = curve.slope(x);
     p.low = std::min(p.low, value);
     p.high = std::max(p.high, value);
     p.lipschitz = std::max(p.lipschitz, std::fabs(slope));
@@ -142,7 +142,6 @@ Properties properties(const Activation& activation) {
         if (order <= 0 && (p.kinks.empty() || std::fabs(p.kinks.back() - at) > 1e-6)) p.kinks.push_back(at);
       }
     }
-    if (order == -1) continue;
   }
   std::sort(p.kinks.begin(), p.kinks.end());
   p.kinks.erase(std::unique(p.kinks.begin(), p.kinks.end(), [](double a, double b) { return std::fabs(a - b) < 1e-6; }),

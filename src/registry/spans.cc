@@ -141,9 +141,7 @@ void forward(const Call& call) {
 void backward(const Call& call) {
   kernels::run(kernels::Pass::backward, *call.function->spec, call.function->place, call);
 }
-void second(const Call& call) {
-  kernels::run(kernels::Pass::second, *call.function->spec, call.function->place, call);
-}
+void second(const Call& call) { kernels::run(kernels::Pass::second, *call.function->spec, call.function->place, call); }
 
 template <Element T>
 void forward(const Activation& activation, std::span<const T> x, std::span<T> y, const RunOptions& options) {
@@ -248,20 +246,20 @@ std::vector<std::vector<double>> backward_all(const Activation& activation, std:
   return sums;
 }
 
-#define OGEE_INSTANTIATE(T)                                                                                          \
-  template void forward<T>(const Activation&, std::span<const T>, std::span<T>, const RunOptions&);                  \
-  template void forward<T>(const Activation&, std::span<const T>, std::span<const T>, std::span<T>,                  \
-                           const RunOptions&);                                                                       \
-  template void forward<T>(const Activation&, Layout, std::size_t, std::span<const T>, std::span<T>,                 \
-                           const RunOptions&);                                                                       \
-  template void backward<T>(const Activation&, std::span<const T>, std::span<const T>, std::span<T>,                 \
-                            const RunOptions&);                                                                      \
-  template void backward<T>(const Activation&, std::span<const T>, std::span<const T>, std::span<const T>,           \
-                            std::span<T>, std::span<T>, const RunOptions&);                                          \
-  template void backward<T>(const Activation&, Layout, std::size_t, std::span<const T>, std::span<const T>,          \
-                            std::span<T>, const RunOptions&);                                                        \
-  template std::vector<std::vector<double>> backward_all<T>(const Activation&, std::span<const T>,                   \
-                                                            std::span<const T>, std::span<T>, const RunOptions&);
+#define OGEE_INSTANTIATE(T)                                                                                            \
+  template void forward<T>(const Activation&, std::span<const T>, std::span<T>, const RunOptions&);                    \
+  template void forward<T>(const Activation&, std::span<const T>, std::span<const T>, std::span<T>,                    \
+                           const RunOptions&);                                                                         \
+  template void forward<T>(const Activation&, Layout, std::size_t, std::span<const T>, std::span<T>,                   \
+                           const RunOptions&);                                                                         \
+  template void backward<T>(const Activation&, std::span<const T>, std::span<const T>, std::span<T>,                   \
+                            const RunOptions&);                                                                        \
+  template void backward<T>(const Activation&, std::span<const T>, std::span<const T>, std::span<const T>,             \
+                            std::span<T>, std::span<T>, const RunOptions&);                                            \
+  template void backward<T>(const Activation&, Layout, std::size_t, std::span<const T>, std::span<const T>,            \
+                            std::span<T>, const RunOptions&);                                                          \
+  template std::vector<std::vector<double>> backward_all<T>(const Activation&, std::span<const T>, std::span<const T>, \
+                                                            std::span<T>, const RunOptions&);
 OGEE_INSTANTIATE(float)
 OGEE_INSTANTIATE(double)
 OGEE_INSTANTIATE(bfloat16)

@@ -264,9 +264,10 @@ TEST(Threads, RunEveryTaskOnceAndPassOnErrors) {
     std::vector<std::atomic<int>> counts(1000);
     parallel(counts.size(), [&](std::size_t i) { ++counts[i]; });
     for (const auto& c : counts) ASSERT_EQ(c, 1);
-    EXPECT_THROW(parallel(100, [](std::size_t i) {
-                   if (i == 37) throw std::runtime_error("37");
-                 }),
+    EXPECT_THROW(parallel(100,
+                          [](std::size_t i) {
+                            if (i == 37) throw std::runtime_error("37");
+                          }),
                  std::runtime_error);
     // A task that runs tasks itself.
     std::atomic<int> inner = 0;

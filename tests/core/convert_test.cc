@@ -27,7 +27,8 @@ std::uint16_t nearest_bfloat(float x) {
 
 std::vector<float> samples() {
   std::vector<float> v;
-  for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += 4093) v.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
+  for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += 4093)
+    v.push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
   for (int half = 0; half < 65536; half += 7) {  // values, and the points between two values
     const float a = kernels::half_to_float(static_cast<std::uint16_t>(half));
     const float b = kernels::half_to_float(static_cast<std::uint16_t>(half + 1));

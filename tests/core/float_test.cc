@@ -135,7 +135,8 @@ TEST_P(Float32, AgreesWithTheReference) {
   for (std::uint64_t bits = 0; bits < (std::uint64_t{1} << 32); bits += stride) {
     columns.inputs[0].push_back(std::bit_cast<float>(static_cast<std::uint32_t>(bits)));
   }
-  for (float special : {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-45f, -1e-45f, 1.17549435e-38f, 3.4028235e38f, -3.4028235e38f}) {
+  for (float special :
+       {0.0f, -0.0f, INFINITY, -INFINITY, NAN, 1e-45f, -1e-45f, 1.17549435e-38f, 3.4028235e38f, -3.4028235e38f}) {
     columns.inputs[0].push_back(special);
   }
   const std::size_t n = columns.size();

@@ -13,8 +13,12 @@ TEST(Fuzz, ActivationTexts) {
   std::mt19937 random(7);
   const auto pick = [&](std::size_t n) { return std::uniform_int_distribution<std::size_t>(0, n - 1)(random); };
   const std::string alphabet = "abcdefgs_()=,.-+/ 0123456789eEinf\t\"'\\\x01\xff";
-  const std::string seeds[] = {"leaky_relu(slope=0.2)", "nah(base=tanh, c=0.3)", "rrelu(law=inverse,lower=3)", "gelu",
-                               "xielu(p=1e-3,n=-1e300,beta=.5,eps=-0)", "hard_sigmoid(slope=1/6)"};
+  const std::string seeds[] = {"leaky_relu(slope=0.2)",
+                               "nah(base=tanh, c=0.3)",
+                               "rrelu(law=inverse,lower=3)",
+                               "gelu",
+                               "xielu(p=1e-3,n=-1e300,beta=.5,eps=-0)",
+                               "hard_sigmoid(slope=1/6)"};
   std::size_t read = 0, refused = 0;
   for (int trial = 0; trial < 40000; ++trial) {
     std::string text = seeds[pick(std::size(seeds))];

@@ -24,7 +24,8 @@ inline std::filesystem::path golden_directory() { return std::filesystem::path(O
 inline std::vector<GoldenRow> read_golden(const Spec& spec) {
   const auto path = golden_directory() / (std::string(spec.name) + ".golden");
   std::ifstream file(path);
-  if (!file) throw std::runtime_error("no golden file for " + std::string(spec.name) + ": make one (tests/golden/README.md)");
+  if (!file)
+    throw std::runtime_error("no golden file for " + std::string(spec.name) + ": make one (tests/golden/README.md)");
   std::vector<GoldenRow> rows;
   std::string line;
   while (std::getline(file, line)) {

@@ -59,7 +59,8 @@ TEST(NoiseTest, UniformsAreTheGeneratorsWords) {
   const auto u = draw(Noise::uniform, key, first, 32);
   for (std::uint32_t j = 0; j < 16; ++j) {
     const std::uint64_t counter = first / 2 + j;
-    const auto words = threefry2x32(stream, static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32));
+    const auto words =
+        threefry2x32(stream, static_cast<std::uint32_t>(counter), static_cast<std::uint32_t>(counter >> 32));
     EXPECT_EQ(u[j], static_cast<float>(words.first >> 9) * 0x1p-23f + 0x1p-24f);
     EXPECT_EQ(u[16 + j], static_cast<float>(words.second >> 9) * 0x1p-23f + 0x1p-24f);
   }
@@ -107,7 +108,8 @@ TEST(NoiseTest, NormalTailsAndShape) {
   double worst = 0;
   for (std::size_t i = 0; i < v.size(); ++i) {
     const double cdf = 0.5 * std::erfc(-static_cast<double>(v[i]) / std::sqrt(2.0));
-    worst = std::max({worst, std::fabs(cdf - static_cast<double>(i) / many), std::fabs(cdf - static_cast<double>(i + 1) / many)});
+    worst = std::max(
+        {worst, std::fabs(cdf - static_cast<double>(i) / many), std::fabs(cdf - static_cast<double>(i + 1) / many)});
   }
   EXPECT_LT(worst, 1.95 / std::sqrt(double{many}));
   EXPECT_GT(v.back(), 4.2f);
@@ -198,7 +200,8 @@ TEST_P(Stochastic, TypesSeeTheSameNoise) {
   forward<float>(activation, x, y, options);
   forward<double>(activation, xd, yd, options);
   std::size_t different = 0;
-  for (std::size_t i = 0; i < x.size(); ++i) different += std::fabs(y[i] - yd[i]) > 1e-5 * (1 + std::fabs(yd[i])) ? 1 : 0;
+  for (std::size_t i = 0; i < x.size(); ++i)
+    different += std::fabs(y[i] - yd[i]) > 1e-5 * (1 + std::fabs(yd[i])) ? 1 : 0;
   EXPECT_LE(different, 1u);  // a coin toss within a rounding error of its threshold may fall the other way
 }
 

@@ -1,5 +1,5 @@
-// Defects that other libraries had in their issue trackers, each a test here; and the rules that hold for every function:
-// NaN in, NaN out; limits at infinity.
+// Defects that other libraries had in their issue trackers, each a test here; and the rules that hold for every
+// function: NaN in, NaN out; limits at infinity.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -81,7 +81,8 @@ TEST_P(EveryTarget, SoftplusAndLogSigmoidFarOut) {
   EXPECT_EQ(slope("log_sigmoid", inf), 0);
   EXPECT_EQ(slope("log_sigmoid", -inf), 1);
   for (float x : {-100.0f, -50.0f, -20.0f, 20.0f, 21.0f, 100.0f, 1e30f}) {
-    expect_relative(value("softplus", x), x > 0 ? x + std::log1p(std::exp(-double{x})) : std::log1p(std::exp(double{x})), 16);
+    expect_relative(value("softplus", x),
+                    x > 0 ? x + std::log1p(std::exp(-double{x})) : std::log1p(std::exp(double{x})), 16);
     EXPECT_FALSE(std::isnan(slope("softplus", x)));
     EXPECT_FALSE(std::isnan(slope("log_sigmoid", x)));
   }
@@ -125,11 +126,12 @@ TEST_P(EveryTarget, LimitsAtInfinity) {
       const double x = columns.inputs[0][i];
       const Exact exactly = exact(activation, {&x, 1}, 0, Mode::evaluation);
       const auto same = [](float got, double wanted) {
-        return std::isnan(wanted) ? std::isnan(got)
+        return std::isnan(wanted)   ? std::isnan(got)
                : std::isinf(wanted) ? static_cast<double>(got) == wanted
                                     : std::fabs(static_cast<double>(got) - wanted) <= 4e-7 * std::fabs(wanted);
       };
-      EXPECT_TRUE(same(r.value[i], exactly.value)) << spec.name << "(" << x << ") = " << r.value[i] << ", expected " << exactly.value;
+      EXPECT_TRUE(same(r.value[i], exactly.value))
+          << spec.name << "(" << x << ") = " << r.value[i] << ", expected " << exactly.value;
       EXPECT_TRUE(same(r.derivatives[0][i], exactly.derivatives[0]))
           << spec.name << "'(" << x << ") = " << r.derivatives[0][i] << ", expected " << exactly.derivatives[0];
     }
@@ -284,8 +286,8 @@ TEST_P(EveryTarget, EvaluationForms) {
   EXPECT_EQ(value("noisy_relu", -1), 0);
 }
 
-// The direction figure of Gulcehre et al. 2016: hard-tanh at x = 4 with half-normal noise. alpha 1.2 starts near 0.4 and
-// scatters up, alpha 0.9 starts near 1.3 and scatters down... towards the linear range.
+// The direction figure of Gulcehre et al. 2016: hard-tanh at x = 4 with half-normal noise. alpha 1.2 starts near 0.4
+// and scatters up, alpha 0.9 starts near 1.3 and scatters down... towards the linear range.
 TEST_P(EveryTarget, HalfNormalDirection) {
   std::vector<float> x(2000, 4.0f), y(2000);
   RunOptions training;

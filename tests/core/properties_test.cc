@@ -60,7 +60,7 @@ TEST(PropertiesTest, SmoothnessAndMoments) {
   EXPECT_EQ(of("gelu").smoothness, 2);
   EXPECT_EQ(of("squared_relu").smoothness, 1);
   EXPECT_EQ(of("hardshrink").smoothness, -1);
-  EXPECT_NEAR(of("selu").mean, 0, 1e-6);       // Klambauer et al. 2017: the fixed point
+  EXPECT_NEAR(of("selu").mean, 0, 1e-6);  // Klambauer et al. 2017: the fixed point
   EXPECT_NEAR(of("selu").deviation, 1, 1e-6);
   EXPECT_NEAR(of("star_relu").mean, 0, 1e-6);  // Yu et al. 2022
   EXPECT_NEAR(of("star_relu").deviation, 1, 1e-6);

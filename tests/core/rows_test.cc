@@ -101,8 +101,8 @@ void expect_same_on_all_targets(const Function& function, const Columns<T>& colu
       continue;
     }
     for (std::size_t i = 0; i < columns.size(); ++i) {
-      ASSERT_TRUE(same_bits(got.value[i], first.value[i]))
-          << first_target << " " << first.value[i] << ", " << target << " " << got.value[i] << " at " << columns.inputs[0][i];
+      ASSERT_TRUE(same_bits(got.value[i], first.value[i])) << first_target << " " << first.value[i] << ", " << target
+                                                           << " " << got.value[i] << " at " << columns.inputs[0][i];
       for (std::size_t k = 0; k < got.derivatives.size(); ++k) {
         ASSERT_TRUE(same_bits(got.derivatives[k][i], first.derivatives[k][i]))
             << first_target << ", " << target << ": derivative " << k << " at " << columns.inputs[0][i];

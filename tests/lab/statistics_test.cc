@@ -15,8 +15,8 @@ TEST(Statistics, MeanDeviationInterval) {
   EXPECT_NEAR(mean(six), 0.0065, 1e-15);
   EXPECT_NEAR(deviation(six), 0.0052440442408507575, 1e-15);
   const Interval interval = t_interval(six);
-  EXPECT_NEAR(interval.low, 0.0009967130743652516, 1e-12);
-  EXPECT_NEAR(interval.high, 0.012003286925634751, 1e-12);
+  EXPECT_NEAR(interval.low, 0.0009967130743652516, 1e-11);
+  EXPECT_NEAR(interval.high, 0.012003286925634751, 1e-11);
 }
 
 TEST(Statistics, TTest) {
