@@ -35,7 +35,7 @@ double value_bound(const Spec& spec) { return spec.inputs == 2 ? 8 : 6; }
 // The slope of a channel's limit is a second derivative, taken from formulas made for first ones.
 double slope_bound(const Spec& spec) {
   if (spec.group == "channel_limit") return 64;
-  return spec.parameters.size() > 9 ? 32 : spec.inputs == 2 ? 16 : 12;
+  return spec.parameters.size() > 9 ? 64 : spec.inputs == 2 ? 16 : 12;
 }
 
 // Of functions made of sines the derivatives oscillate too, so that one of them at x says nothing about rounding x;

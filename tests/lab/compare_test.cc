@@ -132,6 +132,8 @@ TEST_F(Compare, ADivergingArmIsReportedAndTheRestGoesOn) {
   experiment.activations = {"relu", "squared_relu", "tanh"};
   experiment.learning_rate = 3e-3;
   experiment.depth = 24;
+  experiment.epochs = 15;  // enough for the others to learn something
+  experiment.train_limit = 600;
   const Outcome outcome = compare(experiment, options("diverging", 2));
   EXPECT_EQ(outcome.ending, Ending::complete);
   const Json& bad = outcome.results["arms"][1];
