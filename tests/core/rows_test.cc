@@ -47,7 +47,9 @@ class Rows : public testing::TestWithParam<const Function*> {
 
 template <class T>
 bool same_bits(T a, T b) {
-  return std::memcmp(&a, &b, sizeof(T)) == 0 || (std::isnan(a) && std::isnan(b));
+  // The bits are the question: -0 is not 0 here.
+  const bool same = std::memcmp(&a, &b, sizeof(T)) == 0;  // NOLINT(bugprone-suspicious-memory-comparison)
+  return same || (std::isnan(a) && std::isnan(b));
 }
 
 template <class T>
