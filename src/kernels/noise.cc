@@ -25,19 +25,21 @@ HWY_INLINE Words<hn::Vec<DU>> threefry(DU du, std::uint32_t k0, std::uint32_t k1
   using V = hn::Vec<DU>;
   const std::uint32_t keys[3] = {k0, k1, k0 ^ k1 ^ 0x1BD11BDAu};
   V x0 = hn::Add(c0, hn::Set(du, k0)), x1 = hn::Add(c1, hn::Set(du, k1));
+// clang-format off
 #define OGEE_MIX(bits)  \
   x0 = hn::Add(x0, x1); \
   x1 = hn::Xor(rotate_left<bits>(x1), x0);
 #define OGEE_INJECT(i)                          \
   x0 = hn::Add(x0, hn::Set(du, keys[(i) % 3])); \
   x1 = hn::Add(x1, hn::Set(du, keys[((i) + 1) % 3] + std::uint32_t{i}));
-  OGEE_MIX(13)
-  OGEE_MIX(15)
-  OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(1) OGEE_MIX(17) OGEE_MIX(29) OGEE_MIX(16) OGEE_MIX(24) OGEE_INJECT(2)
-      OGEE_MIX(13) OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(3) OGEE_MIX(17) OGEE_MIX(29) OGEE_MIX(16)
-          OGEE_MIX(24) OGEE_INJECT(4) OGEE_MIX(13) OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(5)
+  OGEE_MIX(13) OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(1)
+  OGEE_MIX(17) OGEE_MIX(29) OGEE_MIX(16) OGEE_MIX(24) OGEE_INJECT(2)
+  OGEE_MIX(13) OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(3)
+  OGEE_MIX(17) OGEE_MIX(29) OGEE_MIX(16) OGEE_MIX(24) OGEE_INJECT(4)
+  OGEE_MIX(13) OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(5)
 #undef OGEE_MIX
 #undef OGEE_INJECT
+  // clang-format on
               return {x0, x1};
 }
 
