@@ -39,8 +39,8 @@ HWY_INLINE Words<hn::Vec<DU>> threefry(DU du, std::uint32_t k0, std::uint32_t k1
   OGEE_MIX(13) OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(5)
 #undef OGEE_MIX
 #undef OGEE_INJECT
-  // clang-format on
-              return {x0, x1};
+      // clang-format on
+      return {x0, x1};
 }
 
 template <class D, class V>
