@@ -68,6 +68,12 @@ std::string command_line(const CLI::App& verb) {
   return line;
 }
 
+std::string check_rate(const std::string& text) {
+  double rate = 0;
+  if (CLI::detail::lexical_cast(text, rate) && rate > 0 && rate <= 100) return "";
+  return fmt::format("{} is no rate, expected a number above 0, at most 100", text);
+}
+
 int run(const CLI::App& verb, Flags& flags) {
   if (verb.get_option("--activations")->count() > 0)
     flags.experiment.activations = lab::split_activations(flags.activations);
@@ -122,7 +128,7 @@ void add_compare(CLI::App& app, int& status) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}))
       ->capture_default_str();
   verb->add_option("--learning-rate", experiment.learning_rate, "one rate for all, instead of tuning it for each")
-      ->check(CLI::Range(1e-12, 100.0));
+      ->check(CLI::Validator(check_rate, "RATE"));
   verb->add_option("--device", experiment.device, "cpu or cuda")->capture_default_str();
   verb->add_option("--workers", flags->options.workers, "runs at a time (default: one for each core)")
       ->check(CLI::Range(1, 1024));

@@ -77,7 +77,8 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
                      "No arm is worth using here: none learned better than a constant answer without "
                      "diverging. Nothing can be said about the others{}.",
                      failures(judged, data))
-               : "No run has come to its end yet. The same command again goes on from here.";
+               : "Nothing can be said yet, as no arm has come through its tuning. The same command again goes on from "
+                 "here.";
   }
   const Arm& best = judged.arms[static_cast<std::size_t>(judged.best)];
   const Arm& chosen = judged.arms[static_cast<std::size_t>(judged.chosen)];
