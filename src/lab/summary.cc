@@ -34,7 +34,8 @@ Json curve_of(const Arm& arm) {
   for (const StoredRun* run : arm.results)
     for (const Point& point : run->result.points) epochs[point.epoch].push_back(&point);
   Json curve = Json::array();
-  for (const auto& [epoch, points] : epochs) {
+  for (const auto& [epoch, measured] : epochs) {
+    const std::vector<const Point*>& points = measured;  // Clang 14 cannot capture a structured binding
     const auto collect = [&](double Point::*field) {
       std::vector<double> values;
       for (const Point* point : points)
