@@ -7,6 +7,7 @@
 function(ogee_discover target label)
   set(script ${CMAKE_CURRENT_BINARY_DIR}/${target}_discover.cmake)
   file(GENERATE OUTPUT ${script} CONTENT "
+set(emulator [=[${CMAKE_CROSSCOMPILING_EMULATOR}]=])
 set(program [=[$<TARGET_FILE:${target}>]=])
 set(runner [=[${PROJECT_SOURCE_DIR}/tests/house/gtest]=])
 set(directory [=[${PROJECT_SOURCE_DIR}]=])

@@ -1,8 +1,9 @@
-# Read by ctest itself, with program, runner, directory and label set: see OgeeDiscover.cmake.
+# Read by ctest itself, with emulator (empty where none is needed), program, runner, directory and label set: see
+# OgeeDiscover.cmake.
 set(listing "")
 set(failed "not built")
 if(EXISTS ${program})
-  execute_process(COMMAND ${program} --gtest_list_tests OUTPUT_VARIABLE listing RESULT_VARIABLE failed
+  execute_process(COMMAND ${emulator} ${program} --gtest_list_tests OUTPUT_VARIABLE listing RESULT_VARIABLE failed
                   WORKING_DIRECTORY ${directory})
 endif()
 if(failed)
@@ -34,7 +35,7 @@ foreach(entry IN LISTS entries)
   list(REMOVE_DUPLICATES filters_${entry})
   string(REPLACE ";" ":" filter "${filters_${entry}}")
   unset(filters_${entry})
-  add_test(${entry} ${runner} ${program} --gtest_filter=${filter})
+  add_test(${entry} ${runner} ${emulator} ${program} --gtest_filter=${filter})
   set_tests_properties(${entry} PROPERTIES LABELS ${label} TIMEOUT 600 SKIP_RETURN_CODE 77
                                            WORKING_DIRECTORY ${directory})
 endforeach()
