@@ -3,6 +3,7 @@
 
 #include <CLI/CLI.hpp>
 #include <exception>
+#include <string>
 
 #include "cli/verbs.h"
 #include "ogee/ogee.h"
@@ -16,14 +17,23 @@ int main(int argc, char** argv) {
       "  ogee list                          every function\n"
       "  ogee show 'swish(beta=1.5)'        formula, source, computed properties\n"
       "  ogee eval gelu --input x.f32 --output y.f32\n"
+#if OGEE_WITH_LIBTORCH
       "  ogee compare                       a fair comparison on handwritten digits, in about a minute\n"
+#endif
       "Exit status: 0 success, 1 the work failed or fell short, 2 usage or bad input.");
   int status = 0;
   ogee::cli::add_list(app, status);
   ogee::cli::add_show(app, status);
   ogee::cli::add_eval(app, status);
+#if OGEE_WITH_LIBTORCH
   ogee::cli::add_bench(app, status);
   ogee::cli::add_compare(app, status);
+#else
+  for (const std::string verb : {"bench", "compare"}) {
+    CLI::App* missing = app.add_subcommand(verb)->group("")->prefix_command();
+    missing->callback([verb] { throw ogee::Error(verb + " needs LibTorch, which this program was built without"); });
+  }
+#endif
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version

@@ -36,6 +36,50 @@ def refuse(message, *arguments, env=None):
         print("FAILED: ogee %s: %s\n  %s" % (" ".join(map(str, arguments)), problem, result.stderr.strip()))
 
 
+def has_verb(verb):
+    """Whether the program was built with it; some need LibTorch."""
+    return re.search(r"^  %s " % verb, subprocess.run([PROGRAM, "--help"], text=True, capture_output=True).stdout, re.M)
+
+
+def compare_refuses(d):
+    """The verb compare, given bad data or options, writing to the directory d."""
+    out = ["--out", d / "out", "--seeds", "1", "--epochs", "1"]
+    refuse(r"unknown activation 'reluu'; did you mean 'relu'\?", "compare", "--activations", "relu,reluu", *out)
+    refuse(r"missing\.csv.*([Nn]o such file)", "compare", "--data", d / "missing.csv", "--target", "y", *out)
+    good = "a,b,y\n" + "".join("%d,%g,%s\n" % (i, i * 0.5, "pq"[i % 2]) for i in range(60))
+    csv = d / "data.csv"
+    csv.write_text(good)
+    refuse(r"target|column.*(z|a, b, y)", "compare", "--data", csv, "--target", "z", *out)
+    csv.write_text(good.replace("7,3.5,", "7,oops,"))
+    refuse(r"data\.csv:9.*b.*oops|data\.csv.*row 9.*column.*b.*oops", "compare", "--data", csv, "--target", "y", *out)
+    csv.write_text(good.replace("7,3.5,", "7,nan,"))
+    refuse(r"data\.csv:9.*b.*(nan|NaN)", "compare", "--data", csv, "--target", "y", *out)
+    csv.write_text(good.replace("7,3.5,q", "7,3.5"))
+    refuse(r"data\.csv:9", "compare", "--data", csv, "--target", "y", *out)
+    csv.write_text("")
+    refuse(r"data\.csv.*empty", "compare", "--data", csv, "--target", "y", *out)
+
+    mnist = d / "mnist"
+    mnist.mkdir()
+    env = dict(os.environ, OGEE_DATA=str(d))
+    refuse(r"train-images", "compare", "--data", "mnist", *out, env=env)
+    header = struct.pack(">IIII", 0x803, 100, 28, 28)
+    with gzip.open(mnist / "train-images-idx3-ubyte.gz", "wb") as f:
+        f.write(header + bytes(5000))
+    for part, magic in (("train-labels-idx1", 0x801), ("t10k-labels-idx1", 0x801)):
+        with gzip.open(mnist / (part + "-ubyte.gz"), "wb") as f:
+            f.write(struct.pack(">II", magic, 100) + bytes(100))
+    with gzip.open(mnist / "t10k-images-idx3-ubyte.gz", "wb") as f:
+        f.write(header + bytes(78400))
+    refuse(r"train-images-idx3-ubyte\.gz.*(truncated|bytes)", "compare", "--data", "mnist", *out, env=env)
+    env.pop("OGEE_DATA")
+    refuse(r"OGEE_DATA", "compare", "--data", "mnist", *out, env=env)
+
+    for flag, value in (("--seeds", "0"), ("--epochs", "-3"), ("--depth", "0"), ("--width", "x"), ("--model", "cube"),
+                        ("--device", "toaster"), ("--workers", "0")):
+        refuse(r".", "compare", flag, value, "--out", d / "out2")
+
+
 def main():
     with tempfile.TemporaryDirectory() as name:
         d = pathlib.Path(name)
@@ -63,42 +107,11 @@ def main():
         refuse(r"functions of one input", "show", "glu", "--svg", d / "glu.svg")
         refuse(r"frobnicate|subcommand", "frobnicate")
         refuse(r"subcommand", *[])
-
-        out = ["--out", d / "out", "--seeds", "1", "--epochs", "1"]
-        refuse(r"unknown activation 'reluu'; did you mean 'relu'\?", "compare", "--activations", "relu,reluu", *out)
-        refuse(r"missing\.csv.*([Nn]o such file)", "compare", "--data", d / "missing.csv", "--target", "y", *out)
-        good = "a,b,y\n" + "".join("%d,%g,%s\n" % (i, i * 0.5, "pq"[i % 2]) for i in range(60))
-        csv = d / "data.csv"
-        csv.write_text(good)
-        refuse(r"target|column.*(z|a, b, y)", "compare", "--data", csv, "--target", "z", *out)
-        csv.write_text(good.replace("7,3.5,", "7,oops,"))
-        refuse(r"data\.csv:9.*b.*oops|data\.csv.*row 9.*column.*b.*oops", "compare", "--data", csv, "--target", "y", *out)
-        csv.write_text(good.replace("7,3.5,", "7,nan,"))
-        refuse(r"data\.csv:9.*b.*(nan|NaN)", "compare", "--data", csv, "--target", "y", *out)
-        csv.write_text(good.replace("7,3.5,q", "7,3.5"))
-        refuse(r"data\.csv:9", "compare", "--data", csv, "--target", "y", *out)
-        csv.write_text("")
-        refuse(r"data\.csv.*empty", "compare", "--data", csv, "--target", "y", *out)
-
-        mnist = d / "mnist"
-        mnist.mkdir()
-        env = dict(os.environ, OGEE_DATA=str(d))
-        refuse(r"train-images", "compare", "--data", "mnist", *out, env=env)
-        header = struct.pack(">IIII", 0x803, 100, 28, 28)
-        with gzip.open(mnist / "train-images-idx3-ubyte.gz", "wb") as f:
-            f.write(header + bytes(5000))
-        for part, magic in (("train-labels-idx1", 0x801), ("t10k-labels-idx1", 0x801)):
-            with gzip.open(mnist / (part + "-ubyte.gz"), "wb") as f:
-                f.write(struct.pack(">II", magic, 100) + bytes(100))
-        with gzip.open(mnist / "t10k-images-idx3-ubyte.gz", "wb") as f:
-            f.write(header + bytes(78400))
-        refuse(r"train-images-idx3-ubyte\.gz.*(truncated|bytes)", "compare", "--data", "mnist", *out, env=env)
-        env.pop("OGEE_DATA")
-        refuse(r"OGEE_DATA", "compare", "--data", "mnist", *out, env=env)
-
-        for flag, value in (("--seeds", "0"), ("--epochs", "-3"), ("--depth", "0"), ("--width", "x"), ("--model", "cube"),
-                            ("--device", "toaster"), ("--workers", "0")):
-            refuse(r".", "compare", flag, value, "--out", d / "out2")
+        if has_verb("compare"):
+            compare_refuses(d)
+        else:
+            for verb in ("bench", "compare"):
+                refuse(r"%s needs LibTorch, which this program was built without" % verb, verb, "--seeds", "1")
     print("%d failures" % failures)
     sys.exit(1 if failures else 0)
 
