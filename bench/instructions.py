@@ -107,6 +107,8 @@ def main():
     parser.add_argument("--stored", type=pathlib.Path, default=STORED, help="another file of stored counts")
     arguments = parser.parse_args()
     try:
+        if not arguments.update and not arguments.stored.exists():
+            raise Unusable("there is no %s to compare with; --update makes it" % arguments.stored.name)
         stored = None if arguments.update else parse(arguments.stored.read_text(), arguments.stored.name)
         measured = measure(arguments.program)
         if arguments.update:
