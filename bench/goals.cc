@@ -56,20 +56,23 @@ class Figures {
   }
   double least() const { return extreme(false); }
   double most() const { return extreme(true); }
-  // Those that miss the bound, the worst first; or the worst alone.
+  // All of them, the least first.
+  std::string list() const {
+    std::string text;
+    for (const auto& [name, figure] : sorted(true))
+      text += fmt::format("{}{} {:.2f}", text.empty() ? "" : ", ", name, figure);
+    return text;
+  }
+  // Those that miss the bound, the worst first.
   std::string missing(bool at_least, double bound) const {
-    auto sorted = all_;
-    std::stable_sort(sorted.begin(), sorted.end(), [&](const auto& a, const auto& b) {
-      return at_least ? a.second < b.second : a.second > b.second;
-    });
     std::string text;
     std::size_t count = 0;
-    for (const auto& [name, figure] : sorted) {
+    for (const auto& [name, figure] : sorted(at_least)) {
       if (at_least ? figure >= bound : figure <= bound) break;
       text += fmt::format("{}{} {:.2f}", count++ == 0 ? "" : ", ", name, figure);
     }
-    if (count == 0) return sorted.empty() ? "nothing to compare" : "all " + std::to_string(sorted.size());
-    return fmt::format("{} of {} miss it: {}", count, sorted.size(), text);
+    if (count == 0) return all_.empty() ? "nothing to compare" : "all " + std::to_string(all_.size());
+    return fmt::format("{} of {} miss it: {}", count, all_.size(), text);
   }
   Part every_at_least(std::string what, double bound) const {
     return {std::move(what), least(), true, bound, missing(true, bound)};
@@ -87,6 +90,13 @@ class Figures {
     double value = all_.front().second;
     for (const auto& [name, figure] : all_) value = largest ? std::max(value, figure) : std::min(value, figure);
     return value;
+  }
+  std::vector<std::pair<std::string, double>> sorted(bool least_first) const {
+    auto result = all_;
+    std::stable_sort(result.begin(), result.end(), [&](const auto& a, const auto& b) {
+      return least_first ? a.second < b.second : a.second > b.second;
+    });
+    return result;
   }
   std::vector<std::pair<std::string, double>> all_;
 };
@@ -211,7 +221,7 @@ class Goals {
       if (f == "prelu" || f == "rrelu" || f == "mish" || f == "nah_tanh") hard.add(name, peer->ratio);
     }
     Part mean = all.mean_at_least("faster than LibTorch's own or composed form, times", 4);
-    mean.detail = all.missing(true, infinity);
+    mean.detail = all.list();
     return {
         "forward + backward through autograd, 4M elements",
         {mean, hard.every_at_least("prelu, rrelu, mish, NAH faster, times", 8), all.every_at_least("none slower", 1)}};

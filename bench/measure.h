@@ -38,8 +38,9 @@ struct Measurement {
   std::size_t elements;
   int threads;
   double ns;
-  double bytes;  // an element: what the direction must read and write at least
-  double ulp;    // our own largest error seen
+  double bytes;               // an element: what the direction must read and write at least
+  std::optional<double> ulp;  // our own largest error seen, where it could be checked
+  std::string wrong;          // where our own result is out of tolerance
   Copies copies;
   std::vector<PeerResult> peers;
 

@@ -45,7 +45,8 @@ Json to_json(const Measurement& m) {
               {"peers_ratio", ratios},
               {"peers_max_ulp", errors},
               {"disqualified", disqualified},
-              {"max_ulp", number(m.ulp)},
+              {"max_ulp", m.ulp ? number(*m.ulp) : Json(nullptr)},
+              {"wrong", m.wrong.empty() ? Json(nullptr) : Json(m.wrong)},
               {"streaming_copy_ns_per_element", m.copies.copy_streaming},
               {"three_stream_copy_ns_per_element", m.copies.add},
               {"three_stream_streaming_copy_ns_per_element", m.copies.add_streaming},
@@ -82,8 +83,9 @@ std::string table_row(const Measurement& m) {
   const PeerResult* best = m.best();
   std::string line =
       fmt::format("{:<24} {:<9} {:>9} {:>8.3f} {:>5} {:>8.3f} {:>8.3f} {:>8}  {}\n", m.function, name_of(m.direction),
-                  m.elements, m.ns, ulps(m.ulp), m.copies.copy, m.copies.add,
+                  m.elements, m.ns, m.ulp ? ulps(*m.ulp) : "-", m.copies.copy, m.copies.add,
                   best != nullptr ? fmt::format("{:.2f}x", best->ratio) : "-", best != nullptr ? best->name : "-");
+  if (!m.wrong.empty()) line += fmt::format("    ogee itself is wrong: {}\n", m.wrong);
   std::string others;
   for (const PeerResult& peer : m.peers) {
     others += others.empty() ? "    " : "; ";

@@ -54,7 +54,7 @@ def measurements(report):
                          for name, ns in sorted(r["peers"].items(), key=lambda item: item[1])]
                 peers += ["%s disqualified: %s" % item for item in r["disqualified"].items()]
                 lines.append("| %s | %s | %s | %s | %s | %s | %s |" % (
-                    r["function"], number(r["ns_per_element"]), ulps(r["max_ulp"]), number(r["copy_ns_per_element"]),
+                    r["function"], number(r["ns_per_element"]), "-" if r["max_ulp"] is None else ulps(r["max_ulp"]), number(r["copy_ns_per_element"]),
                     number(r["three_stream_copy_ns_per_element"]), number(r["ratio"], 2), "; ".join(peers)))
             lines.append("")
     return lines

@@ -96,7 +96,7 @@ void measure_all(const Options& options) {
 void add_bench(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
   CLI::App* verb = app.add_subcommand("bench", "Time the functions beside copies and other libraries");
-  verb->add_option("activations", options->activations, "Which (default: all)");
+  CLI::Option* names = verb->add_option("activations", options->activations, "Which (default: all)");
   verb->add_option("--elements", options->elements,
                    "Array lengths, separated by commas (default: 65536,16777216; training 4194304)")
       ->delimiter(',')
@@ -122,10 +122,18 @@ void add_bench(CLI::App& app, int& status) {
   verb->add_option("--rounds", options->rounds, "Turns that each competitor takes in a measurement")
       ->check(CLI::Range(1, 1001))
       ->capture_default_str();
-  verb->add_flag("--small", options->small,
-                 "Calls on 64 to 1,024 elements instead: over spans, and through LibTorch beside its own operators");
-  verb->add_flag("--goals", options->goals, "Measure what Ogee's goals of speed are about, and say which are met");
-  verb->add_flag("--json", options->json, "Measurements as an array; with --goals or --small, an object");
+  CLI::Option* small = verb->add_flag(
+      "--small", options->small,
+      "Calls on 64 to 1,024 elements instead: over spans, and through LibTorch beside its own operators");
+  CLI::Option* goals =
+      verb->add_flag("--goals", options->goals, "Measure what Ogee's goals of speed are about, and say which are met");
+  verb->add_flag("--json", options->json, "Measurements as an array; with --goals, an object");
+  // They choose these themselves.
+  for (const char* chosen : {"--elements", "--dtype", "--direction", "--threads", "--rounds"}) {
+    goals->excludes(verb->get_option(chosen));
+    small->excludes(verb->get_option(chosen));
+  }
+  goals->excludes(names)->excludes(small);
   verb->footer(
       "Ours, copies and the peers take turns in one process, on the same arrays. A peer must first compute the same\n"
       "function (errors are given in units in the last place); one that does not is disqualified and listed so.\n"
@@ -141,10 +149,6 @@ void add_bench(CLI::App& app, int& status) {
       "  ogee bench tanh --target AVX2\n"
       "  ogee bench --goals");
   verb->callback([options, &status] {
-    if (options->goals && (!options->activations.empty() || !options->elements.empty() || options->small)) {
-      throw Error("--goals chooses functions and lengths itself");
-    }
-    if (options->small && !options->elements.empty()) throw Error("--small chooses lengths itself");
     for (const std::string& text : options->activations) Activation{text};
     bench::restrict_to(options->target);
     status = 0;

@@ -51,6 +51,7 @@ def schema():
         check(isinstance(r["peers"], dict) and all(positive(v) for v in r["peers"].values()), "peers", r)
         check(set(r["peers"]) == set(r["peers_ratio"]), "ratios", r)
         check(not r["disqualified"], "disqualified", r)
+        check(r["wrong"] is None, "wrong", r)
         check(r["best_peer"] is None or r["best_peer"] in r["peers"], "best", r)
         check(isinstance(r["absent"], dict), "absent", r)
     by = {(r["function"], r["direction"], r["dtype"]): r for r in rows if r["threads"] == 1}
@@ -80,6 +81,10 @@ def target():
     lines = dict(line.split(None, 1) for line in result.stdout.splitlines() if len(line.split(None, 1)) == 2)
     check(lines["target"] == "AVX2", result.stdout)
     check("AVX512" not in lines["LibTorch"] and "AVX-512" not in result.stdout, result.stdout)
+    result = run("tanh", *QUICK, "--target", "SCALAR")
+    check(result.returncode == 0, result.stderr)
+    lines = dict(line.split(None, 1) for line in result.stdout.splitlines() if len(line.split(None, 1)) == 2)
+    check(lines["target"] == "SCALAR" and "AVX" not in lines["LibTorch"], result.stdout)
 
 
 def absent():
@@ -115,9 +120,11 @@ def refusals():
                                ("--seconds", ["tanh", "--seconds", "-1"]),
                                ("--rounds", ["tanh", "--rounds", "0"]),
                                ("'MMX' is none of those supported", ["tanh", "--target", "MMX"]),
-                               ("--goals chooses", ["tanh", "--goals"]),
-                               ("--goals chooses", ["--goals", "--elements", "5"]),
-                               ("--small chooses", ["--small", "--elements", "5"])):
+                               ("--goals", ["tanh", "--goals"]),
+                               ("--goals", ["--goals", "--elements", "5"]),
+                               ("--goals", ["--goals", "--threads", "2"]),
+                               ("--goals", ["--goals", "--small"]),
+                               ("--small", ["--small", "--dtype", "bf16"])):
         result = run(*arguments)
         lines = result.stderr.strip().splitlines()
         check(result.returncode == 2 and len(lines) == 1 and message in lines[0] and not result.stdout, arguments,
