@@ -2,6 +2,9 @@
 
 #include <fmt/core.h>
 #include <unistd.h>
+#if defined(__GLIBC__)
+#include <malloc.h>
+#endif
 
 #include <cstdlib>
 #include <fstream>
@@ -44,6 +47,15 @@ void restrict_to(const std::string& target) {
   setenv("DNNL_MAX_CPU_ISA", avx2 ? "AVX2" : "SSE41", 1);
   setenv("ONEDNN_MAX_CPU_ISA", avx2 ? "AVX2" : "SSE41", 1);
   setenv("MKL_ENABLE_INSTRUCTIONS", avx2 ? "AVX2" : "SSE4_2", 1);
+}
+
+void keep_freed_memory() {
+#if defined(__GLIBC__)
+  constexpr int most = 1 << 30;
+  mallopt(M_MMAP_THRESHOLD, most);
+  mallopt(M_TRIM_THRESHOLD, most);
+  mallopt(M_TOP_PAD, 1 << 26);
+#endif
 }
 
 std::vector<std::pair<std::string, std::string>> describe_machine() {

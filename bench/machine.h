@@ -11,6 +11,10 @@ namespace ogee::bench {
 // peer's library is used: they read what restricts them once. Throws ogee::Error on a target that is not supported.
 void restrict_to(const std::string& target);
 
+// Keeps freed memory in this process, so that results that LibTorch makes anew at each call, ours and the peers' alike,
+// lie in memory that was touched before: their kernels are compared, not the system's page faults.
+void keep_freed_memory();
+
 // What a document of measurements must name: processor, target, compiler, threads, memory.
 std::vector<std::pair<std::string, std::string>> describe_machine();
 

@@ -91,7 +91,7 @@ def main():
         "one's fastest round, ratios the median over rounds of a peer's time over ours, so above 1 ours is faster. A "
         "peer was timed only if it computed the function to 2⁻¹² (relative to 1, or to the value where that is "
         "larger); ULP is the largest error seen, against the exact value, away from the roots that a function "
-        "declares. `composed` is the formula out of LibTorch's operators.", "",
+        "declares. Memory was touched before it was timed, results of LibTorch's own making included. `composed` is the formula out of LibTorch's operators.", "",
         "## The machine", ""] + machine(report) + ["## The goals", ""] + goals(report)
     again = report.get("at_avx2")
     if again:
