@@ -6,6 +6,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/ogee)
 install(TARGETS ogee_core EXPORT ogeeCoreTargets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT core)
 install(EXPORT ogeeCoreTargets NAMESPACE ogee:: DESTINATION ${package_dir} COMPONENT core)
 install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/ogee.h ${PROJECT_SOURCE_DIR}/include/ogee/spec.h
+              ${PROJECT_SOURCE_DIR}/include/ogee/sparse.h
         DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT core)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT core)
 
@@ -28,7 +29,8 @@ if(TARGET ogee_torch)
   install(TARGETS ogee_torch EXPORT ogeeTorchTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT torch)
   install(EXPORT ogeeTorchTargets NAMESPACE ogee:: DESTINATION ${package_dir} COMPONENT torch)
   install(FILES ${CMAKE_CURRENT_LIST_DIR}/OgeeLibTorch.cmake DESTINATION ${package_dir} COMPONENT torch)
-  install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/torch.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT torch)
+  install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/torch.h ${PROJECT_SOURCE_DIR}/include/ogee/torch_sparse.h
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT torch)
 endif()
 if(TARGET ogee_program)
   set_target_properties(ogee_program PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib};${torch_rpath}")

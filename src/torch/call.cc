@@ -116,6 +116,15 @@ NoiseKey read_key(const Request& request) {
   return {static_cast<std::uint64_t>(words[0]), static_cast<std::uint64_t>(words[1])};
 }
 
+const Parallel& on_torch_threads() {
+  static const Parallel parallel = [](std::size_t count, const std::function<void(std::size_t)>& task) {
+    at::parallel_for(0, static_cast<std::int64_t>(count), 1, [&](std::int64_t begin, std::int64_t end) {
+      for (std::int64_t i = begin; i < end; ++i) task(static_cast<std::size_t>(i));
+    });
+  };
+  return parallel;
+}
+
 // ---- Shapes --------------------------------------------------------------------------------------------------------
 
 namespace {
@@ -407,15 +416,6 @@ void write_doubles(const double* in, const at::Tensor& t) {
     case at::kBFloat16: std::transform(in, in + n, t.data_ptr<at::BFloat16>(), to_float); break;
     default: std::transform(in, in + n, t.data_ptr<at::Half>(), to_float);
   }
-}
-
-const Parallel& on_torch_threads() {
-  static const Parallel parallel = [](std::size_t count, const std::function<void(std::size_t)>& task) {
-    at::parallel_for(0, static_cast<std::int64_t>(count), 1, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) task(static_cast<std::size_t>(i));
-    });
-  };
-  return parallel;
 }
 
 // A Call with its parameters: values for all, from tensors where given.

@@ -96,5 +96,7 @@ std::vector<at::Tensor> meta_second(const Second& directions, const Request& req
 
 const Composed* composed_named(std::string_view name);
 NoiseKey read_key(const Request& request);
+// The core's pieces of work on LibTorch's threads.
+const Parallel& on_torch_threads();
 
 }  // namespace ogee::torch_call
