@@ -543,13 +543,17 @@ at::Tensor kernel_forward(const Request& request) {
   return y;
 }
 
-std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& request, bool want_parameters) {
+namespace {
+
+// in_place: the gradient of packed inputs takes their place.
+std::vector<at::Tensor> backward_by_kernel(const at::Tensor& dy, const Request& request, bool want_parameters,
+                                           bool in_place) {
   const Plan plan(request);
   check_like_result(request, plan, dy);
   std::vector<at::Tensor> results;
   const std::size_t tensors = request.packed() ? 1 : request.spec().inputs;
   results.reserve(tensors + request.parameters.size());
-  for (std::size_t k = 0; k < tensors; ++k) results.push_back(plan.empty_input(request));
+  for (std::size_t k = 0; k < tensors; ++k) results.push_back(in_place ? request.a : plan.empty_input(request));
   want_parameters = want_parameters && !request.parameters.empty();
   Prepared prepared(request, plan);
   Call& call = prepared.call;
@@ -581,6 +585,17 @@ std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& req
   }
   if (want_parameters) prepared.append_gradients(results);
   return results;
+}
+
+}  // namespace
+
+std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& request, bool want_parameters) {
+  return backward_by_kernel(dy, request, want_parameters, false);
+}
+
+std::vector<at::Tensor> kernel_backward_in_place(const at::Tensor& dy, const Request& request, bool want_parameters) {
+  TORCH_INTERNAL_ASSERT(request.packed());
+  return backward_by_kernel(dy, request, want_parameters, true);
 }
 
 std::vector<at::Tensor> kernel_second(const Second& directions, const Request& request) {

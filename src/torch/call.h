@@ -84,6 +84,8 @@ struct Second {
 
 at::Tensor kernel_forward(const Request& request);
 std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
+// The same for packed inputs, writing their gradient where they are.
+std::vector<at::Tensor> kernel_backward_in_place(const at::Tensor& dy, const Request& request, bool want_parameters);
 std::vector<at::Tensor> kernel_second(const Second& directions, const Request& request);
 
 at::Tensor composed_forward(const Request& request);

@@ -135,6 +135,9 @@ class FeedForwardNode final : public torch_call::OgeeNode {
     unit_.emplace(block.unit);
   }
 
+  // The engine says so before apply, unless the graph is to be kept.
+  void will_release_variables() override { last_time_ = true; }
+
   variable_list apply(variable_list&& gradients) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     variable_list results(tensors_.size());
@@ -146,7 +149,11 @@ class FeedForwardNode final : public torch_call::OgeeNode {
     }
     const Block block{t[0], t[1], t[2], t[3], t[4], {t.begin() + 5, t.end()}, *unit_};
     // A gradient that is differentiated again must know how the pre-activation came about.
-    const at::Tensor packed = at::GradMode::is_enabled() ? block.before() : packed_.unpack();
+    const bool again = at::GradMode::is_enabled();
+    const at::Tensor packed = again ? block.before() : packed_.unpack();
+    // Nobody reads the pre-activation after this: its gradient may take its place. (Two owners: packed_ and packed.)
+    const bool in_place =
+        last_time_ && !again && packed.is_cpu() && packed.use_count() == 2 && packed.storage().use_count() == 1;
 
     const at::Tensor flat_dy = dy.reshape({-1, dy.size(-1)});
     if (task_should_compute_output(4)) results[4] = flat_dy.sum(0);
@@ -159,9 +166,12 @@ class FeedForwardNode final : public torch_call::OgeeNode {
     for (std::size_t i = 0; i < 3; ++i) want_more = want_more || task_should_compute_output(i);
     if (!want_more && !want_parameters) return results;
 
-    const at::Tensor d_product = at::matmul(dy, block.weight_out);
-    std::vector<at::Tensor> d = block.with_request(
-        packed, [&](const Request& r) { return torch_call::call_backward(d_product, r, want_parameters); });
+    at::Tensor d_product = at::matmul(dy, block.weight_out);
+    std::vector<at::Tensor> d = block.with_request(packed, [&](const Request& r) {
+      return in_place ? torch_call::kernel_backward_in_place(d_product, r, want_parameters)
+                      : torch_call::call_backward(d_product, r, want_parameters);
+    });
+    d_product.reset();
     for (std::size_t i = 5, next = 1; want_parameters && i < t.size(); ++i) {
       if (present_[i]) results[i] = d[next++];
     }
@@ -183,6 +193,7 @@ class FeedForwardNode final : public torch_call::OgeeNode {
   std::vector<bool> present_;
   SavedVariable packed_;
   std::optional<ogee::Activation> unit_;
+  bool last_time_ = false;
 };
 
 // The type that autocast would run matrix products in, if it is on.
