@@ -1,13 +1,12 @@
 # The library behind `ogee bench`: everybody who is timed beside Ogee. The program alone links it, so that neither the
 # core nor the operators ever depend on a peer. Peers with headers of their own are built in where those are found;
 # the others are looked for when the program runs.
-file(GLOB bench_sources CONFIGURE_DEPENDS *.cc)
-list(FILTER bench_sources EXCLUDE REGEX "/instructions\\.cc$")
+file(GLOB bench_sources CONFIGURE_DEPENDS speed/*.cc)
 add_library(ogee_bench STATIC ${bench_sources} peers/libtorch.cc peers/composed.cc peers/onednn3.cc peers/mkl.cc)
 target_include_directories(ogee_bench PUBLIC ${PROJECT_SOURCE_DIR} PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(ogee_bench PUBLIC ogee_torch fmt::fmt nlohmann_json::nlohmann_json
                       PRIVATE ogee_options ogee_simd hwy::hwy OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
-set(torch_sources peers/libtorch.cc peers/composed.cc tensors.cc ours_torch.cc)
+set(torch_sources peers/libtorch.cc peers/composed.cc speed/tensors.cc speed/ours_torch.cc)
 
 find_path(OGEE_DNNL_INCLUDE dnnl.h)
 find_library(OGEE_DNNL_LIBRARY dnnl)

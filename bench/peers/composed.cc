@@ -1,6 +1,6 @@
 // What a LibTorch user without the function writes: its formula out of LibTorch's operators. Forward, backward through
 // autograd's record, and both.
-#include "bench/tensors.h"
+#include "bench/speed/tensors.h"
 //
 #include <torch/version.h>
 
@@ -10,8 +10,8 @@
 #include <numbers>
 #include <string_view>
 
-#include "bench/arrays.h"
-#include "bench/peers.h"
+#include "bench/speed/arrays.h"
+#include "bench/speed/peers.h"
 
 namespace ogee::bench {
 namespace {

@@ -1,14 +1,14 @@
 // LibTorch's own operators: forward into an output that is there, their backward kernels called directly, and both
 // through autograd.
-#include "bench/tensors.h"
+#include "bench/speed/tensors.h"
 //
 #include <torch/version.h>
 
 #include <map>
 #include <string_view>
 
-#include "bench/arrays.h"
-#include "bench/peers.h"
+#include "bench/speed/arrays.h"
+#include "bench/speed/peers.h"
 
 namespace ogee::bench {
 namespace {

@@ -5,9 +5,9 @@
 #include <string>
 #include <utility>
 
-#include "bench/peers.h"
+#include "bench/speed/peers.h"
 #include "bench/peers/loops.h"
-#include "bench/split.h"
+#include "bench/speed/split.h"
 
 namespace ogee::bench {
 

@@ -7,8 +7,8 @@
 #include <string_view>
 #include <utility>
 
-#include "bench/peers.h"
-#include "bench/shared_library.h"
+#include "bench/speed/peers.h"
+#include "bench/speed/shared_library.h"
 
 namespace ogee::bench {
 namespace {

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string_view>
 
-#include "bench/case.h"
+#include "bench/speed/case.h"
 
 namespace ogee::bench {
 

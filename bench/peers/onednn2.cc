@@ -6,7 +6,7 @@
 
 #include <stdexcept>
 
-#include "bench/peers.h"
+#include "bench/speed/peers.h"
 #include "bench/peers/onednn.h"
 
 namespace ogee::bench {

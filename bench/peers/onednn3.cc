@@ -6,9 +6,9 @@
 #include <cstdint>
 #include <stdexcept>
 
-#include "bench/peers.h"
+#include "bench/speed/peers.h"
 #include "bench/peers/onednn.h"
-#include "bench/shared_library.h"
+#include "bench/speed/shared_library.h"
 
 namespace ogee::bench {
 namespace {

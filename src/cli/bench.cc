@@ -1,8 +1,8 @@
 // ogee bench: nanoseconds an element: ours, the peers' and plain copies', validated, then timed in turn in one process.
-#include "bench/machine.h"
-#include "bench/measure.h"
-#include "bench/report.h"
-#include "bench/goals.h"
+#include "bench/speed/machine.h"
+#include "bench/speed/measure.h"
+#include "bench/speed/report.h"
+#include "bench/speed/goals.h"
 
 #include <fmt/core.h>
 

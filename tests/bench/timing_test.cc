@@ -1,13 +1,13 @@
-#include "bench/timing.h"
+#include "bench/speed/timing.h"
 
 #include <gtest/gtest.h>
 
 #include <chrono>
 #include <vector>
 
-#include "bench/arrays.h"
-#include "bench/copies.h"
-#include "bench/split.h"
+#include "bench/speed/arrays.h"
+#include "bench/speed/copies.h"
+#include "bench/speed/split.h"
 
 namespace ogee::bench {
 namespace {

@@ -1,14 +1,14 @@
 // A peer is timed only if it computes the function: deliberately wrong ones must be found out.
-#include "bench/validation.h"
+#include "bench/speed/validation.h"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <limits>
 
-#include "bench/measure.h"
-#include "bench/peers.h"
-#include "bench/report.h"
+#include "bench/speed/measure.h"
+#include "bench/speed/peers.h"
+#include "bench/speed/report.h"
 
 namespace ogee::bench {
 namespace {

@@ -1,4 +1,4 @@
-#include "bench/peers.h"
+#include "bench/speed/peers.h"
 
 #include <string>
 #include <utility>

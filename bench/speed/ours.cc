@@ -1,4 +1,4 @@
-#include "bench/ours.h"
+#include "bench/speed/ours.h"
 
 #include <memory>
 #include <vector>

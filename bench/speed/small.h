@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/measure.h"
+#include "bench/speed/measure.h"
 
 namespace ogee::bench {
 

@@ -1,5 +1,5 @@
-#include "bench/ours.h"
-#include "bench/tensors.h"
+#include "bench/speed/ours.h"
+#include "bench/speed/tensors.h"
 //
 #include "ogee/torch.h"
 

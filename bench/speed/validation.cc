@@ -1,4 +1,4 @@
-#include "bench/validation.h"
+#include "bench/speed/validation.h"
 
 #include <fmt/core.h>
 

@@ -1,4 +1,4 @@
-#include "bench/child.h"
+#include "bench/speed/child.h"
 
 #include <fmt/format.h>
 #include <sys/wait.h>

@@ -1,7 +1,7 @@
 // Ogee itself, as a competitor: over spans, and through its LibTorch operators where autograd records.
 #pragma once
 
-#include "bench/case.h"
+#include "bench/speed/case.h"
 
 namespace ogee::bench {
 

@@ -1,4 +1,4 @@
-#include "bench/machine.h"
+#include "bench/speed/machine.h"
 
 #include <fmt/core.h>
 #include <unistd.h>

@@ -1,8 +1,8 @@
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "bench/copies.cc"
+#define HWY_TARGET_INCLUDE "bench/speed/copies.cc"
 #include "hwy/foreach_target.h"
 //
-#include "bench/copies.h"
+#include "bench/speed/copies.h"
 #include "hwy/cache_control.h"
 #include "hwy/highway.h"
 
@@ -80,7 +80,7 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 #include <algorithm>
 
-#include "bench/split.h"
+#include "bench/speed/split.h"
 
 namespace ogee::bench {
 HWY_EXPORT(run_copy);

@@ -1,14 +1,14 @@
-#include "bench/small.h"
+#include "bench/speed/small.h"
 
 #include <fmt/core.h>
 
 #include <cmath>
 #include <limits>
 
-#include "bench/goals.h"
-#include "bench/ours.h"
-#include "bench/peers.h"
-#include "bench/validation.h"
+#include "bench/speed/goals.h"
+#include "bench/speed/ours.h"
+#include "bench/speed/peers.h"
+#include "bench/speed/validation.h"
 
 namespace ogee::bench {
 namespace {

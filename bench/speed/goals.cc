@@ -1,4 +1,4 @@
-#include "bench/goals.h"
+#include "bench/speed/goals.h"
 
 #include <fmt/core.h>
 
@@ -10,13 +10,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "bench/child.h"
-#include "bench/copies.h"
-#include "bench/measure.h"
-#include "bench/ours.h"
-#include "bench/progress.h"
-#include "bench/report.h"
-#include "bench/small.h"
+#include "bench/speed/child.h"
+#include "bench/speed/copies.h"
+#include "bench/speed/measure.h"
+#include "bench/speed/ours.h"
+#include "bench/speed/progress.h"
+#include "bench/speed/report.h"
+#include "bench/speed/small.h"
 
 namespace ogee::bench {
 namespace {

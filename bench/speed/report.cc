@@ -1,11 +1,11 @@
-#include "bench/report.h"
+#include "bench/speed/report.h"
 
 #include <fmt/core.h>
 
 #include <cmath>
 
-#include "bench/machine.h"
-#include "bench/peers.h"
+#include "bench/speed/machine.h"
+#include "bench/speed/peers.h"
 
 namespace ogee::bench {
 namespace {

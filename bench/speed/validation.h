@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "bench/arrays.h"
-#include "bench/case.h"
+#include "bench/speed/arrays.h"
+#include "bench/speed/case.h"
 
 namespace ogee::bench {
 

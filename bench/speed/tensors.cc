@@ -1,4 +1,4 @@
-#include "bench/tensors.h"
+#include "bench/speed/tensors.h"
 
 namespace ogee::bench {
 

@@ -1,4 +1,4 @@
-#include "bench/shared_library.h"
+#include "bench/speed/shared_library.h"
 
 #include <dlfcn.h>
 

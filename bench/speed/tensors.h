@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "bench/case.h"
+#include "bench/speed/case.h"
 
 namespace ogee::bench {
 

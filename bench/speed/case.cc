@@ -1,4 +1,4 @@
-#include "bench/case.h"
+#include "bench/speed/case.h"
 
 namespace ogee::bench {
 

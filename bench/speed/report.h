@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "bench/measure.h"
+#include "bench/speed/measure.h"
 
 namespace ogee::bench {
 

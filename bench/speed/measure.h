@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
-#include "bench/arrays.h"
-#include "bench/peers.h"
-#include "bench/timing.h"
+#include "bench/speed/arrays.h"
+#include "bench/speed/peers.h"
+#include "bench/speed/timing.h"
 
 namespace ogee::bench {
 

@@ -1,10 +1,10 @@
-#include "bench/measure.h"
+#include "bench/speed/measure.h"
 
 #include <algorithm>
 
-#include "bench/copies.h"
-#include "bench/ours.h"
-#include "bench/validation.h"
+#include "bench/speed/copies.h"
+#include "bench/speed/ours.h"
+#include "bench/speed/validation.h"
 
 namespace ogee::bench {
 

@@ -1,4 +1,4 @@
-#include "bench/arrays.h"
+#include "bench/speed/arrays.h"
 
 #include <cmath>
 #include <cstdlib>

@@ -5,7 +5,7 @@
 #include <memory>
 #include <vector>
 
-#include "bench/case.h"
+#include "bench/speed/case.h"
 
 namespace ogee::bench {
 

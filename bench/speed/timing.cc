@@ -1,4 +1,4 @@
-#include "bench/timing.h"
+#include "bench/speed/timing.h"
 
 #include <algorithm>
 #include <chrono>
