@@ -27,7 +27,8 @@ def elements(count):
 
 
 def goals(report):
-    lines = ["| goal | what | bound | measured | |", "|---|---|---|---|---|"]
+    lines = ["Ogee itself is wrong: %s" % line + "\n" for line in report["wrong"]]
+    lines += ["| goal | what | bound | measured | |", "|---|---|---|---|---|"]
     for goal in report["goals"]:
         name = "**%s**" % goal["goal"]
         for part in goal["parts"]:
