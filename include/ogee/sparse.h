@@ -128,8 +128,11 @@ void feed_forward(Unit unit, const Weights<W>& weights, std::span<const Wide<W>>
 // What the products cost on one thread, in nanoseconds.
 struct Costs {
   double call;  // whatever is done: finding the active units, going through the lists
-  // A byte of a weight's row, from memory; and a multiplication on what lies in the cache, for each kind of product.
-  double byte, sum, dot, outer;
+  // A byte of a weight's row, from memory.
+  double byte;
+  // A multiplication, beside that: for 2 to 16 tokens (for one it is hidden behind the memory), and for more of them by
+  // kind of product.
+  double few, sum, dot, outer;
   // A weight in LibTorch's dense product, for batches of 1, 2, 4, ... 1024 tokens: interpolated in between,
   // proportional beyond.
   double dense[11];

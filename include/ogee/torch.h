@@ -21,6 +21,17 @@
 
 namespace ogee {
 
+// What autograd keeps of a function of one input.
+enum class Save {
+  // The input: nothing of its own where that lives anyway, as it does when the layer before needs it for its backward.
+  input,
+  // One bit an element where the slope takes two values at most, as for relu, leaky_relu, relu6, hardtanh, threshold
+  // and hard_sigmoid: it frees the input only where nothing else keeps it, and costs 1/8 byte an element where
+  // something does. Where the slopes at hand are more than two (or NaN, or differ by channel), where a parameter wants
+  // a gradient, with noise, off the CPU and in memory with gaps, the input is kept all the same.
+  mask
+};
+
 struct ApplyOptions {
   // Draw noise (noisy functions only). The stream's key comes from the generator: see GeneratorGuard.
   bool training = false;
@@ -29,6 +40,7 @@ struct ApplyOptions {
   Layout layout = Layout::two;
   // The dimension that holds the two inputs of a gated function when packed.
   std::int64_t gate_dim = -1;
+  Save save = Save::input;
 };
 
 // phi(x). `parameters`: one tensor per parameter of the spec, of one element or one per channel; an undefined tensor
@@ -45,6 +57,11 @@ at::Tensor apply(const Activation& activation, const at::Tensor& a, const B& b,
                  const std::vector<at::Tensor>& parameters = {}, const ApplyOptions& options = {}) {
   return apply_to_two(activation, a, b, parameters, options);
 }
+
+// phi(x) into x, for functions of one input; returns x. Where x requires a gradient a mask is kept (Save::mask), and
+// what has no mask is an error; nothing is written then. On the CPU.
+at::Tensor& apply_(const Activation& activation, at::Tensor& x, const std::vector<at::Tensor>& parameters = {},
+                   const ApplyOptions& options = {});
 
 // The same (one input or two), with value and derivatives composed from LibTorch's operators, on any device; slower.
 // Used off the CPU, and as a second opinion in tests. The noise is the kernels', drawn on the CPU and copied.

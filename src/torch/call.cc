@@ -511,9 +511,11 @@ void set_inputs(const Walk& walk, const std::size_t which[2], std::size_t count,
 
 }  // namespace
 
-at::Tensor kernel_forward(const Request& request) {
+namespace {
+
+at::Tensor forward_by_kernel(const Request& request, bool in_place) {
   const Plan plan(request);
-  at::Tensor y = plan.empty_result(request);
+  at::Tensor y = in_place ? request.a : plan.empty_result(request);
   if (plan.numel == 0) return y;
   Prepared prepared(request, plan);
   Call& call = prepared.call;
@@ -541,6 +543,16 @@ at::Tensor kernel_forward(const Request& request) {
     TORCH_INTERNAL_ASSERT(done);
   }
   return y;
+}
+
+}  // namespace
+
+at::Tensor kernel_forward(const Request& request) { return forward_by_kernel(request, false); }
+
+void kernel_forward_in_place(const Request& request) {
+  TORCH_CHECK(request.spec().inputs == 1 && request.a.is_non_overlapping_and_dense(), request.prefix(),
+              "in place, the function must have one input, and its elements must lie in memory without gaps");
+  forward_by_kernel(request, true);
 }
 
 namespace {

@@ -83,6 +83,8 @@ struct Second {
 };
 
 at::Tensor kernel_forward(const Request& request);
+// Functions of one input, into its memory.
+void kernel_forward_in_place(const Request& request);
 std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
 // The same for packed inputs, writing their gradient where they are.
 std::vector<at::Tensor> kernel_backward_in_place(const at::Tensor& dy, const Request& request, bool want_parameters);

@@ -16,6 +16,7 @@
 #include <string>
 
 #include "torch/call.h"
+#include "torch/mask.h"
 #include "torch/node.h"
 
 namespace ogee::torch_call {
@@ -455,8 +456,9 @@ at::Tensor run(const Entry& entry, const at::Tensor& a, const optional<at::Tenso
       Request{entry, a, b, tensors, slots, values, channel_dim, layout, gate_dim, training, key, order, composed});
 }
 
-at::Tensor run(const Activation& activation, const at::Tensor& a, const optional<at::Tensor>& b,
-               const std::vector<at::Tensor>& parameters, const ApplyOptions& options, bool composed) {
+// Runs f with the tensors among `parameters` and their places.
+template <class F>
+auto with_tensors(const Activation& activation, const std::vector<at::Tensor>& parameters, F f) {
   const Entry& entry = entry_of(activation.function());
   TORCH_CHECK(parameters.size() <= entry.spec->parameters.size(), "ogee::", entry.spec->name, ": has ",
               entry.spec->parameters.size(), " parameters, but ", parameters.size(), " were given");
@@ -468,8 +470,58 @@ at::Tensor run(const Activation& activation, const at::Tensor& a, const optional
     slots.push_back(static_cast<std::int64_t>(k));
   }
   const std::span<const double> values = activation.parameters();
-  return run(entry, a, b, tensors, slots, {values.data(), values.size()}, options.channel_dim, options.layout,
-             options.gate_dim, options.training, composed);
+  return f(entry, at::TensorList(tensors), at::IntArrayRef(slots), at::ArrayRef<double>(values.data(), values.size()));
+}
+
+at::Tensor run(const Activation& activation, const at::Tensor& a, const optional<at::Tensor>& b,
+               const std::vector<at::Tensor>& parameters, const ApplyOptions& options, bool composed) {
+  return with_tensors(activation, parameters, [&](const Entry& entry, auto tensors, auto slots, auto values) {
+    if (options.save == Save::mask && !composed && !b.has_value() && at::GradMode::is_enabled() && a.defined() &&
+        a.requires_grad() && !Dualless::has(a)) {
+      const optional<at::Tensor> none;
+      const Request request{entry,
+                            a,
+                            b,
+                            tensors,
+                            slots,
+                            values,
+                            options.channel_dim,
+                            options.layout,
+                            options.gate_dim,
+                            options.training,
+                            none,
+                            {},
+                            false};
+      if (std::optional<SlopeMask> mask = mask_of(request)) {
+        at::Tensor y;
+        {
+          const at::AutoDispatchBelowADInplaceOrView below;
+          y = call_forward(request);
+        }
+        attach_mask(std::move(*mask), a, y);
+        return y;
+      }
+    }
+    return run(entry, a, b, tensors, slots, values, options.channel_dim, options.layout, options.gate_dim,
+               options.training, composed);
+  });
+}
+
+at::Tensor& run_in_place(const Activation& activation, at::Tensor& x, const std::vector<at::Tensor>& parameters,
+                         const ApplyOptions& options) {
+  const Entry& entry = entry_of(activation.function());
+  TORCH_CHECK(x.defined(), "ogee::", entry.spec->name, ": the input is undefined");
+  TORCH_CHECK(entry.spec->inputs == 1, "ogee::", entry.spec->name, ": in place, the function must have one input");
+  with_tensors(activation, parameters, [&](const Entry&, auto tensors, auto slots, auto values) {
+    const optional<at::Tensor> none;
+    const bool draws = options.training && entry.spec->noise != Noise::none;
+    const optional<at::Tensor> key = draws ? optional<at::Tensor>(draw_key(x)) : none;
+    const at::DimVector order = draws ? order_of(x) : at::DimVector();
+    apply_in_place(Request{entry, x, none, tensors, slots, values, options.channel_dim, options.layout,
+                           options.gate_dim, options.training, key, order, false},
+                   x);
+  });
+  return x;
 }
 
 // ---- The public operators ------------------------------------------------------------------------------------------
@@ -657,6 +709,11 @@ at::Tensor apply(const Activation& activation, const at::Tensor& x, const std::v
 at::Tensor apply_to_two(const Activation& activation, const at::Tensor& a, const at::Tensor& b,
                         const std::vector<at::Tensor>& parameters, const ApplyOptions& options) {
   return torch_call::run(activation, a, b, parameters, options, false);
+}
+
+at::Tensor& apply_(const Activation& activation, at::Tensor& x, const std::vector<at::Tensor>& parameters,
+                   const ApplyOptions& options) {
+  return torch_call::run_in_place(activation, x, parameters, options);
 }
 
 at::Tensor compose(const Activation& activation, const std::vector<at::Tensor>& inputs,
