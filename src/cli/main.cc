@@ -25,6 +25,7 @@ int main(int argc, char** argv) {
   ogee::cli::add_list(app, status);
   ogee::cli::add_show(app, status);
   ogee::cli::add_eval(app, status);
+  ogee::cli::add_accuracy(app, status);
 #if OGEE_WITH_LIBTORCH
   ogee::cli::add_bench(app, status);
   ogee::cli::add_compare(app, status);

@@ -9,6 +9,7 @@ namespace ogee::cli {
 void add_list(CLI::App& app, int& status);
 void add_show(CLI::App& app, int& status);
 void add_eval(CLI::App& app, int& status);
+void add_accuracy(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_compare(CLI::App& app, int& status);
 

@@ -1,0 +1,510 @@
+#include "accuracy/sweep.h"
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <mutex>
+#include <random>
+
+#include "accuracy/compare.h"
+
+namespace ogee::accuracy {
+namespace {
+
+constexpr std::size_t piece = 16384;           // points a task
+constexpr std::size_t batch = 64 * piece;      // points of all targets between two changes of target
+constexpr std::size_t parameter_piece = 1024;  // points a call where every point has its own gradient of parameters
+
+Format format_of(Type type) {
+  return type == Type::bfloat16 ? bfloat16_format : type == Type::float16 ? float16_format : float32_format;
+}
+
+// How near, as a share of it, is near a declared root.
+constexpr double root_window = 0.1;
+
+// The points of a sweep, as floats that the type represents exactly.
+struct Points {
+  std::vector<std::vector<float>> input;  // one array an input
+  std::uint64_t first = 0;                // the first point's number, for the noise
+  std::size_t size() const { return input[0].size(); }
+};
+
+// What is measured: the value, or a derivative by argument number `argument`.
+struct Quantity {
+  bool derivative = false;
+  std::size_t argument = 0;
+};
+
+// One activation on its way through the sweep.
+class Sweep {
+ public:
+  Sweep(const Activation& activation, const Plan& plan, Type type)
+      : activation_(activation),
+        spec_(activation.spec()),
+        plan_(plan),
+        type_(type),
+        targets_(plan.targets.empty() ? simd_targets() : plan.targets),
+        parallel_(on_threads(plan.threads)) {
+    mode_ = spec_.noise == Noise::none ? Mode::evaluation : Mode::training;
+  }
+
+  std::vector<Finding> run() {
+    const std::size_t parameters = spec_.parameters.size();
+    quantities_.push_back({false, 0});
+    for (std::size_t k = 0; k < spec_.inputs; ++k) quantities_.push_back({true, k});
+    const bool line = spec_.inputs == 1;
+    if (line) {
+      mode_ = Mode::evaluation;
+      start();
+      sweep_line();
+      std::vector<Finding> all = finish();
+      if (spec_.noise != Noise::none) {
+        mode_ = Mode::training;
+        start();
+        sweep_product(plan_.samples);
+        merge(all, finish());
+      }
+      add_parameters(all, parameters);
+      return all;
+    }
+    start();
+    sweep_product(plan_.samples);
+    std::vector<Finding> all = finish();
+    add_parameters(all, parameters);
+    return all;
+  }
+
+ private:
+  struct Worst {
+    double ulp = 0;
+    std::vector<double> x;
+    double got = 0, expected = 0;
+  };
+
+  void start() {
+    worst_.assign(targets_.size() * quantities_.size(), {});
+    checked_ = 0;
+  }
+
+  std::vector<Finding> finish() const {
+    std::vector<Finding> result;
+    for (std::size_t q = 0; q < quantities_.size(); ++q) {
+      for (std::size_t t = 0; t < targets_.size(); ++t) {
+        const Worst& w = worst_[t * quantities_.size() + q];
+        Finding f;
+        f.function = activation_.text();
+        f.direction = quantities_[q].derivative ? "derivative" : "value";
+        f.argument = quantities_[q].derivative ? argument_name(quantities_[q].argument) : "";
+        f.type = type_;
+        f.target = targets_[t];
+        f.max_ulp = w.ulp;
+        f.bound = type_ != Type::float32 ? 1 : quantities_[q].derivative ? 4 : 2;
+        f.worst_x = w.x;
+        f.got = w.got;
+        f.expected = w.expected;
+        f.checked = checked_;
+        result.push_back(std::move(f));
+      }
+    }
+    return result;
+  }
+
+  static void merge(std::vector<Finding>& into, const std::vector<Finding>& from) {
+    for (std::size_t i = 0; i < into.size(); ++i) {
+      const std::uint64_t checked = into[i].checked + from[i].checked;
+      if (from[i].max_ulp > into[i].max_ulp) into[i] = from[i];
+      into[i].checked = checked;
+    }
+  }
+
+  std::string argument_name(std::size_t argument) const {
+    if (argument >= spec_.inputs) return std::string(spec_.parameters[argument - spec_.inputs].name);
+    return spec_.inputs == 1 ? "x" : argument == 0 ? "a" : "b";
+  }
+
+  // Gradients of parameters, from random points.
+  void add_parameters(std::vector<Finding>& all, std::size_t parameters) {
+    if (parameters == 0) return;
+    quantities_.clear();
+    for (std::size_t k = 0; k < parameters; ++k) quantities_.push_back({true, spec_.inputs + k});
+    start();
+    sweep_product(std::min<std::uint64_t>(plan_.samples, 1 << 14));
+    const std::vector<Finding> more = finish();
+    all.insert(all.end(), more.begin(), more.end());
+  }
+
+  bool of_parameters() const { return quantities_[0].derivative && quantities_[0].argument >= spec_.inputs; }
+
+  float widened(std::uint32_t bits16) const {
+    const auto narrow = static_cast<std::uint16_t>(bits16);
+    float wide = 0;
+    if (type_ == Type::bfloat16) {
+      const bfloat16 b{narrow};
+      convert(std::span(&b, 1), std::span(&wide, 1));
+    } else {
+      const float16 h{narrow};
+      convert(std::span(&h, 1), std::span(&wide, 1));
+    }
+    return wide;
+  }
+  // The nearest value of the type.
+  float narrowed(float x) const {
+    if (type_ == Type::float32) return x;
+    if (type_ == Type::bfloat16) {
+      bfloat16 b{};
+      convert(std::span(&x, 1), std::span(&b, 1));
+      return widened(b.bits);
+    }
+    float16 h{};
+    convert(std::span(&x, 1), std::span(&h, 1));
+    return widened(h.bits);
+  }
+
+  void sweep_line() {
+    Points points;
+    points.input.resize(1);
+    std::vector<float>& x = points.input[0];
+    if (type_ != Type::float32) {
+      for (std::uint32_t bits = 0; bits < 65536; ++bits) x.push_back(widened(bits));
+      run_points(points);
+      return;
+    }
+    x = edges();
+    run_points(points);
+    constexpr std::uint64_t all = std::uint64_t{1} << 32;
+    const std::uint64_t count = (all + plan_.stride - 1) / plan_.stride;
+    for (std::uint64_t begin = 0; begin < count; begin += batch) {
+      const std::uint64_t n = std::min<std::uint64_t>(batch, count - begin);
+      x.resize(n);
+      for (std::uint64_t i = 0; i < n; ++i) {
+        x[i] = std::bit_cast<float>(static_cast<std::uint32_t>((begin + i) * plan_.stride));
+      }
+      run_points(points);
+      if (plan_.progress && count > batch) {
+        plan_.progress(activation_.text() + " " + std::to_string(100 * (begin + n) / count) + " %");
+      }
+    }
+  }
+
+  // Zeros, subnormals, limits, and the neighbourhoods of kinks, roots and other places where branches meet.
+  std::vector<float> edges() const {
+    std::vector<float> result;
+    const auto both = [&](float v) {
+      result.push_back(v);
+      result.push_back(-v);
+    };
+    for (float v : {0.0f, 1e-45f, 1e-40f, 1.17549421e-38f, 1.17549435e-38f, 3.40282347e38f, INFINITY,
+                    std::numeric_limits<float>::quiet_NaN()}) {
+      both(v);
+    }
+    const auto around = [&](double centre) {
+      float below = narrowed(static_cast<float>(centre)), above = below;
+      if (type_ != Type::float32) return result.push_back(below);
+      for (int i = 0; i < 40; ++i) {
+        result.push_back(below);
+        result.push_back(above);
+        below = std::nextafter(below, -INFINITY);
+        above = std::nextafter(above, INFINITY);
+      }
+    };
+    for (const Kink& kink : spec_.kinks) around(kink.at);
+    for (double root : spec_.roots) around(root);
+    for (double v : {0.5, 0.6931471805599453, 1.0, 1.5, 2.0, 3.0, 6.0, 9.0109, 17.33, 20.0, 80.0, 87.3365, 88.7228,
+                     103.2789, 103.9721, 8192.0}) {
+      around(v);
+      around(-v);
+    }
+    if (type_ != Type::float32) {
+      for (float& v : result) v = narrowed(v);
+    }
+    return result;
+  }
+
+  void sweep_product(std::uint64_t samples) {
+    std::mt19937_64 random(20261121);
+    std::normal_distribution<float> normal(0, 3);
+    const std::vector<float> special = edges();
+    Points points;
+    points.input.resize(spec_.inputs);
+    const auto draw = [&]() -> float {
+      switch (random() % 8) {
+        case 0: return special[random() % special.size()];
+        case 1: return narrowed(std::bit_cast<float>(static_cast<std::uint32_t>(random())));  // any exponent
+        case 2:
+          return narrowed(static_cast<float>(std::exp2(static_cast<double>(random() % 4000) / 125.0 - 24)) *
+                          ((random() & 1) != 0 ? 1.0f : -1.0f));
+        default: return narrowed(normal(random));
+      }
+    };
+    for (std::uint64_t begin = 0; begin < samples; begin += batch) {
+      const std::uint64_t n = std::min<std::uint64_t>(batch, samples - begin);
+      for (auto& column : points.input) {
+        column.resize(n);
+        for (float& v : column) v = draw();
+      }
+      points.first = begin;
+      run_points(points);
+    }
+  }
+
+  // Quantities of points [begin, begin + n), arithmetic in T (float or double), results widened.
+  template <class T, class Out>
+  void compute(Type type, const std::vector<std::vector<T>>& input, std::uint64_t number, std::size_t n,
+               std::vector<std::vector<Out>>& out) const {
+    Call call;
+    call.function = &activation_.function();
+    call.type = type;
+    call.length = n;
+    call.mode = mode_;
+    call.noise = {7, 11};
+    call.first = number;
+    call.precision = plan_.precision;
+    for (std::size_t k = 0; k < spec_.inputs; ++k) call.input[k] = {input[k].data()};
+    for (std::size_t k = 0; k < spec_.parameters.size(); ++k) call.parameter[k] = {&activation_.parameters()[k], false};
+    out.resize(quantities_.size());
+    for (auto& column : out) column.resize(n);
+    std::vector<T> ones(n, one<T>(type));
+    if (of_parameters()) return compute_parameters(call, ones, n, out);
+    std::vector<T> value(n), gradient[max_inputs];
+    call.y = {value.data()};
+    forward(call);
+    call.dy = {ones.data()};
+    for (std::size_t k = 0; k < spec_.inputs; ++k) {
+      gradient[k].resize(n);
+      call.dx[k] = {gradient[k].data()};
+    }
+    backward(call);
+    for (std::size_t q = 0; q < quantities_.size(); ++q) {
+      widen(type, quantities_[q].derivative ? gradient[quantities_[q].argument] : value, out[q]);
+    }
+  }
+
+  template <class T, class Out>
+  void compute_parameters(Call& call, const std::vector<T>& ones, std::size_t n,
+                          std::vector<std::vector<Out>>& out) const {
+    std::vector<T> unused(n);
+    const std::size_t count = spec_.parameters.size();
+    std::vector<std::vector<double>> values(count), sums(count);
+    call.channels = n;
+    call.inner = 1;
+    call.dy = {ones.data()};
+    for (std::size_t k = 0; k < spec_.inputs; ++k) call.dx[k] = {unused.data()};
+    for (std::size_t k = 0; k < count; ++k) {
+      values[k].assign(n,
+                       static_cast<float>(activation_.parameters()[k]));  // as float kernels get them, one an element
+      sums[k].resize(n);
+      call.parameter[k] = {values[k].data(), true};
+      call.dp[k] = sums[k].data();
+    }
+    backward(call);
+    for (std::size_t q = 0; q < quantities_.size(); ++q) {
+      const std::vector<double>& sum = sums[quantities_[q].argument - spec_.inputs];
+      for (std::size_t i = 0; i < n; ++i) out[q][i] = static_cast<Out>(sum[i]);
+    }
+  }
+
+  template <class T>
+  static T one(Type type) {
+    if constexpr (std::is_same_v<T, std::uint16_t>) {
+      return type == Type::bfloat16 ? 0x3f80 : 0x3c00;
+    } else {
+      (void)type;
+      return 1;
+    }
+  }
+  template <class T, class Out>
+  static void widen(Type type, const std::vector<T>& in, std::vector<Out>& out) {
+    if constexpr (std::is_same_v<T, std::uint16_t>) {
+      std::vector<float> wide(in.size());
+      if (type == Type::bfloat16) {
+        convert(std::span(reinterpret_cast<const bfloat16*>(in.data()), in.size()), std::span(wide));
+      } else {
+        convert(std::span(reinterpret_cast<const float16*>(in.data()), in.size()), std::span(wide));
+      }
+      std::copy(wide.begin(), wide.end(), out.begin());
+    } else {
+      std::copy(in.begin(), in.end(), out.begin());
+    }
+  }
+
+  // Every target on these points.
+  void run_points(const Points& points) {
+    const std::size_t n = points.size();
+    const std::size_t step = of_parameters() ? parameter_piece : piece;
+    const std::size_t tasks = (n + step - 1) / step;
+    std::vector<std::vector<std::vector<double>>> exact(tasks);
+    const std::string best = targets_.front();
+    use_target("");
+    parallel_(tasks, [&](std::size_t task) {
+      const std::size_t begin = task * step, count = std::min(step, n - begin);
+      std::vector<std::vector<double>> input;
+      for (const auto& column : points.input)
+        input.emplace_back(column.begin() + static_cast<std::ptrdiff_t>(begin),
+                           column.begin() + static_cast<std::ptrdiff_t>(begin + count));
+      compute(Type::float64, input, points.first + begin, count, exact[task]);
+    });
+    for (std::size_t t = 0; t < targets_.size(); ++t) {
+      use_target(targets_[t]);
+      parallel_(tasks, [&](std::size_t task) {
+        const std::size_t begin = task * step, count = std::min(step, n - begin);
+        std::vector<std::vector<float>> got;
+        std::vector<std::vector<float>> input;
+        for (const auto& column : points.input)
+          input.emplace_back(column.begin() + static_cast<std::ptrdiff_t>(begin),
+                             column.begin() + static_cast<std::ptrdiff_t>(begin + count));
+        if (type_ == Type::float32) {
+          compute(Type::float32, input, points.first + begin, count, got);
+        } else {
+          std::vector<std::vector<std::uint16_t>> narrow;
+          for (const auto& column : input) narrow.push_back(bits16(column));
+          compute(type_, narrow, points.first + begin, count, got);
+        }
+        compare(t, input, exact[task], got, points.first + begin);
+      });
+    }
+    use_target("");
+    checked_ += n;
+  }
+
+  std::vector<std::uint16_t> bits16(const std::vector<float>& wide) const {
+    std::vector<std::uint16_t> result(wide.size());
+    if (type_ == Type::bfloat16) {
+      convert(std::span(wide), std::span(reinterpret_cast<bfloat16*>(result.data()), result.size()));
+    } else {
+      convert(std::span(wide), std::span(reinterpret_cast<float16*>(result.data()), result.size()));
+    }
+    return result;
+  }
+
+  void compare(std::size_t target, const std::vector<std::vector<float>>& input,
+               const std::vector<std::vector<double>>& exact, const std::vector<std::vector<float>>& got,
+               std::uint64_t number) {
+    const std::size_t n = input[0].size();
+    for (std::size_t q = 0; q < quantities_.size(); ++q) {
+      Worst& known = worst_[target * quantities_.size() + q];
+      double most;
+      std::size_t at;
+      {
+        const std::lock_guard lock(mutex_);
+        most = known.ulp;
+      }
+      if (type_ == Type::float32) {
+        const accuracy::Worst strict = worst(got[q].data(), exact[q].data(), n);
+        if (!(strict.ulp > most)) continue;
+        at = strict.index;
+        const double bound = quantities_[q].derivative ? 4 : 2;
+        if (strict.ulp > bound) {  // somewhere the terms may cancel: point by point
+          find(input, exact, got, number, q, most, at);
+          if (at == n) continue;
+        } else {
+          most = strict.ulp;
+        }
+      } else {
+        find(input, exact, got, number, q, most, at);
+        if (at == n) continue;
+      }
+      const std::lock_guard lock(mutex_);
+      if (most > known.ulp) {
+        known.ulp = most;
+        known.x.clear();
+        for (const auto& column : input) known.x.push_back(column[at]);
+        known.got = got[q][at];
+        known.expected = exact[q][at];
+      }
+    }
+  }
+
+  // The first point with an error above `most`, and above all others; at = n if there is none.
+  void find(const std::vector<std::vector<float>>& input, const std::vector<std::vector<double>>& exact,
+            const std::vector<std::vector<float>>& got, std::uint64_t number, std::size_t q, double& most,
+            std::size_t& at) const {
+    (void)number;
+    const std::size_t n = input[0].size();
+    at = n;
+    const Format format = format_of(type_);
+    const double bound = type_ != Type::float32 ? 1 : quantities_[q].derivative ? 4 : 2;
+    for (std::size_t i = 0; i < n; ++i) {
+      double error = error_in_ulp(got[q][i], exact[q][i], format);
+      if (error > most && error > bound) error = error_in_ulp(got[q][i], exact[q][i], format, term(input, i, q));
+      if (error > most) {
+        most = error;
+        at = i;
+      }
+    }
+  }
+
+  // Near a declared root r of the quantity f, the terms that cancel there: |x f'(x)|, at the edge of the neighbourhood
+  // where it is larger (at a double root f' is 0, too).
+  double term(const std::vector<std::vector<float>>& input, std::size_t i, std::size_t q) const {
+    if (spec_.noise != Noise::none) return 0;
+    const double x = input[0][i];
+    double most = 0;
+    for (double root : spec_.roots) {
+      if (std::fabs(x - root) >= root_window * std::fabs(root)) continue;
+      for (double edge : {1 - root_window, 1 + root_window}) {
+        std::vector<double> at;
+        for (const auto& column : input) at.push_back(column[i]);
+        at[0] = root * edge;
+        double change;
+        if (quantities_[q].derivative) {
+          const std::size_t total = spec_.inputs + spec_.parameters.size();
+          change = exact_second(activation_, at, 0, mode_)[quantities_[q].argument * total];
+        } else {
+          change = ogee::exact(activation_, at, 0, mode_).derivatives[0];
+        }
+        most = std::max(most, std::fabs(at[0] * change));
+      }
+    }
+    return most;
+  }
+
+  const Activation& activation_;
+  const Spec& spec_;
+  const Plan& plan_;
+  Type type_;
+  std::vector<std::string> targets_;
+  Parallel parallel_;
+  Mode mode_;
+  std::vector<Quantity> quantities_;
+  std::vector<Worst> worst_;
+  std::uint64_t checked_ = 0;
+  std::mutex mutex_;
+};
+
+}  // namespace
+
+std::vector<std::string> simd_targets() {
+  std::vector<std::string> result;
+  for (const std::string& name : targets()) {
+    if (name != "SCALAR" && name != "EMU128") result.push_back(name);
+  }
+  return result.empty() ? targets() : result;
+}
+
+std::string_view name_of(Type type) {
+  switch (type) {
+    case Type::float32: return "f32";
+    case Type::float64: return "f64";
+    case Type::bfloat16: return "bf16";
+    case Type::float16: return "f16";
+  }
+  return "";
+}
+
+std::vector<Finding> measure(const Activation& activation, const Plan& plan) {
+  if (plan.stride == 0) throw Error("accuracy: the stride must be at least 1");
+  std::vector<Finding> result;
+  for (Type type : plan.types) {
+    if (type == Type::float64) throw Error("accuracy: f64 is the yardstick; f32, bf16 and f16 can be measured");
+    if (plan.progress) plan.progress(activation.text() + " " + std::string(name_of(type)));
+    Sweep sweep(activation, plan, type);
+    const std::vector<Finding> findings = sweep.run();
+    result.insert(result.end(), findings.begin(), findings.end());
+  }
+  return result;
+}
+
+}  // namespace ogee::accuracy
