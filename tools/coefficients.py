@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Writes src/lanes/coefficients.h: the polynomials behind Ogee's primitives, for float and double.
+"""Writes src/lanes/coefficients.h: the polynomials behind Ogee's primitives, for float, for double,
+and for double arithmetic whose results become floats.
 
 Each polynomial interpolates its function at Chebyshev nodes, computed with 60 digits, which is within a
 small factor of the minimax error; the degree is the first whose largest relative error is below the target.
@@ -8,7 +9,7 @@ Usage: /usr/bin/python3 tools/coefficients.py > src/lanes/coefficients.h      (n
 import mpmath as mp
 
 mp.mp.dps = 60
-TARGET = {"float": mp.mpf(2) ** -27, "double": mp.mpf(2) ** -57}
+TARGET = {"float": mp.mpf(2) ** -27, "Wide": mp.mpf(2) ** -33, "double": mp.mpf(2) ** -57}
 
 
 def interpolate(function, low, high, degree):
@@ -94,6 +95,8 @@ FITS = [
     ("cos", "cos(r) = 1 - r^2/2 + r^4 p(r^2), |r| <= pi/4",
      even(lambda r: (mp.cos(r) - 1 + r * r / 2) / r ** 4, mp.mpf(1) / 24), 0, (mp.pi / 4) ** 2 * mp.mpf("1.01"),
      lambda z: z * z),
+    ("tanh", "tanh(x) = x - x^3 p(x^2), |x| <= 0.45",
+     even(lambda x: (x - mp.tanh(x)) / x ** 3, mp.mpf(1) / 3), 0, mp.mpf("0.2025"), lambda z: z),
     ("tanh_shrink", "x - tanh(x) = x^3 p(x^2), |x| <= 1.5",
      even(lambda x: (x - mp.tanh(x)) / x ** 3, mp.mpf(1) / 3), 0, mp.mpf("2.25"), lambda z: mp.mpf(6)),
 ]
@@ -106,17 +109,19 @@ namespace ogee::coefficients {
 
 template <class T>
 struct Polynomials;
+// Double arithmetic whose results become floats.
+struct Wide;
 """)
-for kind in ("float", "double"):
+for kind in TARGET:
     print("template <>\nstruct Polynomials<%s> {" % kind)
     for name, meaning, function, low, high, weight in FITS:
         coefficients, worst = fit(function, low, high, TARGET[kind], weight)
         print("  // %s; error %s" % (meaning, mp.nstr(worst, 2)))
-        digits = 10 if kind == "float" else 18
+        digits = {"float": 10, "Wide": 14, "double": 18}[kind]
         suffix = "f" if kind == "float" else ""
         def literal(c):
             text = mp.nstr(c, digits, min_fixed=0, max_fixed=0)
             return text + suffix if ("e" in text or "." in text) else text + ".0" + suffix
-        print("  static constexpr %s %s[] = {%s};" % (kind, name, ", ".join(literal(c) for c in coefficients)))
+        print("  static constexpr %s %s[] = {%s};" % ("float" if kind == "float" else "double", name, ", ".join(literal(c) for c in coefficients)))
     print("};\n")
 print("}  // namespace ogee::coefficients")

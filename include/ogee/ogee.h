@@ -57,6 +57,12 @@ enum class Layout { two, gate_first, gate_last, interleaved };
 // Noise is drawn in training only; at evaluation every function is deterministic.
 enum class Mode { evaluation, training };
 
+// exact: values within 2 units in the last place, derivatives within 4, 16-bit types within 1 (docs/accuracy.md has the
+// measured bounds).
+// fast: float32 arithmetic throughout, also for the functions whose exact form needs more; their bounds are measured
+// too, and wider. The two are the same code where float32 arithmetic is exact enough.
+enum class Precision { exact, fast };
+
 // Names a stream of noise. Element i of a call draws the same numbers whatever the SIMD width, the number of threads
 // or the pass (backward draws again what forward drew).
 struct NoiseKey {
@@ -114,6 +120,7 @@ struct RunOptions {
   Mode mode = Mode::evaluation;
   NoiseKey noise = {};
   int threads = 1;
+  Precision precision = Precision::exact;
   // Channel-wise parameters: element i belongs to channel (i / inner) % channels. With channels > 1, `parameters`
   // holds for each parameter in turn either one value or `channels` values (see Call for a lower-level way).
   std::size_t channels = 1;
@@ -184,6 +191,7 @@ struct Call {
   std::size_t inner = 1;
 
   Mode mode = Mode::evaluation;
+  Precision precision = Precision::exact;
   NoiseKey noise;
   std::uint64_t first = 0;             // the number of element 0 in the noise's stream
   const Parallel* parallel = nullptr;  // null: the calling thread

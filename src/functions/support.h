@@ -9,6 +9,14 @@
 
 namespace ogee {
 
+// Which kernels of a definition are within the contract (values 2 ULP, derivatives 4) in plain float32 arithmetic:
+// the value, the derivatives by inputs, those by parameters, too. The others are computed in double precision, as is
+// all of a definition that says nothing. `ogee accuracy` is the judge.
+struct Single {
+  bool value = false, slope = false, all = false;
+};
+inline constexpr Single single_throughout{true, true, true};
+
 // The functions of one .inc file, in the order of the registry.
 template <class... F>
 struct Family {

@@ -5,14 +5,18 @@
 // parameters along the innermost dimension).
 #include "kernels/driver.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
 #include <cstdint>
 #include <cstring>
 #include <vector>
 
+#include "hwy/cache_control.h"
 #include "kernels/convert.h"
 #include "kernels/noise.h"
+#include "kernels/ragged.h"
 #include "kernels/tables.h"
 
 namespace ogee::kernels {
@@ -70,6 +74,18 @@ void store(Type type, const T* in, std::size_t n, void* data, std::ptrdiff_t ste
   }
 }
 
+// Of the last-level cache, in bytes; a guess where the system does not say.
+std::size_t cache_size() {
+  static const std::size_t size = [] {
+    long bytes = 0;
+#ifdef _SC_LEVEL3_CACHE_SIZE
+    bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
+#endif
+    return bytes > 0 ? static_cast<std::size_t>(bytes) : std::size_t{32} << 20;
+  }();
+  return size;
+}
+
 // Which array of the call an operand is, and whether blocks of it are staged.
 enum Operands : std::size_t {
   input_0,
@@ -91,10 +107,16 @@ struct Shape {
 template <class T>
 class Runner {
  public:
-  Runner(Pass pass, const Spec& spec, const FunctionKernels<T>& kernels, const Call& call)
-      : pass_(pass), spec_(spec), call_(call), parameters_(spec.parameters.size()), shape_{call.rows, call.length} {
-    const bool own_evaluation = call.mode == Mode::evaluation && kernels.evaluation.forward != nullptr;
-    const RowKernels<T>& set = own_evaluation ? kernels.evaluation : kernels.training;
+  Runner(Pass pass, const Spec& spec, const FunctionKernels<T>& kernels, std::size_t width, const Call& call)
+      : pass_(pass),
+        spec_(spec),
+        call_(call),
+        parameters_(spec.parameters.size()),
+        width_(width),
+        shape_{call.rows, call.length} {
+    const ModeKernels<T>& modes = call.precision == Precision::fast ? kernels.fast : kernels.exact;
+    const bool own_evaluation = call.mode == Mode::evaluation && modes.evaluation.forward != nullptr;
+    const RowKernels<T>& set = own_evaluation ? modes.evaluation : modes.training;
     for (std::size_t k = 0; k < parameters_; ++k) summing_ = summing_ || call.dp[k] != nullptr;
     switch (pass) {
       case Pass::forward: kernel_ = set.forward; break;
@@ -105,9 +127,9 @@ class Runner {
     collect_operands();
     for (std::size_t k = 0; k < parameters_; ++k) {
       channelwise_ = channelwise_ || call.parameter[k].per_channel;
-      uniform_[k] = static_cast<T>(call.parameter[k].data[0]);
     }
     expanding_ = channelwise_ && call.inner < short_row;
+    decide_streaming();
   }
 
   void run() {
@@ -138,6 +160,31 @@ class Runner {
     std::ptrdiff_t row_stride = 0, step = 1;
     bool staged = false;
   };
+
+  // Results that no cache will hold are written past the caches: memory is not read first just to be overwritten.
+  void decide_streaming() {
+    if (pass_ == Pass::second || summing_ || any_staged_ || expanding_) return;
+    const std::size_t bytes = shape_.rows * shape_.length * sizeof(T);
+    std::size_t touched = 0, alignment = width_ * sizeof(T);
+    std::uintptr_t offset = alignment;
+    for (std::size_t which = 0; which < operand_count; ++which) {
+      const Array& a = arrays_[which];
+      if (a.data == nullptr) continue;
+      touched += bytes;
+      if (which < y_out) continue;
+      const std::uintptr_t own = reinterpret_cast<std::uintptr_t>(a.data) % alignment;
+      if (offset != alignment && own != offset) return;
+      offset = own;
+    }
+    streaming_ = touched > cache_size() && offset % sizeof(T) == 0;
+  }
+
+  // Elements from i on until the outputs are aligned to whole vectors.
+  std::size_t ahead(const Row<T>& row, std::size_t n) const {
+    const std::size_t alignment = width_ * sizeof(T);
+    const auto at = reinterpret_cast<std::uintptr_t>(pass_ == Pass::forward ? row.y : row.dx[0]);
+    return std::min(n, (alignment - at % alignment) % alignment / sizeof(T));
+  }
 
   // Accumulators a parameter needs: one, or one per channel.
   std::size_t width() const { return channelwise_ ? call_.channels : 1; }
@@ -229,6 +276,7 @@ class Runner {
       run_block(scratch, i, n, sums);
       i += n;
     }
+    if (streaming_) hwy::FlushStream();
   }
 
   const T* read(Scratch& s, std::size_t which, std::size_t i, std::size_t n) const {
@@ -281,30 +329,26 @@ class Runner {
   }
 
   void run_block(Scratch& s, std::size_t i, std::size_t n, double* sums) {
-    Row<T> row;
-    row.n = n;
+    Row<T> row{};
     for (std::size_t k = 0; k < spec_.inputs; ++k) row.input[k] = read(s, input_0 + k, i, n);
 
     const std::size_t channel = channelwise_ ? i / call_.inner % call_.channels : 0;
-    std::array<T, max_parameters> value, direction;
     for (std::size_t k = 0; k < parameters_; ++k) {
       const bool per_channel = call_.parameter[k].per_channel;
       if (per_channel && expanding_) {
         T* block = s.parameter.data() + k * block_size;
         expand(call_.parameter[k].data, i, n, block);
-        row.parameter[k] = {block, 1};
+        row.parameter[k] = {block, 0};
       } else {
-        value[k] = per_channel ? static_cast<T>(call_.parameter[k].data[channel]) : uniform_[k];
-        row.parameter[k] = {&value[k], 0};
+        row.parameter[k] = {nullptr, call_.parameter[k].data[per_channel ? channel : 0]};
       }
       if (pass_ == Pass::second && call_.ddp[k] != nullptr) {
         if (per_channel && expanding_) {
           T* block = s.direction.data() + k * block_size;
           expand(call_.ddp[k], i, n, block);
-          row.ddp[k] = {block, 1};
+          row.ddp[k] = {block, 0};
         } else {
-          direction[k] = static_cast<T>(call_.ddp[k][per_channel ? channel : 0]);
-          row.ddp[k] = {&direction[k], 0};
+          row.ddp[k] = {nullptr, call_.ddp[k][per_channel ? channel : 0]};
         }
       }
       if (sums != nullptr) {
@@ -316,17 +360,16 @@ class Runner {
       }
     }
 
-    T constant_noise = static_cast<T>(spec_.noise_at_evaluation);
     if (noisy_) {
       fill_noise(spec_.noise, call_.noise, call_.first + i, n, s.noise.data());
       if constexpr (std::is_same_v<T, float>) {
-        row.noise = {s.noise.data(), 1};
+        row.noise = {s.noise.data(), 0};
       } else {
         std::copy_n(s.noise.data(), n, s.wide_noise.data());
-        row.noise = {s.wide_noise.data(), 1};
+        row.noise = {s.wide_noise.data(), 0};
       }
     } else {
-      row.noise = {&constant_noise, 0};
+      row.noise = {nullptr, spec_.noise_at_evaluation};
     }
 
     if (pass_ == Pass::forward) {
@@ -339,7 +382,8 @@ class Runner {
       for (std::size_t k = 0; k < spec_.inputs; ++k) row.ddx[k] = read(s, ddx_0 + k, i, n);
       row.ddy = target(s, ddy_out, i);
     }
-    kernel_(row);
+    row.stream = streaming_;
+    run_row(kernel_, row, n, width_, streaming_ ? ahead(row, n) : 0);
     for (const std::size_t which : {y_out, dx_0, dx_1, ddy_out}) put(s, which, i, n);
     if (sums != nullptr && expanding_) {
       for (std::size_t k = 0; k < parameters_; ++k) {
@@ -362,22 +406,59 @@ class Runner {
   Pass pass_;
   const Spec& spec_;
   const Call& call_;
-  std::size_t parameters_;
+  std::size_t parameters_, width_;
   Shape shape_;
-  void (*kernel_)(const Row<T>&) = nullptr;
+  Kernel<T> kernel_ = nullptr;
   bool summing_ = false, noisy_ = false, channelwise_ = false, expanding_ = false;
-  bool any_staged_ = false, cut_at_rows_ = false;
+  bool any_staged_ = false, cut_at_rows_ = false, streaming_ = false;
   std::array<Array, operand_count> arrays_;
-  std::array<T, max_parameters> uniform_{};
   std::vector<double> sums_;
 };
 
 template <class T>
 void run_as(Pass pass, const Spec& spec, Place place, const Call& call) {
-  Runner<T>(pass, spec, table<T>(place.family).functions[place.index], call).run();
+  const KernelTable<T> family = table<T>(place.family);
+  Runner<T>(pass, spec, family.functions[place.index], family.width, call).run();
 }
 
 }  // namespace
+
+template <class T>
+void run_plain(Pass pass, const Spec& spec, Place place, const Plain<T>& call) {
+  const KernelTable<T> family = table<T>(place.family);
+  const FunctionKernels<T>& kernels = family.functions[place.index];
+  const ModeKernels<T>& modes = call.precision == Precision::fast ? kernels.fast : kernels.exact;
+  const RowKernels<T>& set = modes.evaluation.forward != nullptr ? modes.evaluation : modes.training;
+  const std::size_t whole = call.n - call.n % family.width;
+  Row<T> row;
+  for (std::size_t k = 0; k < spec.inputs; ++k) {
+    row.input[k] = call.input[k];
+    row.dx[k] = call.dx[k];
+  }
+  for (std::size_t k = 0; k < spec.parameters.size(); ++k) row.parameter[k] = {nullptr, call.parameter[k]};
+  row.noise = {nullptr, spec.noise_at_evaluation};
+  row.y = call.y;
+  row.dy = call.dy;
+  row.stream = false;
+  const Kernel<T> kernel = pass == Pass::forward ? set.forward : set.backward;
+  if (whole > 0) kernel(row, whole);
+  if (whole == call.n) return;
+  Row<T> rest{};
+  for (std::size_t k = 0; k < spec.inputs; ++k) {
+    rest.input[k] = call.input[k];
+    if (pass == Pass::backward) rest.dx[k] = call.dx[k];
+  }
+  for (std::size_t k = 0; k < spec.parameters.size(); ++k) rest.parameter[k] = row.parameter[k];
+  rest.noise = row.noise;
+  if (pass == Pass::forward) {
+    rest.y = call.y;
+  } else {
+    rest.dy = call.dy;
+  }
+  run_few(kernel, rest, whole, call.n - whole, family.width);
+}
+template void run_plain<float>(Pass, const Spec&, Place, const Plain<float>&);
+template void run_plain<double>(Pass, const Spec&, Place, const Plain<double>&);
 
 void run(Pass pass, const Spec& spec, Place place, const Call& call) {
   if (call.type == Type::float64) {

@@ -18,4 +18,21 @@ struct Place {
 
 void run(Pass pass, const Spec& spec, Place place, const Call& call);
 
+// What most calls are: contiguous arrays of the arithmetic's own type, one value a parameter, no noise, one thread, no
+// gradients of parameters. Forward reads y, backward dy and dx. Without the preparations of `run`, which a short array
+// would feel.
+template <class T>
+struct Plain {
+  const T* input[max_inputs];
+  const T* dy;
+  T* y;
+  T* dx[max_inputs];
+  const double* parameter;
+  std::size_t n;
+  Precision precision;
+};
+inline constexpr std::size_t longest_plain = 16384;
+template <class T>
+void run_plain(Pass pass, const Spec& spec, Place place, const Plain<T>& call);
+
 }  // namespace ogee::kernels

@@ -10,8 +10,9 @@
 
 namespace ogee::kernels {
 
-// Threefry-2x32 with 20 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): 64 bits of counter
+// Threefry-2x32 with 13 rounds (Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3"): 64 bits of counter
 // encrypted under 64 bits of key.
+inline constexpr unsigned threefry_rounds = 13;
 std::pair<std::uint32_t, std::uint32_t> threefry2x32(std::uint64_t key, std::uint32_t counter_low,
                                                      std::uint32_t counter_high);
 

@@ -9,49 +9,61 @@
 
 namespace ogee::kernels {
 
-// A value per element (step 1) or one for the whole row (step 0).
+// A value per element, or, where data is null, one for the whole row.
 template <class T>
 struct Operand {
-  const T* data = nullptr;
-  std::size_t step = 0;
+  const T* data;
+  double value;
 };
 
-// One row of n elements. Inputs, dy and outputs are contiguous; an output may be the same memory as an input of the
-// same index.
+// One row of elements. Inputs, dy and outputs are contiguous; an output may be the same memory as an input of the same
+// index.
 template <class T>
-struct Row {
-  std::size_t n = 0;
-  const T* input[max_inputs] = {};
+struct Row {  // nothing has a default: `Row<T> row{}` clears it, a small call sets only what its kernel reads
+  const T* input[max_inputs];
   Operand<T> parameter[max_parameters];
   Operand<T> noise;
 
-  T* y = nullptr;          // forward
-  const T* dy = nullptr;   // backward, second
-  T* dx[max_inputs] = {};  // backward: dy * dphi/dx; second: the gradient that flows into x
-  // backward_all, second: what flows into each parameter. Step 0: the row's sum is added to *sum. Step 1: one value an
-  // element is written to elements.
-  double* sum[max_parameters] = {};
-  T* elements[max_parameters] = {};
+  T* y;               // forward
+  const T* dy;        // backward, second
+  T* dx[max_inputs];  // backward: dy * dphi/dx; second: the gradient that flows into x
+  // backward_all, second: what flows into each parameter. The row's sum is added to *sum, or, where elements is
+  // not null, one value an element is written there.
+  double* sum[max_parameters];
+  T* elements[max_parameters];
 
   // second: the directions, gradients of the loss with respect to dx (null: 0) and to the parameters' gradients.
-  const T* ddx[max_inputs] = {};
+  const T* ddx[max_inputs];
   Operand<T> ddp[max_parameters];
-  T* ddy = nullptr;  // second: the gradient that flows into dy
+  T* ddy;  // second: the gradient that flows into dy
+
+  // Forward, backward: write past the caches. Outputs must be aligned to vectors; a fence is the caller's to set.
+  bool stream;
 };
+
+// A kernel over the first n elements of a row, n a multiple of the table's width (run_row serves any n).
+template <class T>
+using Kernel = void (*)(const Row<T>& row, std::size_t n);
 
 template <class T>
 struct RowKernels {
-  void (*forward)(const Row<T>&) = nullptr;
-  void (*backward)(const Row<T>&) = nullptr;      // inputs only
-  void (*backward_all)(const Row<T>&) = nullptr;  // inputs and parameters
-  void (*second)(const Row<T>&) = nullptr;
+  Kernel<T> forward = nullptr;
+  Kernel<T> backward = nullptr;      // inputs only
+  Kernel<T> backward_all = nullptr;  // inputs and parameters
+  Kernel<T> second = nullptr;
 };
 
 // The kernels of one function: in training, and at evaluation where that is a formula of its own.
 template <class T>
-struct FunctionKernels {
+struct ModeKernels {
   RowKernels<T> training;
   RowKernels<T> evaluation;  // null pointers: the training kernels with the noise's constant
+};
+
+// Within the contract's error, and in T's own arithmetic; the same where that is exact enough.
+template <class T>
+struct FunctionKernels {
+  ModeKernels<T> exact, fast;
 };
 
 // One family's kernels, in the order of its list in src/functions/.
@@ -59,6 +71,7 @@ template <class T>
 struct KernelTable {
   const FunctionKernels<T>* functions;
   std::size_t size;
+  std::size_t width;  // elements a step
 };
 
 }  // namespace ogee::kernels

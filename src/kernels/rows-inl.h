@@ -1,5 +1,6 @@
 // How a definition runs over a row, for every function alike: forward, backward and double backward, all from the one
-// `value` template through dual numbers. Included once per SIMD target.
+// `value` template through dual numbers. Included once per SIMD target. Rows are whole vectors here: the ragged ends
+// are run_row's business (ragged.h).
 #if defined(OGEE_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_ROWS_INL_H
 #undef OGEE_ROWS_INL_H
@@ -16,8 +17,23 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
+using SingleTag = hn::ScalableTag<float>;
+using Float = Lane<SingleTag>;
+using FloatTruth = Truth<SingleTag>;
+
+// Functions with a faster form; quick-inl.h says which and how.
+template <class F>
+struct QuickValue {
+  static constexpr bool exists = false;
+};
+template <class F>
+struct QuickSlopes {
+  static constexpr bool exists = false;
+};
+
 using kernels::FunctionKernels;
 using kernels::KernelTable;
+using kernels::ModeKernels;
 using kernels::Operand;
 using kernels::Row;
 using kernels::RowKernels;
@@ -38,37 +54,48 @@ struct Evaluation {
   }
 };
 
-// Reads a vector at i; at the ragged end only the elements that exist, the rest as the first of them, so that no lane
-// computes on memory that is not there.
+// Between memory of type T and the arithmetic of D, which may be wider.
 template <class T, class D>
-struct Reader {
-  std::size_t i, count;  // count < lanes: ragged
-  HWY_INLINE Lane<D> row(const T* p) const {
-    const D d;
-    if (HWY_LIKELY(count >= hn::Lanes(d))) return {hn::LoadU(d, p + i)};
-    return tail(p);
-  }
-  HWY_INLINE Lane<D> operand(const Operand<T>& o) const {
-    if (o.step == 0) return {hn::Set(D(), o.data[0])};
-    return row(o.data);
-  }
-  HWY_NOINLINE HWY_ATTR Lane<D> tail(const T* p) const {
-    const D d;
-    HWY_ALIGN T buffer[hn::MaxLanes(D())];
-    for (std::size_t j = 0; j < hn::Lanes(d); ++j) buffer[j] = p[i + (j < count ? j : 0)];
-    return {hn::Load(d, buffer)};
-  }
-};
-
+using MemoryTag = hn::Rebind<T, D>;
 template <class T, class D>
-HWY_INLINE void write(Lane<D> value, T* p, std::size_t i, std::size_t count) {
-  const D d;
-  if (HWY_LIKELY(count >= hn::Lanes(d))) {
-    hn::StoreU(value.v, d, p + i);
+HWY_INLINE Lane<D> widen(hn::Vec<MemoryTag<T, D>> v) {
+  if constexpr (std::is_same_v<T, hn::TFromD<D>>) {
+    return {v};
   } else {
-    HWY_ALIGN T buffer[hn::MaxLanes(D())];
-    hn::Store(value.v, d, buffer);
-    for (std::size_t j = 0; j < count; ++j) p[i + j] = buffer[j];
+    return {hn::PromoteTo(D(), v)};
+  }
+}
+template <class T, class D>
+HWY_INLINE hn::Vec<MemoryTag<T, D>> narrow(Lane<D> x) {
+  if constexpr (std::is_same_v<T, hn::TFromD<D>>) {
+    return x.v;
+  } else {
+#if HWY_TARGET == HWY_SCALAR  // whose DemoteTo takes infinity for the largest float
+    return hn::Set(MemoryTag<T, D>(), static_cast<T>(hn::GetLane(x.v)));
+#else
+    return hn::DemoteTo(MemoryTag<T, D>(), x.v);
+#endif
+  }
+}
+
+template <class D, class T>
+HWY_INLINE Lane<D> read(const T* p, std::size_t i) {
+  return widen<T, D>(hn::LoadU(MemoryTag<T, D>(), p + i));
+}
+template <class D, class T>
+HWY_INLINE Lane<D> read(const Operand<T>& o, std::size_t i) {
+  return o.data == nullptr ? Lane<D>::constant(o.value) : read<D>(o.data, i);
+}
+template <class D, class T>
+HWY_INLINE void write(Lane<D> value, T* p, std::size_t i) {
+  hn::StoreU(narrow<T, D>(value), MemoryTag<T, D>(), p + i);
+}
+template <class D, class T>
+HWY_INLINE void write(Lane<D> value, T* p, std::size_t i, bool stream) {
+  if (HWY_UNLIKELY(stream)) {
+    hn::Stream(narrow<T, D>(value), MemoryTag<T, D>(), p + i);
+  } else {
+    write<D>(value, p, i);
   }
 }
 
@@ -103,96 +130,138 @@ HWY_INLINE Lane<D> with_nan_of(Lane<D> derivative, const Lane<D>* x) {
   return derivative;
 }
 
-template <class T, class F, template <class> class Mode>
-HWY_ATTR void forward_row(const Row<T>& row) {
-  using D = hn::ScalableTag<T>;
+template <class T, class D, class F, template <class> class Mode>
+HWY_ATTR void forward_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
-  const D d;
-  const std::size_t lanes = hn::Lanes(d);
-  if (row.n == 0) return;
+  const std::size_t lanes = hn::Lanes(D());
+  const T* input[A::inputs];
+  for (std::size_t k = 0; k < A::inputs; ++k) input[k] = row.input[k];
+  T* const y = row.y;
+  const bool stream = row.stream;
   Lane<D> p[A::parameters + 1];
   bool uniform = true;
   for (std::size_t k = 0; k < A::parameters; ++k) {
-    p[k] = {hn::Set(d, row.parameter[k].data[0])};
-    uniform = uniform && row.parameter[k].step == 0;
+    p[k] = Lane<D>::constant(row.parameter[k].value);
+    uniform = uniform && row.parameter[k].data == nullptr;
   }
-  for (std::size_t i = 0; i < row.n; i += lanes) {
-    const Reader<T, D> read{i, row.n - i};
+  for (std::size_t i = 0; i < n; i += lanes) {
     Lane<D> x[A::inputs];
-    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read.row(row.input[k]);
-    if (!uniform) {
-      for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read.operand(row.parameter[k]);
+    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<D>(input[k], i);
+    if constexpr (A::parameters > 0) {
+      if (!uniform) {
+        for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
+      }
     }
     Lane<D> e = Lane<D>::constant(0.0);
-    if constexpr (A::noisy) e = read.operand(row.noise);
-    write<T, D>(call<F, Mode>(x, p, e), row.y, i, row.n - i);
+    if constexpr (A::noisy) e = read<D>(row.noise, i);
+    write<D>(call<F, Mode>(x, p, e), y, i, stream);
   }
 }
 
-// Keeps the first `count` lanes; the ragged end repeats elements that must not be summed twice.
-template <class T, class D>
-HWY_INLINE double sum_of_first(Lane<D> value, std::size_t count) {
+template <class D>
+HWY_INLINE double sum_of(Lane<D> value) {
   const D d;
-  HWY_ALIGN T buffer[hn::MaxLanes(D())];
+  HWY_ALIGN hn::TFromD<D> buffer[hn::MaxLanes(D())];
   hn::Store(value.v, d, buffer);
   double sum = 0;
-  for (std::size_t j = 0; j < hn::Lanes(d) && j < count; ++j) sum += static_cast<double>(buffer[j]);
+  for (std::size_t j = 0; j < hn::Lanes(d); ++j) sum += static_cast<double>(buffer[j]);
   return sum;
 }
 
-template <class T, class F, template <class> class Mode>
-HWY_ATTR void backward_row(const Row<T>& row) {
-  using D = hn::ScalableTag<T>;
+// A definition of one input may give its derivative in closed form, where that is faster or more exact than the dual
+// number's; the latter stays its oracle (tests/core/closed_form_test.cc).
+template <class F, class X, class... P>
+concept HasDerivative = requires(X x, P... p) {
+  F::derivative(x, p...);
+};
+
+template <class F, class D, std::size_t... J>
+HWY_INLINE Lane<D> closed_derivative(Lane<D> x, const Lane<D>* p, std::index_sequence<J...>) {
+  return F::derivative(x, p[J]...);
+}
+template <class F, class D, std::size_t... J>
+constexpr bool has_derivative(std::index_sequence<J...>) {
+  return HasDerivative<F, Lane<D>, decltype((void)J, Lane<D>())...>;
+}
+
+template <class T, class D, class F, template <class> class Mode>
+HWY_ATTR void backward_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   using Number = Dual<Lane<D>, static_cast<int>(A::inputs)>;
-  const D d;
-  const std::size_t lanes = hn::Lanes(d);
-  for (std::size_t i = 0; i < row.n; i += lanes) {
-    const Reader<T, D> read{i, row.n - i};
-    Lane<D> x[A::inputs], p[A::parameters + 1];
-    Number seeded[A::inputs];
-    for (std::size_t k = 0; k < A::inputs; ++k) {
-      x[k] = read.row(row.input[k]);
-      seeded[k] = lift<Number>(x[k]);
-      seeded[k].d[k] = Lane<D>::constant(1.0);
+  const std::size_t lanes = hn::Lanes(D());
+  const T* input[A::inputs];
+  T* dx[A::inputs];
+  for (std::size_t k = 0; k < A::inputs; ++k) {
+    input[k] = row.input[k];
+    dx[k] = row.dx[k];
+  }
+  const T* const dy = row.dy;
+  const bool stream = row.stream;
+  Lane<D> p[A::parameters + 1];
+  bool uniform = true;
+  for (std::size_t k = 0; k < A::parameters; ++k) {
+    p[k] = Lane<D>::constant(row.parameter[k].value);
+    uniform = uniform && row.parameter[k].data == nullptr;
+  }
+  for (std::size_t i = 0; i < n; i += lanes) {
+    Lane<D> x[A::inputs];
+    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<D>(input[k], i);
+    if constexpr (A::parameters > 0) {
+      if (!uniform) {
+        for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
+      }
     }
-    for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read.operand(row.parameter[k]);
-    Lane<D> e = Lane<D>::constant(0.0);
-    if constexpr (A::noisy) e = read.operand(row.noise);
-    const Number y = call<F, Mode>(seeded, p, e);
-    const Lane<D> dy = read.row(row.dy);
-    for (std::size_t k = 0; k < A::inputs; ++k) {
-      write<T, D>(dy * with_nan_of<F>(y.d[k], x), row.dx[k], i, row.n - i);
+    if constexpr (has_derivative<F, D>(typename A::Parameters())) {
+      const Lane<D> slope = closed_derivative<F, D>(x[0], p, typename A::Parameters());
+      write<D>(read<D>(dy, i) * slope, dx[0], i, stream);
+    } else {
+      Number seeded[A::inputs];
+      for (std::size_t k = 0; k < A::inputs; ++k) {
+        seeded[k] = lift<Number>(x[k]);
+        seeded[k].d[k] = Lane<D>::constant(1.0);
+      }
+      Lane<D> e = Lane<D>::constant(0.0);
+      if constexpr (A::noisy) e = read<D>(row.noise, i);
+      const Number y = call<F, Mode>(seeded, p, e);
+      const Lane<D> flow = read<D>(dy, i);
+      for (std::size_t k = 0; k < A::inputs; ++k) {
+        write<D>(flow * with_nan_of<F>(y.d[k], x), dx[k], i, stream);
+      }
     }
   }
 }
+
+// A sum in float lanes goes on over at most so many elements; beyond, in double.
+inline constexpr std::size_t longest_sum = 4096;
 
 // Partial derivatives by all arguments at once would need more registers than there are for the functions with ten
 // parameters; those go over their parameters in groups of this many.
 inline constexpr std::size_t group_size = 4;
 
-template <class T, class F, template <class> class Mode>
-HWY_ATTR void backward_all_row(const Row<T>& row) {
-  using D = hn::ScalableTag<T>;
+template <class T, class D, class F, template <class> class Mode>
+HWY_ATTR void backward_all_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   constexpr std::size_t total = A::inputs + A::parameters;
   constexpr std::size_t group = total < group_size ? total : group_size;
   using Number = Dual<Lane<D>, static_cast<int>(group)>;
-  const D d;
-  const std::size_t lanes = hn::Lanes(d);
-  if (row.n == 0) return;
+  const std::size_t lanes = hn::Lanes(D());
   const Lane<D> one = Lane<D>::constant(1.0), zero = Lane<D>::constant(0.0);
   Lane<D> sums[total];
   for (std::size_t k = 0; k < total; ++k) sums[k] = zero;
-  for (std::size_t i = 0; i < row.n; i += lanes) {
-    const Reader<T, D> read{i, row.n - i};
-    const bool ragged = row.n - i < lanes;
+  const auto flush = [&]() HWY_ATTR {
+    for (std::size_t k = A::inputs; k < total; ++k) {
+      if (row.elements[k - A::inputs] == nullptr) *row.sum[k - A::inputs] += sum_of(sums[k]);
+      sums[k] = zero;
+    }
+  };
+  for (std::size_t i = 0; i < n; i += lanes) {
+    if (HWY_UNLIKELY(i % longest_sum == 0 && i > 0)) flush();
     Lane<D> x[A::inputs], p[A::parameters + 1];
-    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read.row(row.input[k]);
-    for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read.operand(row.parameter[k]);
+    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<D>(row.input[k], i);
+    for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
     Lane<D> e = zero;
-    if constexpr (A::noisy) e = read.operand(row.noise);
-    const Lane<D> dy = read.row(row.dy);
+    if constexpr (A::noisy) e = read<D>(row.noise, i);
+    const Lane<D> dy = read<D>(row.dy, i);
     for (std::size_t first = 0; first < total; first += group) {
       Number seeded_x[A::inputs], seeded_p[A::parameters + 1];
       for (std::size_t k = 0; k < A::inputs; ++k) {
@@ -207,51 +276,48 @@ HWY_ATTR void backward_all_row(const Row<T>& row) {
       for (std::size_t g = 0; g < group; ++g) {
         const std::size_t which = first + g;
         if (which >= total) break;
-        const Lane<D> flow = dy * with_nan_of<F>(y.d[g], x);
+        Lane<D> slope = y.d[g];
+        if constexpr (has_derivative<F, D>(typename A::Parameters())) {
+          if (which == 0) slope = closed_derivative<F, D>(x[0], p, typename A::Parameters());
+        }
+        const Lane<D> flow = dy * with_nan_of<F>(slope, x);
         if (which < A::inputs) {
-          write<T, D>(flow, row.dx[which], i, row.n - i);
+          write<D>(flow, row.dx[which], i);
         } else if (row.elements[which - A::inputs] != nullptr) {
-          write<T, D>(flow, row.elements[which - A::inputs], i, row.n - i);
-        } else if (ragged) {
-          *row.sum[which - A::inputs] += sum_of_first<T, D>(flow, row.n - i);
+          write<D>(flow, row.elements[which - A::inputs], i);
         } else {
           sums[which] = sums[which] + flow;
         }
       }
     }
   }
-  for (std::size_t k = A::inputs; k < total; ++k) {
-    if (row.elements[k - A::inputs] == nullptr) *row.sum[k - A::inputs] += sum_of_first<T, D>(sums[k], lanes);
-  }
+  flush();
 }
 
 // Double backward. Given directions v (gradients with respect to the first gradients), the first derivative along v,
 // t = sum_i v_i dphi/da_i, flows into dy, and dy * dt/da_j flows into argument j. One dual carries v, a second one
 // argument j at a time, so that one body of code serves any number of arguments.
-template <class T, class F, template <class> class Mode>
-HWY_ATTR void second_row(const Row<T>& row) {
-  using D = hn::ScalableTag<T>;
+template <class T, class D, class F, template <class> class Mode>
+HWY_ATTR void second_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   using Along = Dual<Lane<D>, 1>;
   using Number = Dual<Along, 1>;
   constexpr std::size_t total = A::inputs + A::parameters;
-  const D d;
-  const std::size_t lanes = hn::Lanes(d);
+  const std::size_t lanes = hn::Lanes(D());
   const Lane<D> one = Lane<D>::constant(1.0), zero = Lane<D>::constant(0.0);
-  for (std::size_t i = 0; i < row.n; i += lanes) {
-    const Reader<T, D> read{i, row.n - i};
+  for (std::size_t i = 0; i < n; i += lanes) {
     Lane<D> value[total], along[total], x[A::inputs];
     for (std::size_t k = 0; k < A::inputs; ++k) {
-      x[k] = value[k] = read.row(row.input[k]);
-      along[k] = row.ddx[k] != nullptr ? read.row(row.ddx[k]) : zero;
+      x[k] = value[k] = read<D>(row.input[k], i);
+      along[k] = row.ddx[k] != nullptr ? read<D>(row.ddx[k], i) : zero;
     }
     for (std::size_t k = 0; k < A::parameters; ++k) {
-      value[A::inputs + k] = read.operand(row.parameter[k]);
-      along[A::inputs + k] = row.ddp[k].data != nullptr ? read.operand(row.ddp[k]) : zero;
+      value[A::inputs + k] = read<D>(row.parameter[k], i);
+      along[A::inputs + k] = read<D>(row.ddp[k], i);
     }
     Lane<D> e = zero;
-    if constexpr (A::noisy) e = read.operand(row.noise);
-    const Lane<D> dy = read.row(row.dy);
+    if constexpr (A::noisy) e = read<D>(row.noise, i);
+    const Lane<D> dy = read<D>(row.dy, i);
     for (std::size_t j = 0; j < total; ++j) {
       Number a[total + 1];
       for (std::size_t k = 0; k < total; ++k) {
@@ -259,23 +325,24 @@ HWY_ATTR void second_row(const Row<T>& row) {
         a[k].d[0] = Along{j == k ? one : zero, {zero}};
       }
       const Number y = call<F, Mode>(a, a + A::inputs, e);
-      if (j == 0) write<T, D>(with_nan_of<F>(y.v.d[0], x), row.ddy, i, row.n - i);
+      if (j == 0) write<D>(with_nan_of<F>(y.v.d[0], x), row.ddy, i);
       const Lane<D> flow = dy * with_nan_of<F>(y.d[0].d[0], x);
       if (j < A::inputs) {
-        write<T, D>(flow, row.dx[j], i, row.n - i);
+        write<D>(flow, row.dx[j], i);
       } else if (row.elements[j - A::inputs] != nullptr) {
-        write<T, D>(flow, row.elements[j - A::inputs], i, row.n - i);
+        write<D>(flow, row.elements[j - A::inputs], i);
       } else {
-        *row.sum[j - A::inputs] += sum_of_first<T, D>(flow, row.n - i);
+        *row.sum[j - A::inputs] += sum_of(flow);
       }
     }
   }
 }
 
-template <class T, class F, template <class> class Mode>
+template <class T, class D, class F, template <class> class Mode>
 constexpr RowKernels<T> row_kernels() {
-  RowKernels<T> k{forward_row<T, F, Mode>, backward_row<T, F, Mode>, backward_row<T, F, Mode>, second_row<T, F, Mode>};
-  if constexpr (Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, F, Mode>;
+  RowKernels<T> k{forward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>,
+                  second_row<T, D, F, Mode>};
+  if constexpr (Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, D, F, Mode>;
   return k;
 }
 
@@ -283,12 +350,58 @@ template <class F>
 concept HasEvaluation = requires {
   F::has_evaluation;
 };
+template <class F>
+concept DeclaresSingle = requires {
+  F::single;
+};
+template <class F>
+constexpr Single single_of() {
+  if constexpr (DeclaresSingle<F>) {
+    return F::single;
+  } else {
+    return {};
+  }
+}
+
+// Exact kernels are those of T where the definition says that T's rounding is within the contract, else of Wide; and
+// the quick ones, where there are such, in either case.
+template <class T, class F, template <class> class Mode>
+constexpr RowKernels<T> exact_kernels(const RowKernels<T>& fast) {
+  RowKernels<T> k = fast;
+  if constexpr (std::is_same_v<T, float>) {
+    constexpr Single single = single_of<F>();
+    if constexpr (!single.value) k.forward = forward_row<T, Wide, F, Mode>;
+    if constexpr (!single.slope) k.backward = k.backward_all = backward_row<T, Wide, F, Mode>;
+    if constexpr (!single.all && Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, Wide, F, Mode>;
+    if constexpr (!single.all) k.second = second_row<T, Wide, F, Mode>;
+  }
+  return k;
+}
+
+// The quick forms' rows, in quick_rows-inl.h.
+template <class F>
+struct QuickRows;
 
 template <class T, class F>
 constexpr FunctionKernels<T> function_kernels() {
-  FunctionKernels<T> k{row_kernels<T, F, Training>(), {}};
-  if constexpr (HasEvaluation<F>) k.evaluation = row_kernels<T, F, Evaluation>();
-  return k;
+  using D = hn::ScalableTag<T>;
+  ModeKernels<T> fast{row_kernels<T, D, F, Training>(), {}}, exact{exact_kernels<T, F, Training>(fast.training), {}};
+  if constexpr (std::is_same_v<T, float>) {
+    if constexpr (QuickValue<F>::exists) exact.training.forward = fast.training.forward = QuickRows<F>::forward;
+    if constexpr (QuickSlopes<F>::exists) {
+      exact.training.backward = fast.training.backward = QuickRows<F>::backward;
+      if constexpr (Arity<F>::parameters == 0) {
+        exact.training.backward_all = fast.training.backward_all = QuickRows<F>::backward;
+      } else if constexpr (QuickSlopes<F>::parameters) {
+        exact.training.backward_all = fast.training.backward_all = QuickRows<F>::backward_all;
+      }
+    }
+  }
+  if constexpr (HasEvaluation<F>) {
+    fast.evaluation = row_kernels<T, D, F, Evaluation>();
+    exact.evaluation = exact_kernels<T, F, Evaluation>(fast.evaluation);
+  }
+  return {exact, fast};
 }
 
 template <class T, class Functions>
@@ -296,7 +409,7 @@ struct Table;
 template <class T, class... F>
 struct Table<T, Family<F...>> {
   static constexpr FunctionKernels<T> functions[] = {function_kernels<T, F>()...};
-  static constexpr KernelTable<T> table{functions, sizeof...(F)};
+  static constexpr KernelTable<T> table{functions, sizeof...(F), hn::MaxLanes(hn::ScalableTag<T>())};
 };
 
 }  // namespace ogee::HWY_NAMESPACE

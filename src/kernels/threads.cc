@@ -1,6 +1,7 @@
 // A pool of threads kept between calls.
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <exception>
 #include <memory>
@@ -48,12 +49,31 @@ class Pool {
     }
     wake_.notify_all();
     drain(task, count);
+    spin([this] { return running_.load(std::memory_order_acquire) == 0; });
     std::unique_lock lock(mutex_);
     done_.wait(lock, [this] { return running_ == 0; });
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
+  // Waits a little for what mostly comes soon (the next call, the other thread's last task) before going to sleep,
+  // which takes longer than a short array does.
+  template <class Condition>
+  static void spin(Condition condition) {
+    using Clock = std::chrono::steady_clock;
+    const Clock::time_point end = Clock::now() + std::chrono::microseconds(50);
+    while (!condition() && Clock::now() < end) {
+      for (int i = 0; i < 16 && !condition(); ++i) pause();
+    }
+  }
+  static void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#else
+    std::this_thread::yield();
+#endif
+  }
+
   void drain(const Task& task, std::size_t count) {
     try {
       for (std::size_t i = next_.fetch_add(1); i < count; i = next_.fetch_add(1)) task(i);
@@ -68,6 +88,9 @@ class Pool {
     std::size_t seen = 0;
     std::unique_lock lock(mutex_);
     while (true) {
+      lock.unlock();
+      spin([&] { return batch_.load(std::memory_order_acquire) != seen; });
+      lock.lock();
       wake_.wait(lock, [&] { return stopping_ || (batch_ != seen && id < wanted_); });
       if (stopping_) return;
       seen = batch_;
@@ -84,8 +107,8 @@ class Pool {
   std::condition_variable wake_, done_;
   std::vector<std::thread> threads_;
   const Task* task_ = nullptr;
-  std::size_t count_ = 0, wanted_ = 0, running_ = 0, batch_ = 0;
-  std::atomic<std::size_t> next_{0};
+  std::size_t count_ = 0, wanted_ = 0;
+  std::atomic<std::size_t> next_{0}, running_{0}, batch_{0};
   std::exception_ptr error_;
   bool stopping_ = false;
 };

@@ -66,12 +66,13 @@ OGEE_FN X lift(C c) {
   return Lift<X>::from(c);
 }
 
-// The chain rule for a function of one argument: f(a) = value, f'(a) = slope.
+// The chain rule for a function of one argument: f(a) = value, f'(a) = slope. A slope of 0 wins over an infinite
+// derivative (damp): tanh(alpha x) does not depend on alpha at x = infinity.
 template <class L, int K, class S>
 OGEE_FN Dual<L, K> chain(L value, S slope, const Dual<L, K>& a) {
   Dual<L, K> r;
   r.v = value;
-  for (int k = 0; k < K; ++k) r.d[k] = slope * a.d[k];
+  for (int k = 0; k < K; ++k) r.d[k] = damp(a.d[k], slope);
   return r;
 }
 
@@ -377,6 +378,15 @@ OGEE_FN X rectify(X x) {
 template <class X, class A, class B>
 OGEE_FN X clip(X x, A low, B high) {
   return select(x <= low, low, select(x >= high, high, x));
+}
+
+// A parameter that is being differentiated: its derivative may need another formula than the value, one that does not
+// cancel. Then a definition writes `+ damp(factor, beyond<X>(alpha))`, whose value is 0 and whose derivative is factor.
+template <class P>
+inline constexpr bool differentiated = rank<P> >= 1;
+template <class X, class P>
+OGEE_FN X beyond(P alpha) {
+  return lift<X>(alpha - detach(alpha));
 }
 
 // The value and derivative of a definition with one input and default parameters, at a number of any type.

@@ -1,5 +1,9 @@
 // The SIMD number: a Highway vector of float or double, and the primitives on it. Included once per target.
 //
+// Three kinds of arithmetic share this text: float, double, and Wide: double arithmetic, with polynomials just exact
+// enough (2^-33), for results that become floats. Wide serves those functions and derivatives whose float form rounds
+// too often for the contract.
+//
 // Contracts, float32 (the same scheme serves double with longer polynomials); x is any float unless said:
 //   exp, expm1, log1p, log, sigmoid, softplus, tanh, erf, normal_cdf, bell, atan: relative error of a few 2^-24,
 //   in the tails too, results below FLT_MIN to a few of its ULP; NaN gives NaN; limits at infinity exact.
@@ -15,6 +19,8 @@
 #endif
 
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 #include "lanes/coefficients.h"
 
@@ -22,10 +28,14 @@ HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// The tag of Wide arithmetic.
+struct Wide : hn::ScalableTag<double> {};
+template <class D>
+inline constexpr bool is_wide = std::is_same_v<D, Wide>;
 template <class D>
 struct Lane {
   using T = hn::TFromD<D>;
-  using P = coefficients::Polynomials<T>;
+  using P = coefficients::Polynomials<std::conditional_t<is_wide<D>, coefficients::Wide, T>>;
   hn::Vec<D> v;
   static HWY_INLINE Lane constant(double c) { return {hn::Set(D(), static_cast<T>(c))}; }
   static HWY_INLINE Lane constant(Lane c) { return c; }
@@ -61,6 +71,11 @@ HWY_INLINE Lane<D> fused_minus(Lane<D> a, double b, Lane<D> c) {
 #else
   return {hn::NegMulAdd(a.v, Lane<D>::constant(b).v, c.v)};
 #endif
+}
+
+template <class D>
+HWY_INLINE Lane<D> fused_minus(Lane<D> a, Lane<D> b, Lane<D> c) {
+  return fused(Lane<D>{hn::Neg(a.v)}, b, c);
 }
 
 template <class D>
@@ -161,19 +176,43 @@ HWY_INLINE Lane<D> sqrt(Lane<D> a) {
   return {hn::Sqrt(a.v)};
 }
 
-// Horner's scheme; coefficients lowest power first. Recursive, so that it is straight-line code in every compiler.
-template <std::size_t I, std::size_t N, class D>
-HWY_INLINE Lane<D> horner(Lane<D> x, const hn::TFromD<D> (&c)[N]) {
-  const Lane<D> term = {hn::Set(D(), c[I])};
-  if constexpr (I + 1 == N) {
-    return term;
+// Estrin's scheme, coefficients lowest power first: the chain of dependent operations is what bounds these kernels.
+template <std::size_t I, std::size_t Count, std::size_t N, class D>
+HWY_INLINE Lane<D> estrin(const hn::TFromD<D> (&c)[N], const Lane<D> (&power)[5]) {
+  if constexpr (Count == 1) {
+    return {hn::Set(D(), c[I])};
   } else {
-    return fused(horner<I + 1>(x, c), x, term);
+    constexpr std::size_t level = Count <= 2 ? 0 : Count <= 4 ? 1 : Count <= 8 ? 2 : Count <= 16 ? 3 : 4;
+    constexpr std::size_t low = std::size_t{1} << level;
+    return fused(estrin<I + low, Count - low>(c, power), power[level], estrin<I, low>(c, power));
   }
 }
 template <std::size_t N, class D>
 HWY_INLINE Lane<D> polynomial(Lane<D> x, const hn::TFromD<D> (&c)[N]) {
-  return horner<0>(x, c);
+  Lane<D> power[5] = {x, x, x, x, x};
+  if constexpr (N > 2) power[1] = x * x;
+  if constexpr (N > 4) power[2] = power[1] * power[1];
+  if constexpr (N > 8) power[3] = power[2] * power[2];
+  if constexpr (N > 16) power[4] = power[3] * power[3];
+  return estrin<0, N>(c, power);
+}
+
+// max(x, low) and min(x, high) that let NaN through: x86's instructions return their second operand for NaN.
+template <class D>
+HWY_INLINE Lane<D> at_least(Lane<D> x, double low) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  return {hn::Max(Lane<D>::constant(low).v, x.v)};
+#else
+  return select(x < low, low, x);
+#endif
+}
+template <class D>
+HWY_INLINE Lane<D> at_most(Lane<D> x, double high) {
+#if HWY_ARCH_X86 && HWY_TARGET != HWY_SCALAR
+  return {hn::Min(Lane<D>::constant(high).v, x.v)};
+#else
+  return select(x > high, high, x);
+#endif
 }
 
 // 2^k as a float, k an integer in the normal range of exponents.
@@ -186,31 +225,84 @@ HWY_INLINE Lane<D> power_of_two(VI k) {
   return {hn::BitCast(D(), hn::ShiftLeft<mantissa>(hn::Add(k, hn::Set(di, bias))))};
 }
 
-// x = k ln 2 + r, |r| <= ln(2)/2: k as a float, and r to twice the precision's worth of ln 2.
+// The integer nearest to a number below 2^22 (float) or 2^51 (double), as the low bits of `shifted` and as a number:
+// adding 1.5 times 2^23 (2^52) leaves no place for a fraction.
 template <class D>
-HWY_INLINE Lane<D> reduce_by_log2(Lane<D> x, Lane<D>& r) {
+struct Nearest {
+  Lane<D> shifted, number;
+  static constexpr double shift = sizeof(hn::TFromD<D>) == 4 ? 12582912.0 : 6755399441055744.0;
+  HWY_INLINE auto integer() const {
+    const hn::RebindToSigned<D> di;
+    return hn::Sub(hn::BitCast(di, shifted.v), hn::BitCast(di, Lane<D>::constant(shift).v));
+  }
+};
+// The integer nearest to x*factor.
+template <class D>
+HWY_INLINE Nearest<D> nearest(Lane<D> x, double factor) {
+  const Lane<D> shifted = fused(x, Lane<D>::constant(factor), Nearest<D>::shift);
+  return {shifted, shifted - Nearest<D>::shift};
+}
+
+// x = k ln 2 + r, |r| <= ln(2)/2, with twice the precision's worth of ln 2 (Wide has digits to spare).
+template <class D>
+HWY_INLINE Nearest<D> reduce_by_log2(Lane<D> x, Lane<D>& r) {
   constexpr bool single = sizeof(hn::TFromD<D>) == 4;
-  const Lane<D> k = {hn::Round((x * 1.4426950408889634073599246810019).v)};
-  r = fused_minus(k, single ? 0.693145751953125 : 6.93147180369123816490e-01, x);
-  r = fused_minus(k, single ? 1.428606765330187045e-06 : 1.90821492927058770002e-10, r);
+  const Nearest<D> k = nearest(x, 1.4426950408889634073599246810019);
+  if constexpr (is_wide<D>) {
+    r = fused_minus(k.number, 0.69314718055994530942, x);
+  } else {
+    r = fused_minus(k.number, single ? 0.693145751953125 : 6.93147180369123816490e-01, x);
+    r = fused_minus(k.number, single ? 1.428606765330187045e-06 : 1.90821492927058770002e-10, r);
+  }
   return k;
 }
 
+// p*2^k, rounded once, for k that 2^(k/2) is normal.
 template <class D>
-HWY_INLINE Lane<D> exp(Lane<D> x) {
-  using T = hn::TFromD<D>;
-  constexpr bool single = sizeof(T) == 4;
-  const hn::RebindToSigned<D> di;
-  // Beyond these the result is infinite or 0 anyway; NaN passes both comparisons by.
-  x = select(x > (single ? 89.0 : 710.0), single ? 89.0 : 710.0, x);
-  x = select(x < (single ? -105.0 : -747.0), single ? -105.0 : -747.0, x);
-  Lane<D> r;
-  const Lane<D> k = reduce_by_log2(x, r);
-  const Lane<D> p = fused(r * r, polynomial(r, Lane<D>::P::exp), r) + 1.0;
-  // 2^k in two factors, so that overflow and subnormal results round once, at the end.
-  const auto whole = hn::ConvertTo(di, k.v);
+HWY_INLINE Lane<D> scaled(Lane<D> p, Nearest<D> k) {
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {
+    return {hn::Vec<D>{_mm512_scalef_ps(p.v.raw, k.number.v.raw)}};
+  } else {
+    return {hn::Vec<D>{_mm512_scalef_pd(p.v.raw, k.number.v.raw)}};
+  }
+#else
+  // In two factors, so that overflow and subnormal results round once, at the end.
+  const auto whole = k.integer();
   const auto half = hn::ShiftRight<1>(whole);
   return p * power_of_two<D>(half) * power_of_two<D>(hn::Sub(whole, half));
+#endif
+}
+
+// exp(x) = mantissa * 2^exponent, before the scaling that may round it into the subnormal range.
+template <class D>
+struct Exponential {
+  Lane<D> mantissa;
+  Nearest<D> exponent;
+};
+template <class D>
+HWY_INLINE Exponential<D> exp_parts(Lane<D> x) {
+  Lane<D> r;
+  const Nearest<D> k = reduce_by_log2(x, r);
+  return {fused(r * r, polynomial(r, Lane<D>::P::exp), r) + 1.0, k};
+}
+
+// Beyond these bounds the result is infinite or 0 anyway, four times it, too.
+template <class D>
+inline constexpr double exp_low = sizeof(hn::TFromD<D>) == 4 ? -107.0 : -749.0;
+template <class D>
+inline constexpr double exp_high = sizeof(hn::TFromD<D>) == 4 ? 89.0 : 710.0;
+
+template <class D>
+HWY_INLINE Lane<D> exp(Lane<D> x) {
+  const Exponential<D> e = exp_parts(at_most(at_least(x, exp_low<D>), exp_high<D>));
+  return scaled(e.mantissa, e.exponent);
+}
+// exp(-|x|)
+template <class D>
+HWY_INLINE Lane<D> exp_decay(Lane<D> x) {
+  const Exponential<D> e = exp_parts(at_least(-abs(x), exp_low<D>));
+  return scaled(e.mantissa, e.exponent);
 }
 
 template <class D>
@@ -218,15 +310,15 @@ HWY_INLINE Lane<D> expm1(Lane<D> x) {
   using T = hn::TFromD<D>;
   constexpr bool single = sizeof(T) == 4;
   const hn::RebindToSigned<D> di;
-  x = select(x > (single ? 89.0 : 710.0), single ? 89.0 : 710.0, x);
-  x = select(x < (single ? -20.0 : -40.0), single ? -20.0 : -40.0, x);
+  const Lane<D> bounded = at_most(at_least(x, single ? -20.0 : -40.0), single ? 89.0 : 710.0);
   Lane<D> r;
-  const Lane<D> k = reduce_by_log2(x, r);
+  const Nearest<D> k = reduce_by_log2(bounded, r);
   const Lane<D> m = fused(r * r, polynomial(r, Lane<D>::P::exp), r);
   // 2^k m + (2^k - 1), with half of 2^k, which cannot overflow.
-  const Lane<D> s = power_of_two<D>(hn::Sub(hn::ConvertTo(di, k.v), hn::Set(di, 1)));
+  const Lane<D> s = power_of_two<D>(hn::Sub(k.integer(), hn::Set(di, 1)));
   const Lane<D> y = fused(s, m, s - 0.5) * 2.0;
-  return select(equal(x, 0.0), x, y);  // keeps -0
+  // x itself where it is so small that half of it loses digits; this keeps -0, too.
+  return select(abs(x) < (single ? 1e-30 : 1e-300), x, y);
 }
 
 // log(u + c) for u > 0 normal and a correction c below half an ULP of u.
@@ -281,30 +373,38 @@ HWY_INLINE Lane<D> log(Lane<D> x) {
 
 template <class D>
 HWY_INLINE Lane<D> sigmoid(Lane<D> x) {
-  const Lane<D> e = exp(-abs(x));
+  const Lane<D> e = exp_decay(x);
   return select(x < 0.0, e, 1.0) / (1.0 + e);
 }
+// e/(1+e)^2, scaled last: a subnormal e has lost digits already.
 template <class D>
 HWY_INLINE Lane<D> sigmoid_slope(Lane<D> x) {
-  const Lane<D> e = exp(-abs(x));
-  const Lane<D> s = 1.0 + e;
-  return e / (s * s);
+  const Exponential<D> p = exp_parts(at_least(-abs(x), exp_low<D>));
+  const Lane<D> s = 1.0 + scaled(p.mantissa, p.exponent);
+  return scaled(p.mantissa / (s * s), p.exponent);
 }
 template <class D>
 HWY_INLINE Lane<D> sech2(Lane<D> x) {
-  const Lane<D> e = exp(-2.0 * abs(x));
-  const Lane<D> s = 1.0 + e;
-  return 4.0 * e / (s * s);
+  const Exponential<D> p = exp_parts(at_least(-2.0 * abs(x), exp_low<D>));
+  const Lane<D> s = 1.0 + scaled(p.mantissa, p.exponent);
+  return scaled(4.0 * p.mantissa / (s * s), p.exponent);
 }
+// u/(u+2), u = exp(2|x|) - 1, whose relative error this quotient makes smaller, never larger.
 template <class D>
 HWY_INLINE Lane<D> tanh(Lane<D> x) {
-  const Lane<D> t = expm1(-2.0 * abs(x));
-  return with_sign_of(-t / (2.0 + t), x);
+  const Lane<D> a = abs(x);
+  const Lane<D> u = expm1(2.0 * at_most(a, sizeof(hn::TFromD<D>) == 4 ? 10.0 : 22.0));
+  Lane<D> t = u / (u + 2.0);
+  if constexpr (sizeof(hn::TFromD<D>) == 4) {  // near 0 three roundings are one too many
+    const Lane<D> z = a * a;
+    t = select(a < 0.45, fused_minus(a * z, polynomial(z, Lane<D>::P::tanh), a), t);
+  }
+  return with_sign_of(t, x);
 }
 // log(1+y) for y in [0, 1]: nothing special to watch for but NaN, which passes through.
 template <class D>
 HWY_INLINE Lane<D> softplus(Lane<D> x) {
-  const Lane<D> y = exp(-abs(x));
+  const Lane<D> y = exp_decay(x);
   const Lane<D> u = 1.0 + y;
   const Lane<D> tail = select(u > 1.0, log_of_sum(u, y - (u - 1.0)), y);
   return select(x > 0.0, x, 0.0 * y) + tail;
@@ -422,16 +522,19 @@ HWY_INLINE Lane<D> sine_of(Lane<D> x, bool cosine) {
   const double limit = single ? 8192 : 1e5;
   const Truth<D> large = abs(x) > limit;
   const Lane<D> small = select(large, 0.0, x);
-  const Lane<D> k = {hn::Round((small * 0.63661977236758134308).v)};
+  const Nearest<D> whole = nearest(small, 0.63661977236758134308);
+  const Lane<D> k = whole.number;
   // pi/2 in three parts, the first ones short enough for k times them to be exact.
   Lane<D> r = fused_minus(k, single ? 1.5703125 : 1.57079632673412561417e+00, small);
   r = fused_minus(k, single ? 4.8351287841796875e-4 : 6.07710050630396597660e-11, r);
   r = fused_minus(k, single ? 3.1385570764541625977e-7 : 2.02226624871116645580e-21, r);
   r = fused_minus(k, single ? 6.0771005065061922e-11 : 8.47842766036889956997e-32, r);
   const Lane<D> z = r * r;
-  const Lane<D> s = fused(r * z, polynomial(z, Lane<D>::P::sin), r);
-  const Lane<D> c = fused(z * z, polynomial(z, Lane<D>::P::cos), fused(z, Lane<D>::constant(-0.5), 1.0));
-  const auto quadrant = hn::Add(hn::ConvertTo(di, k.v), hn::Set(di, I{cosine ? 1 : 0}));
+  // Near the roots all digits of the argument count: the polynomials of the number's own type, also for Wide.
+  using P = coefficients::Polynomials<T>;
+  const Lane<D> s = fused(r * z, polynomial(z, P::sin), r);
+  const Lane<D> c = fused(z * z, polynomial(z, P::cos), fused(z, Lane<D>::constant(-0.5), 1.0));
+  const auto quadrant = hn::Add(whole.integer(), hn::Set(di, I{cosine ? 1 : 0}));
   const auto odd = hn::TestBit(quadrant, hn::Set(di, I{1}));
   const auto negative = hn::TestBit(quadrant, hn::Set(di, I{2}));
   Lane<D> value = {hn::IfThenElse(hn::RebindMask(D(), odd), c.v, s.v)};

@@ -19,10 +19,12 @@ void expect(bool condition, const Activation& activation, const std::string& wha
   if (!condition) throw Error(std::string(activation.spec().name) + ": " + what);
 }
 void expect_inputs(const Activation& activation, std::size_t inputs) {
+  if (activation.spec().inputs == inputs) return;
   expect(activation.spec().inputs == inputs, activation,
          "takes " + std::to_string(activation.spec().inputs) + " input(s), not " + std::to_string(inputs));
 }
 void expect_length(const Activation& activation, const char* what, std::size_t length, std::size_t wanted) {
+  if (length == wanted) return;  // before any text is put together
   expect(length == wanted, activation,
          std::string(what) + " has " + std::to_string(length) + " elements where " + std::to_string(wanted) +
              " were expected");
@@ -42,6 +44,7 @@ void prepare(Prepared& prepared, const Activation& activation, std::size_t lengt
   call.length = length;
   call.mode = options.mode;
   call.noise = options.noise;
+  call.precision = options.precision;
   const auto& parameters = activation.spec().parameters;
   expect(options.parameters.empty() || options.parameters.size() == parameters.size(), activation,
          "expected values for " + std::to_string(parameters.size()) + " parameters, not " +
@@ -63,6 +66,21 @@ void prepare(Prepared& prepared, const Activation& activation, std::size_t lengt
   if (options.threads != 1) {
     prepared.parallel = on_threads(options.threads);
     call.parallel = &prepared.parallel;
+  }
+}
+
+// Whether a call needs none of what `prepare` arranges for.
+template <class T>
+bool is_plain(const Activation& activation, std::size_t n, const RunOptions& options) {
+  if constexpr (!std::is_floating_point_v<T>) return false;
+  const bool silent = options.mode == Mode::evaluation || activation.spec().noise == Noise::none;
+  return n <= kernels::longest_plain && options.threads == 1 && silent && options.parameters.empty() &&
+         options.channels == 1 && options.inner == 1;
+}
+template <class T>
+void run_plain(kernels::Pass pass, const Activation& activation, const kernels::Plain<T>& plain) {
+  if constexpr (std::is_floating_point_v<T>) {
+    kernels::run_plain<T>(pass, activation.spec(), activation.function().place, plain);
   }
 }
 
@@ -147,6 +165,11 @@ template <Element T>
 void forward(const Activation& activation, std::span<const T> x, std::span<T> y, const RunOptions& options) {
   expect_inputs(activation, 1);
   expect_length(activation, "y", y.size(), x.size());
+  if (is_plain<T>(activation, x.size(), options)) {
+    return run_plain<T>(
+        kernels::Pass::forward, activation,
+        {{x.data(), nullptr}, nullptr, y.data(), {}, activation.parameters().data(), x.size(), options.precision});
+  }
   Prepared p;
   prepare<T>(p, activation, x.size(), options);
   p.call.input[0] = contiguous(x);
@@ -160,6 +183,11 @@ void forward(const Activation& activation, std::span<const T> a, std::span<const
   expect_inputs(activation, 2);
   expect_length(activation, "b", b.size(), a.size());
   expect_length(activation, "y", y.size(), a.size());
+  if (is_plain<T>(activation, a.size(), options)) {
+    return run_plain<T>(
+        kernels::Pass::forward, activation,
+        {{a.data(), b.data()}, nullptr, y.data(), {}, activation.parameters().data(), a.size(), options.precision});
+  }
   Prepared p;
   prepare<T>(p, activation, a.size(), options);
   p.call.input[0] = contiguous(a);
@@ -186,6 +214,16 @@ void backward(const Activation& activation, std::span<const T> x, std::span<cons
   expect_inputs(activation, 1);
   expect_length(activation, "dy", dy.size(), x.size());
   expect_length(activation, "dx", dx.size(), x.size());
+  if (is_plain<T>(activation, x.size(), options)) {
+    return run_plain<T>(kernels::Pass::backward, activation,
+                        {{x.data(), nullptr},
+                         dy.data(),
+                         nullptr,
+                         {dx.data(), nullptr},
+                         activation.parameters().data(),
+                         x.size(),
+                         options.precision});
+  }
   Prepared p;
   prepare<T>(p, activation, x.size(), options);
   p.call.input[0] = contiguous(x);
@@ -202,6 +240,16 @@ void backward(const Activation& activation, std::span<const T> a, std::span<cons
   expect_length(activation, "dy", dy.size(), a.size());
   expect_length(activation, "da", da.size(), a.size());
   expect_length(activation, "db", db.size(), a.size());
+  if (is_plain<T>(activation, a.size(), options)) {
+    return run_plain<T>(kernels::Pass::backward, activation,
+                        {{a.data(), b.data()},
+                         dy.data(),
+                         nullptr,
+                         {da.data(), db.data()},
+                         activation.parameters().data(),
+                         a.size(),
+                         options.precision});
+  }
   Prepared p;
   prepare<T>(p, activation, a.size(), options);
   p.call.input[0] = contiguous(a);

@@ -34,7 +34,7 @@ std::int64_t& forced() {
 std::vector<std::string> targets() {
   std::vector<std::string> names;
   for (std::int64_t target : available()) {
-    if (target == HWY_BASELINE_SCALAR || (supported() & target) != 0) names.emplace_back(hwy::TargetName(target));
+    if (target >= HWY_STATIC_TARGET || (supported() & target) != 0) names.emplace_back(hwy::TargetName(target));
   }
   return names;
 }
@@ -46,7 +46,7 @@ void use_target(std::string_view name) {
   if (!name.empty()) {
     std::string known;
     for (std::int64_t target : available()) {
-      if (target != HWY_BASELINE_SCALAR && (supported() & target) == 0) continue;
+      if (target < HWY_STATIC_TARGET && (supported() & target) == 0) continue;
       known += (known.empty() ? "" : ", ") + std::string(hwy::TargetName(target));
       if (name == hwy::TargetName(target)) wanted = target;
     }

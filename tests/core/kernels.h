@@ -3,6 +3,7 @@
 
 #include <vector>
 
+#include "kernels/ragged.h"
 #include "kernels/tables.h"
 #include "registry/catalogue.h"
 
@@ -31,18 +32,22 @@ struct Results {
 
 template <class T>
 kernels::Row<T> row_of(const Columns<T>& columns) {
-  kernels::Row<T> row;
-  row.n = columns.size();
+  kernels::Row<T> row{};
   for (std::size_t k = 0; k < columns.inputs.size(); ++k) row.input[k] = columns.inputs[k].data();
-  for (std::size_t k = 0; k < columns.parameters.size(); ++k) row.parameter[k] = {columns.parameters[k].data(), 1};
-  row.noise = {columns.noise.data(), 1};
+  for (std::size_t k = 0; k < columns.parameters.size(); ++k) row.parameter[k] = {columns.parameters[k].data(), 0};
+  row.noise = {columns.noise.data(), 0};
   return row;
 }
 
 template <class T>
 const kernels::RowKernels<T>& kernels_of(const Function& function, Mode mode = Mode::training) {
-  const auto& kernels = kernels::table<T>(function.place.family).functions[function.place.index];
+  const auto& kernels = kernels::table<T>(function.place.family).functions[function.place.index].exact;
   return mode == Mode::evaluation && kernels.evaluation.forward != nullptr ? kernels.evaluation : kernels.training;
+}
+
+template <class T>
+void run_kernel(const Function& function, kernels::Kernel<T> kernel, const kernels::Row<T>& row, std::size_t n) {
+  kernels::run_row(kernel, row, n, kernels::table<T>(function.place.family).width);
 }
 
 // Values and all partial derivatives (dy = 1), element by element.
@@ -52,7 +57,8 @@ Results<T> run_rows(const Function& function, const Columns<T>& columns, Mode mo
   Results<T> results{std::vector<T>(n), {}};
   kernels::Row<T> row = row_of(columns);
   row.y = results.value.data();
-  kernels_of<T>(function, mode).forward(row);
+  run_kernel(function, kernels_of<T>(function, mode).forward, row, n);
+  row.y = nullptr;
   const std::vector<T> ones(n, T(1));
   row.dy = ones.data();
   results.derivatives.assign(columns.inputs.size() + columns.parameters.size(), std::vector<T>(n));
@@ -60,7 +66,7 @@ Results<T> run_rows(const Function& function, const Columns<T>& columns, Mode mo
   for (std::size_t k = 0; k < columns.parameters.size(); ++k) {
     row.elements[k] = results.derivatives[columns.inputs.size() + k].data();
   }
-  kernels_of<T>(function, mode).backward_all(row);
+  run_kernel(function, kernels_of<T>(function, mode).backward_all, row, n);
   return results;
 }
 

@@ -22,11 +22,11 @@ std::vector<float> draw(Noise kind, NoiseKey key, std::uint64_t first, std::size
   return out;
 }
 
-// Random123's kat_vectors, threefry2x32 with 20 rounds.
+// Random123's kat_vectors, threefry2x32 with 13 rounds.
 TEST(Threefry, KnownAnswers) {
-  EXPECT_EQ(threefry2x32(0, 0, 0), std::make_pair(0x6b200159u, 0x99ba4efeu));
-  EXPECT_EQ(threefry2x32(~std::uint64_t{0}, ~0u, ~0u), std::make_pair(0x1cb996fcu, 0xbb002be7u));
-  EXPECT_EQ(threefry2x32(0x0370734413198a2e, 0x243f6a88, 0x85a308d3), std::make_pair(0xc4923a9cu, 0x483df7a0u));
+  EXPECT_EQ(threefry2x32(0, 0, 0), std::make_pair(0x9d1c5ec6u, 0x8bd50731u));
+  EXPECT_EQ(threefry2x32(~std::uint64_t{0}, ~0u, ~0u), std::make_pair(0xfd36d048u, 0x2d17272cu));
+  EXPECT_EQ(threefry2x32(0x0370734413198a2e, 0x243f6a88, 0x85a308d3), std::make_pair(0xba3e4725u, 0xf27d669eu));
 }
 
 TEST(NoiseTest, SameOnEveryTargetAndFromAnyStart) {

@@ -144,10 +144,10 @@ TEST_P(Rows, SecondDerivativesAgreeWithTheReference) {
       row.dx[k] = flow[k].data();
     }
     for (std::size_t k = inputs; k < total; ++k) {
-      row.ddp[k - inputs] = {along[k].data(), 1};
+      row.ddp[k - inputs] = {along[k].data(), 0};
       row.elements[k - inputs] = flow[k].data();
     }
-    kernels_of<double>(function()).second(row);
+    run_kernel(function(), kernels_of<double>(function()).second, row, n);
     for (std::size_t i = 0; i < n; ++i) {
       std::vector<double> x, p;
       for (const auto& v : columns.inputs) x.push_back(v[i]);
@@ -185,10 +185,10 @@ TEST_P(Rows, SharedParametersGetTheSum) {
     row.dy = ones.data();
     for (std::size_t k = 0; k < dx.size(); ++k) row.dx[k] = dx[k].data();
     for (std::size_t k = 0; k < sums.size(); ++k) {
-      row.parameter[k].step = 0;
+      row.parameter[k] = {nullptr, columns.parameters[k].front()};
       row.sum[k] = &sums[k];
     }
-    kernels_of<double>(function()).backward_all(row);
+    run_kernel(function(), kernels_of<double>(function()).backward_all, row, n);
     for (std::size_t k = 0; k < sums.size(); ++k) {
       double expected = 10, size = 10;
       for (double d : each.derivatives[spec().inputs + k]) {

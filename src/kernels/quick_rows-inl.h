@@ -1,0 +1,194 @@
+// How the quick forms (quick-inl.h) run over rows of floats.
+#if defined(OGEE_QUICK_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_QUICK_ROWS_INL_H
+#undef OGEE_QUICK_ROWS_INL_H
+#else
+#define OGEE_QUICK_ROWS_INL_H
+#endif
+
+#include <cstddef>
+#include <type_traits>
+
+#include "kernels/quick-inl.h"
+#include "kernels/rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+
+// The quick forms' rows. Vectors with lanes that the quick form does not serve get these from the exact arithmetic.
+template <class F, std::size_t derivatives>
+using Rescue = std::conditional_t<(derivatives == 0                  ? single_of<F>().value
+                                   : derivatives == Arity<F>::inputs ? single_of<F>().slope
+                                                                     : single_of<F>().all),
+                                  SingleTag, Wide>;
+
+template <class F, class D, std::size_t count>
+HWY_INLINE void exact_of(const Lane<D>* x, const Lane<D>* p, Lane<D>* result) {
+  const Lane<D> e = Lane<D>::constant(0.0);
+  if constexpr (count == 0) {
+    result[0] = call<F, Training>(x, p, e);
+  } else if constexpr (count == Arity<F>::inputs) {
+    using A = Arity<F>;
+    using Number = Dual<Lane<D>, static_cast<int>(A::inputs)>;
+    Number seeded[A::inputs];
+    for (std::size_t k = 0; k < A::inputs; ++k) {
+      seeded[k] = lift<Number>(x[k]);
+      seeded[k].d[k] = Lane<D>::constant(1.0);
+    }
+    const Number y = call<F, Training>(seeded, p, e);
+    for (std::size_t k = 0; k < A::inputs; ++k) result[k] = with_nan_of<F>(y.d[k], x);
+  } else {
+    using A = Arity<F>;
+    using Number = Dual<Lane<D>, static_cast<int>(count)>;
+    Number seeded[count + 1];
+    for (std::size_t k = 0; k < count; ++k) {
+      seeded[k] = lift<Number>(k < A::inputs ? x[k] : p[k - A::inputs]);
+      seeded[k].d[k] = Lane<D>::constant(1.0);
+    }
+    const Number y = call<F, Training>(seeded, seeded + A::inputs, e);
+    for (std::size_t k = 0; k < count; ++k) result[k] = with_nan_of<F>(y.d[k], x);
+  }
+}
+
+// count = 0: the value; else that many derivatives. Values of parameters as doubles.
+template <class F, std::size_t count>
+HWY_NOINLINE HWY_ATTR void rescue(const Float* x, const double* parameter, Float* result) {
+  using A = Arity<F>;
+  using D = Rescue<F, count>;
+  constexpr std::size_t results = count == 0 ? 1 : count;
+  Lane<D> p[A::parameters + 1];
+  for (std::size_t k = 0; k < A::parameters; ++k) p[k] = Lane<D>::constant(parameter[k]);
+  if constexpr (std::is_same_v<D, SingleTag>) {
+    exact_of<F, D, count>(x, p, result);
+  } else {
+    constexpr std::size_t lanes = hn::MaxLanes(SingleTag()), half = hn::MaxLanes(D());
+    HWY_ALIGN float in[A::inputs][lanes];
+    HWY_ALIGN float out[results][lanes];
+    for (std::size_t k = 0; k < A::inputs; ++k) hn::Store(x[k].v, SingleTag(), in[k]);
+    for (std::size_t part = 0; part < lanes; part += half) {
+      Lane<D> wide[A::inputs], y[results];
+      for (std::size_t k = 0; k < A::inputs; ++k) wide[k] = read<D>(in[k], part);
+      exact_of<F, D, count>(wide, p, y);
+      for (std::size_t k = 0; k < results; ++k) write<D>(y[k], out[k], part);
+    }
+    for (std::size_t k = 0; k < results; ++k) result[k] = {hn::Load(SingleTag(), out[k])};
+  }
+}
+
+template <class F>
+HWY_INLINE bool values_of(const Row<float>& row, double* value) {
+  bool uniform = true;
+  for (std::size_t k = 0; k < Arity<F>::parameters; ++k) {
+    uniform = uniform && row.parameter[k].data == nullptr;
+    value[k] = row.parameter[k].value;
+  }
+  return uniform;
+}
+
+template <class F>
+struct QuickRows {
+  static HWY_ATTR void forward(const Row<float>& row, std::size_t n) {
+    using A = Arity<F>;
+    const std::size_t lanes = hn::Lanes(SingleTag());
+    double parameter[A::parameters + 1];
+    const bool uniform = values_of<F>(row, parameter);
+    QuickValue<F> quick;
+    if (!quick.load(parameter) || !uniform) return forward_row<float, Rescue<F, 0>, F, Training>(row, n);
+    const float* input[A::inputs];
+    for (std::size_t k = 0; k < A::inputs; ++k) input[k] = row.input[k];
+    float* const y = row.y;
+    const bool stream = row.stream;
+    for (std::size_t i = 0; i < n; i += lanes) {
+      Float x[A::inputs];
+      for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
+      Float value = quick(x);
+      const FloatTruth inside = quick.inside(x);
+      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), inside.m))) {
+        Float exact;
+        rescue<F, 0>(x, parameter, &exact);
+        value = select(inside, value, exact);
+      }
+      write<SingleTag>(value, y, i, stream);
+    }
+  }
+
+  static HWY_ATTR void backward(const Row<float>& row, std::size_t n) {
+    using A = Arity<F>;
+    const std::size_t lanes = hn::Lanes(SingleTag());
+    double parameter[A::parameters + 1];
+    const bool uniform = values_of<F>(row, parameter);
+    QuickSlopes<F> quick;
+    if (!quick.load(parameter) || !uniform) return backward_row<float, Rescue<F, A::inputs>, F, Training>(row, n);
+    const float* input[A::inputs];
+    float* dx[A::inputs];
+    for (std::size_t k = 0; k < A::inputs; ++k) {
+      input[k] = row.input[k];
+      dx[k] = row.dx[k];
+    }
+    const float* const dy = row.dy;
+    const bool stream = row.stream;
+    for (std::size_t i = 0; i < n; i += lanes) {
+      Float x[A::inputs], slope[A::inputs + A::parameters];
+      for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
+      quick(x, slope);
+      const FloatTruth inside = quick.inside(x);
+      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), inside.m))) {
+        Float exact[A::inputs];
+        rescue<F, A::inputs>(x, parameter, exact);
+        for (std::size_t k = 0; k < A::inputs; ++k) slope[k] = select(inside, slope[k], exact[k]);
+      }
+      const Float flow = read<SingleTag>(dy, i);
+      for (std::size_t k = 0; k < A::inputs; ++k) {
+        // One input's NaN is seen to by the range already.
+        write<SingleTag>(flow * (A::inputs == 1 ? slope[k] : with_nan_of<F>(slope[k], x)), dx[k], i, stream);
+      }
+    }
+  }
+
+  static HWY_ATTR void backward_all(const Row<float>& row, std::size_t n) {
+    using A = Arity<F>;
+    constexpr std::size_t total = A::inputs + A::parameters;
+    const std::size_t lanes = hn::Lanes(SingleTag());
+    double parameter[A::parameters + 1];
+    const bool uniform = values_of<F>(row, parameter);
+    bool summing = true;
+    for (std::size_t k = 0; k < A::parameters; ++k) summing = summing && row.elements[k] == nullptr;
+    QuickSlopes<F> quick;
+    if (!quick.load(parameter) || !uniform || !summing) {
+      return backward_all_row<float, Rescue<F, total>, F, Training>(row, n);
+    }
+    const float* input[A::inputs];
+    float* dx[A::inputs];
+    for (std::size_t k = 0; k < A::inputs; ++k) {
+      input[k] = row.input[k];
+      dx[k] = row.dx[k];
+    }
+    const float* const dy = row.dy;
+    for (std::size_t begin = 0; begin < n; begin += longest_sum) {
+      const std::size_t end = n - begin < longest_sum ? n : begin + longest_sum;
+      Float sums[A::parameters];
+      for (std::size_t k = 0; k < A::parameters; ++k) sums[k] = Float::constant(0.0);
+      for (std::size_t i = begin; i < end; i += lanes) {
+        Float x[A::inputs], slope[total];
+        for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
+        quick(x, slope);
+        const FloatTruth inside = quick.inside(x);
+        if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), inside.m))) {
+          Float exact[total];
+          rescue<F, total>(x, parameter, exact);
+          for (std::size_t k = 0; k < total; ++k) slope[k] = select(inside, slope[k], exact[k]);
+        }
+        const Float flow = read<SingleTag>(dy, i);
+        for (std::size_t k = 0; k < A::inputs; ++k) {
+          write<SingleTag>(flow * (A::inputs == 1 ? slope[k] : with_nan_of<F>(slope[k], x)), dx[k], i);
+        }
+        for (std::size_t k = 0; k < A::parameters; ++k) sums[k] = fused(flow, slope[A::inputs + k], sums[k]);
+      }
+      for (std::size_t k = 0; k < A::parameters; ++k) *row.sum[k] += sum_of(sums[k]);
+    }
+  }
+};
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
