@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Compares two builds of the program bit for bit, on the best SIMD target of each.
+"""Compares two builds of the program bit for bit, on the best SIMD target of each, or the one named after an @.
 
-Usage: same_bits.py PROGRAM PROGRAM [NAME...]
+Usage: same_bits.py PROGRAM[@TARGET] PROGRAM[@TARGET] [NAME...]
 
 Every function (or those named), values and all partial derivatives: in float32 and float64 over bit patterns of the
 whole line, subnormal numbers, infinities and NaNs among them; in bfloat16 and float16 over all patterns; noisy functions
@@ -46,6 +46,8 @@ def patterns(dtype, which):
 
 def evaluate(program, directory, arguments):
     output = directory / "out"
+    program, _, target = program.partition("@")
+    arguments = [*arguments, *(["--target", target] if target else [])]
     result = subprocess.run([program, "eval", *arguments, "--output", str(output)], text=True, capture_output=True)
     if result.returncode != 0:
         raise RuntimeError("%s eval %s: status %d: %s" % (program, " ".join(arguments), result.returncode, result.stderr))
@@ -90,7 +92,7 @@ def main():
     programs, names = sys.argv[1:3], set(sys.argv[3:])
     if len(programs) != 2:
         sys.exit("usage: same_bits.py PROGRAM PROGRAM [NAME...]")
-    listed = [json.loads(subprocess.run([p, "list", "--json"], text=True, capture_output=True, check=True).stdout)
+    listed = [json.loads(subprocess.run([p.partition("@")[0], "list", "--json"], text=True, capture_output=True, check=True).stdout)
               for p in programs]
     if listed[0] != listed[1]:
         sys.exit("the programs do not have the same functions")

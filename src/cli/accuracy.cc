@@ -65,6 +65,19 @@ void print_finding(const Finding& f) {
              f.holds() ? points_of(f) : fmt::format("at {}: {:.9g}, exactly {:.17g}", points_of(f), f.got, f.expected));
 }
 
+// The processor, as the system names it.
+std::string processor() {
+  std::ifstream info("/proc/cpuinfo");
+  std::string name, family, model;
+  for (std::string line; std::getline(info, line) && !line.empty();) {
+    const auto value = line.substr(std::min(line.size(), line.find(':') + 2));
+    if (line.rfind("model name", 0) == 0) name = value;
+    if (line.rfind("cpu family", 0) == 0) family = value;
+    if (line.rfind("model\t", 0) == 0) model = value;
+  }
+  return name.empty() ? "an unnamed processor" : fmt::format("{}, family {}, model {}", name, family, model);
+}
+
 // One row a function: the largest error over the targets, of the value and of every derivative.
 void write_document(const Options& options, const std::vector<Finding>& findings, double seconds) {
   std::ofstream out(options.document);
@@ -97,14 +110,14 @@ void write_document(const Options& options, const std::vector<Finding>& findings
       fmt::join(options.dtypes, ","));
   add("The largest error seen, in units in the last place of the exact result (of the smallest normal number below "
       "it),\n"
-      "at default parameters, over {}, on the targets {} ({}, {:.0f} s). The contract is 2 for values and 4 for\n"
+      "at default parameters, over {}, on {}, targets {} ({}, {:.0f} s). The contract is 2 for values and 4 for\n"
       "derivatives in f32, and 1 in the 16-bit types. \"Slope\" is the derivative by the (first) input; \"others\" "
       "the\n"
       "largest over the second input and the parameters. Functions of two inputs and of noise, and derivatives by\n"
       "parameters, are swept over random points, edges included.\n\n",
       options.exhaustive ? std::string("all 2^32 floats")
                          : fmt::format("every {}th float ({} points)", options.stride, most),
-      targets, options.precision == "fast" ? "precision fast" : "precision exact", seconds);
+      processor(), targets, options.precision == "fast" ? "precision fast" : "precision exact", seconds);
   std::string head = "| function |", line = "|---|";
   for (Type type : types) {
     const auto name = accuracy::name_of(type);

@@ -460,10 +460,44 @@ void run_plain(Pass pass, const Spec& spec, Place place, const Plain<T>& call) {
 template void run_plain<float>(Pass, const Spec&, Place, const Plain<float>&);
 template void run_plain<double>(Pass, const Spec&, Place, const Plain<double>&);
 
+namespace {
+
+// Whether a call is one that run_plain serves; then runs it.
+template <class T>
+bool run_if_plain(Pass pass, const Spec& spec, Place place, const Call& call) {
+  if (pass == Pass::second || call.rows * call.length > longest_plain) return false;
+  if (spec.noise != Noise::none && call.mode == Mode::training) return false;
+  const auto length = static_cast<std::ptrdiff_t>(call.length);
+  const auto contiguous = [&](const auto& s) { return s.step == 1 && (call.rows == 1 || s.row_stride == length); };
+  Plain<T> plain{};
+  double values[max_parameters];
+  for (std::size_t k = 0; k < spec.parameters.size(); ++k) {
+    if (call.parameter[k].per_channel || call.dp[k] != nullptr) return false;
+    values[k] = call.parameter[k].data[0];
+  }
+  for (std::size_t k = 0; k < spec.inputs; ++k) {
+    if (!contiguous(call.input[k])) return false;
+    plain.input[k] = static_cast<const T*>(call.input[k].data);
+    if (pass == Pass::forward) continue;
+    if (!contiguous(call.dx[k])) return false;
+    plain.dx[k] = static_cast<T*>(call.dx[k].data);
+  }
+  if (pass == Pass::forward ? !contiguous(call.y) : !contiguous(call.dy)) return false;
+  plain.y = static_cast<T*>(call.y.data);
+  plain.dy = static_cast<const T*>(call.dy.data);
+  plain.parameter = values;
+  plain.n = call.rows * call.length;
+  plain.precision = call.precision;
+  run_plain<T>(pass, spec, place, plain);
+  return true;
+}
+
+}  // namespace
+
 void run(Pass pass, const Spec& spec, Place place, const Call& call) {
   if (call.type == Type::float64) {
-    run_as<double>(pass, spec, place, call);
-  } else {
+    if (!run_if_plain<double>(pass, spec, place, call)) run_as<double>(pass, spec, place, call);
+  } else if (call.type != Type::float32 || !run_if_plain<float>(pass, spec, place, call)) {
     run_as<float>(pass, spec, place, call);
   }
 }

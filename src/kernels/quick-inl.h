@@ -76,14 +76,9 @@ template <class Table>
 HWY_INLINE Float clamped(Float x) {
   return at_most(abs(x), Table::high);
 }
-// 0, or so far from the subnormal numbers that a factor of 2^-24 does not lead there: as unsigned integers, bits - 1.
-HWY_INLINE FloatTruth keeps_digits(Float x) {
-  const hn::RebindToUnsigned<SingleTag> du;
-  const auto bits = hn::Sub(hn::BitCast(du, abs(x).v), hn::Set(du, 1u));
-  return {hn::RebindMask(SingleTag(), hn::Gt(bits, hn::Set(du, (27u << 23) - 2u)))};
-}
-HWY_INLINE FloatTruth finite(FloatTruth mask, Float x) {
-  return {hn::And(mask.m, (x < std::numeric_limits<double>::infinity()).m)};
+// Where y is neither infinite nor NaN.
+HWY_INLINE FloatTruth finite(FloatTruth mask, Float y) {
+  return {hn::And(mask.m, (abs(y) < std::numeric_limits<double>::infinity()).m)};
 }
 HWY_INLINE FloatTruth always() { return {hn::FirstN(SingleTag(), hn::MaxLanes(SingleTag()))}; }
 
@@ -160,7 +155,7 @@ struct QuickGate : Quick {
 };
 template <class Gate>
 struct QuickSelfGated : QuickGate<Gate> {
-  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(this->gate.inside(x[0]), x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(this->gate.inside(x[0]), y); }
   HWY_INLINE Float operator()(const Float* x) const { return this->gate.times(x[0], x[0]); }
 };
 template <class Gate>
@@ -169,11 +164,10 @@ struct QuickProduct : QuickGate<Gate> {  // gate(a)*b
 };
 template <class Gate>
 struct QuickSelfGatedProduct : QuickGate<Gate> {  // a*gate(a)*b
-  // A subnormal product of two has lost digits that a large third would show.
-  HWY_INLINE FloatTruth inside(const Float* x) const {
-    return finite({hn::And(this->gate.inside(x[0]).m, keeps_digits(x[0]).m)}, x[0]);
-  }
-  HWY_INLINE Float operator()(const Float* x) const { return this->gate.times(x[0], x[0]) * x[1]; }
+  // a*b first: where it is subnormal, so is the result; where it overflows, the result is not finite, and is taken from
+  // the exact arithmetic.
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(this->gate.inside(x[0]), y); }
+  HWY_INLINE Float operator()(const Float* x) const { return this->gate.times(x[0] * x[1], x[0]); }
 };
 template <class Form>
 struct QuickSlope : Quick {
@@ -449,6 +443,20 @@ struct QuickSlopes<BipolarSigmoid> : Quick {
   HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = 0.5 * slope(0.5 * x[0]); }
 };
 
+// tanh(x) + x (1 - tanh(x)^2)
+template <>
+struct QuickSlopes<Lisht> : Quick {
+  TanhForm form;
+  EvenForm<tables::TanhSlope> slope;
+  HWY_INLINE bool load(const double*) {
+    form.load();
+    slope.load();
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = fused(x[0], slope(x[0]), form(x[0])); }
+};
+
 // x*sigmoid(beta*x), for the beta that nearly everybody has: 1
 template <class Base>
 struct WithBetaOne : Base {
@@ -518,7 +526,7 @@ struct QuickExpanded : Quick {
     alpha = p[0];
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.inside(x[0]), x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.inside(x[0]), y); }
   HWY_INLINE Float operator()(const Float* x) const { return factor * gate.times(x[0], x[0]) - alpha * x[0]; }
 };
 OGEE_QUICK(QuickValue, Xsilu, QuickExpanded<SigmoidForm>)

@@ -85,6 +85,20 @@ HWY_INLINE bool values_of(const Row<float>& row, double* value) {
   return uniform;
 }
 
+// Which lanes of a value are good: some forms tell from the value, too.
+template <class Q>
+concept JudgesValue = requires(const Q& quick, const Float* x, Float y) {
+  quick.inside(x, y);
+};
+template <class Q>
+HWY_INLINE FloatTruth inside_of(const Q& quick, const Float* x, Float y) {
+  if constexpr (JudgesValue<Q>) {
+    return quick.inside(x, y);
+  } else {
+    return quick.inside(x);
+  }
+}
+
 template <class F>
 struct QuickRows {
   static HWY_ATTR void forward(const Row<float>& row, std::size_t n) {
@@ -102,7 +116,7 @@ struct QuickRows {
       Float x[A::inputs];
       for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
       Float value = quick(x);
-      const FloatTruth inside = quick.inside(x);
+      const FloatTruth inside = inside_of(quick, x, value);
       if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), inside.m))) {
         Float exact;
         rescue<F, 0>(x, parameter, &exact);

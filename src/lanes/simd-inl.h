@@ -393,6 +393,12 @@ HWY_INLINE Lane<D> sech2(Lane<D> x) {
 template <class D>
 HWY_INLINE Lane<D> tanh(Lane<D> x) {
   const Lane<D> a = abs(x);
+  if constexpr (is_wide<D>) {  // digits enough for 1 - exp(-2|x|) down to small x, where x - x^3/3 takes over
+    const Lane<D> e = exp_decay(2.0 * a);
+    const Lane<D> z = a * a;
+    const Lane<D> near = fused_minus(a * z, 1.0 / 3, a);
+    return with_sign_of(select(a < 1e-4, near, (1.0 - e) / (1.0 + e)), x);
+  }
   const Lane<D> u = expm1(2.0 * at_most(a, sizeof(hn::TFromD<D>) == 4 ? 10.0 : 22.0));
   Lane<D> t = u / (u + 2.0);
   if constexpr (sizeof(hn::TFromD<D>) == 4) {  // near 0 three roundings are one too many
