@@ -73,16 +73,17 @@ constexpr at::ScalarType scalar = std::is_same_v<W, float> ? at::kFloat : at::kB
 template <class W>
 constexpr Type type = std::is_same_v<W, float> ? Type::float32 : Type::bfloat16;
 
-// The second product as the module takes it, choice included: h [tokens, hidden], weights [hidden, dim].
+// The second product as the module takes it, choice included: h [tokens, hidden], weights [hidden, dim], and as
+// nn::Linear holds them, of which bfloat16's module keeps a copy.
 template <class W>
-at::Tensor second_product(const at::Tensor& h, const at::Tensor& weights) {
+at::Tensor second_product(const at::Tensor& h, const at::Tensor& weights, const at::Tensor& linear) {
   const auto tokens = static_cast<std::size_t>(h.size(0)), hidden = static_cast<std::size_t>(h.size(1));
   const auto dim = static_cast<std::size_t>(weights.size(1));
   const at::Tensor wide = h.to(at::kFloat);
   const Active active = Active::nonzero<float>(span_of<float>(wide), tokens, hidden);
   const sparse::Costs& costs = sparse::default_costs(type<W>);
   if (sparse::sparse_cost(costs, type<W>, active, dim, 1, 0, 0) >= sparse::dense_cost(costs, tokens, hidden, dim, 1)) {
-    return at::mm(h, weights);
+    return std::is_same_v<W, bfloat16> ? at::linear(h, linear) : at::mm(h, weights);
   }
   const at::Tensor y = at::empty({h.size(0), weights.size(1)}, at::kFloat);
   sparse::rows_sum<W>(active, active.gather<float>(span_of<float>(wide)), span_of<W>(weights), dim, {}, writable(y),
@@ -113,7 +114,9 @@ void products(const Options& o, double bandwidth, const Json& place, Json& rows,
       }
       at::Tensor ours, theirs;
       const std::vector<double> t =
-          in_turn({[&](std::size_t i) { ours = second_product<W>(h[i], weights[i % weights.size()]); },
+          in_turn({[&](std::size_t i) {
+                     ours = second_product<W>(h[i], weights[i % weights.size()], linear[i % linear.size()]);
+                   },
                    [&](std::size_t i) { theirs = at::linear(h[i], linear[i % linear.size()]); }},
                   calls, o.rounds);
       const double error = (ours - theirs).to(at::kFloat).abs().max().template item<float>() /

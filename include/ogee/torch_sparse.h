@@ -4,6 +4,8 @@
 //   auto same = ogee::nn::sparse_feed_forward("reglu", gate, up, down);    // from three nn::Linear
 #pragma once
 
+#include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 
@@ -31,7 +33,9 @@ struct SparseFeedForwardOptions {
 //
 // weight_in and weight_up are [hidden, dim], as in nn::Linear; weight_out is [hidden, dim] too: nn::Linear's
 // transposed, so that the row of one hidden unit is contiguous. Making the block from an nn::Linear copies that one
-// matrix, once.
+// matrix, once. In bfloat16 the dense path without gradients keeps a second copy the other way round, made when it is
+// first taken and again when the weights have changed: LibTorch's bfloat16 product needs it to be as fast as
+// nn::Linear's.
 //
 // The sparse path skips a zero activation's weights, whatever they are; the dense one multiplies, so that an infinite
 // or NaN weight of an inactive unit gives NaN there. Weights that are finite give the same numbers to rounding; in
@@ -59,6 +63,12 @@ class SparseFeedForwardImpl : public torch::nn::Cloneable<SparseFeedForwardImpl>
   torch::Tensor weight_in, weight_up, weight_out, bias_in, bias_up, bias_out;
 
  private:
+  // weight_out as nn::Linear holds it.
+  torch::Tensor dense_copy();
+  torch::Tensor copy_;
+  const void* copy_of_ = nullptr;
+  std::int64_t copy_version_ = -1;
+  std::shared_ptr<std::mutex> copy_mutex_ = std::make_shared<std::mutex>();
   bool was_sparse_ = false;
   double sparsity_ = 0;
 };

@@ -28,6 +28,7 @@ struct Block {
   std::array<at::Tensor, places> t;
   Unit unit;
   SparsePath path;
+  at::Tensor out_as_linear = {};  // Out as nn::Linear holds it, or undefined
 
   bool gated() const { return sparse::is_gated(unit); }
   std::int64_t tokens() const { return t[X].size(0); }
@@ -46,6 +47,7 @@ struct Block {
     }
   }
   at::Tensor after(const at::Tensor& h) const {
+    if (out_as_linear.defined()) return at::linear(h, out_as_linear, optional(BiasOut));
     return t[BiasOut].defined() ? at::addmm(t[BiasOut], h, t[Out]) : at::mm(h, t[Out]);
   }
   // As LibTorch composes it, recorded by autograd where that is on.
@@ -305,8 +307,9 @@ class SparseNode final : public torch_call::OgeeNode {
 // The few batches for which reading all rows ourselves may beat LibTorch's product.
 constexpr std::int64_t small_batch = 16;
 
-template <class W>
-at::Tensor run(const Block& block, Outcome& outcome) {
+// Runs the block; `dense_out` gives Out as nn::Linear holds it, or an undefined tensor, where the dense path is taken.
+template <class W, class DenseOut>
+at::Tensor run(Block block, Outcome& outcome, const DenseOut& dense_out) {
   using A = sparse::Wide<W>;
   torch_call::MadeNode<SparseNode<W>> made{};
   if (at::GradMode::is_enabled()) {
@@ -370,6 +373,7 @@ at::Tensor run(const Block& block, Outcome& outcome) {
     } else {
       gate = gate.to(block.t[X].scalar_type());
       const at::Tensor up = block.gated() ? block.linear(Up, BiasUp) : at::Tensor();
+      if (!made.pointer) block.out_as_linear = dense_out();
       y = block.after(block.hidden(gate, up));
       if (made.pointer) made.node->save(gate, up);
     }
@@ -449,17 +453,30 @@ torch::Tensor SparseFeedForwardImpl::forward(const torch::Tensor& x) {
   if (cast || !x.is_cpu()) {
     y = block.composed();
   } else if (x.scalar_type() == at::kFloat) {
-    y = run<float>(block, outcome);
+    y = run<float>(block, outcome, [] { return at::Tensor(); });
   } else if (x.scalar_type() == at::kDouble) {
-    y = run<double>(block, outcome);
+    y = run<double>(block, outcome, [] { return at::Tensor(); });
   } else if (x.scalar_type() == at::kBFloat16) {
-    y = run<bfloat16>(block, outcome);
+    y = run<bfloat16>(block, outcome, [this] { return dense_copy(); });
   } else {
     y = block.composed();
   }
   was_sparse_ = outcome.sparse;
   sparsity_ = outcome.sparsity;
   return y.view(x.sizes());
+}
+
+// oneDNN's bfloat16 product turns the matrix round on every call if it lies the other way, which takes longer than the
+// product of a few tokens.
+torch::Tensor SparseFeedForwardImpl::dense_copy() {
+  const std::lock_guard<std::mutex> lock(*copy_mutex_);
+  if (!copy_.defined() || copy_of_ != weight_out.data_ptr() || copy_version_ != weight_out._version() ||
+      copy_.scalar_type() != weight_out.scalar_type()) {
+    copy_ = weight_out.detach().t().contiguous();
+    copy_of_ = weight_out.data_ptr();
+    copy_version_ = weight_out._version();
+  }
+  return copy_;
 }
 
 SparseFeedForward sparse_feed_forward(std::string_view unit, const torch::nn::Linear& in, const torch::nn::Linear& up,

@@ -188,6 +188,22 @@ TEST(SparseFeedForward, SavedLoadedClonedFrozen) {
             std::string::npos);
 }
 
+// bfloat16's dense path follows the weights when they change.
+TEST(SparseFeedForward, TheDenseCopyIsNeverStale) {
+  nn::SparseFeedForward m = made("relu", 16, 32, true, SparsePath::dense);
+  m->to(at::kBFloat16);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor x = torch::randn({5, 16}).to(at::kBFloat16);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(near(m->forward(x), dense_block(*m, x), 0.02, 0.02)) << i;
+    m->weight_out.mul_(-2);
+  }
+  auto copy = std::dynamic_pointer_cast<nn::SparseFeedForwardImpl>(m->clone());
+  copy->weight_out.zero_();
+  EXPECT_TRUE(near(copy->forward(x), copy->bias_out.expand({5, 16}), 0, 0));
+  EXPECT_TRUE(near(m->forward(x), dense_block(*m, x), 0.02, 0.02));
+}
+
 // The choice follows the estimates: a token with few active units goes sparsely, many tokens with half of them do not.
 TEST(SparseFeedForward, ChoosesTheCheaperWay) {
   nn::SparseFeedForward m = made("relu", 256, 1024, true, SparsePath::automatic);
