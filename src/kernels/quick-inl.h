@@ -87,7 +87,7 @@ template <class Table>
 struct SymmetricGate {
   Piecewise<Table> tail;
   HWY_INLINE void load() { tail.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= -Table::high; }
+  HWY_INLINE FloatTruth inside(Float x) const { return x >= -Table::trusted; }
   HWY_INLINE Float operator()(Float x) const {
     const Float p = tail(clamped<Table>(x));
     return select(x < 0.0, p, 1.0 - p);
@@ -126,7 +126,7 @@ struct NegativeExpm1 {
   HWY_INLINE void load() { ratio.load(); }
   HWY_INLINE Float operator()(Float x) const {
     const Float z = at_least(at_most(x, 0.0), tables::Expm1Ratio::low);
-    return select(z < -17.4, -1.0, ratio.times(z, z));
+    return with_sign_of(select(z < -17.4, -1.0, ratio.times(z, z)), z);  // -0 stays so
   }
 };
 struct NegativeExp {

@@ -9,6 +9,7 @@ namespace ogee::tables {
 // sigmoid(-z), -0.302734 <= z <= 19.6777; error 0.28
 struct SigmoidTail {
   static constexpr float low = -0.3027343750f, high = 19.67773438f, steps = 1.6f;
+  static constexpr float trusted = 19.67773438f;
   static constexpr std::size_t size = 7;
   static constexpr float centre[32] = {0.0e+00f, 6.258011e-01f, 1.2498474e+00f, 1.8719673e+00f, 2.4951172e+00f, 3.1271935e+00f, 3.7493134e+00f, 4.372196e+00f, 4.998932e+00f, 5.6313515e+00f, 6.2433243e+00f, 6.8867493e+00f, 7.484436e+00f, 8.139877e+00f, 8.742523e+00f, 9.36842e+00f, 9.985352e+00f, 1.0607491e+01f, 1.1246567e+01f, 1.1887684e+01f, 1.2529755e+01f, 1.3122597e+01f, 1.3761749e+01f, 1.43969345e+01f, 1.5015106e+01f, 1.5654087e+01f, 1.6283722e+01f, 1.6856976e+01f, 1.7520828e+01f, 1.8095684e+01f, 1.879406e+01f, 1.9372044e+01f};
   static constexpr float c[size][32] = {
@@ -25,6 +26,7 @@ struct SigmoidTail {
 // sigmoid(z) sigmoid(-z), -0.302734 <= z <= 19.6777; error 0.24
 struct SigmoidSlope {
   static constexpr float low = -0.3027343750f, high = 19.67773438f, steps = 1.6f;
+  static constexpr float trusted = 19.67773438f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {0.0e+00f, 6.235695e-01f, 1.2511063e+00f, 1.8735123e+00f, 2.4980164e+00f, 3.127861e+00f, 3.7554932e+00f, 4.381809e+00f, 5.0012207e+00f, 5.6258583e+00f, 6.262398e+00f, 6.8699646e+00f, 7.496109e+00f, 8.121281e+00f, 8.762016e+00f, 9.387875e+00f, 1.0015259e+01f, 1.0619488e+01f, 1.1271286e+01f, 1.1858692e+01f, 1.2510681e+01f, 1.3142624e+01f, 1.3770561e+01f, 1.4392548e+01f, 1.501236e+01f, 1.5637875e+01f, 1.6246529e+01f, 1.6836376e+01f, 1.751175e+01f, 1.808628e+01f, 1.8795204e+01f, 1.940752e+01f};
   static constexpr float c[size][32] = {
@@ -42,6 +44,7 @@ struct SigmoidSlope {
 // the slope of x*sigmoid(x) at -z, -0.302734 <= z <= 19.6777; error 0.53
 struct SiluSlopeTail {
   static constexpr float low = -0.3027343750f, high = 19.67773438f, steps = 1.6f;
+  static constexpr float trusted = 19.67773438f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {0.0e+00f, 6.249237e-01f, 1.2520218e+00f, 1.8752861e+00f, 2.5053406e+00f, 3.1273842e+00f, 3.7506866e+00f, 4.375e+00f, 4.994507e+00f, 5.631008e+00f, 6.26297e+00f, 6.887169e+00f, 7.482605e+00f, 8.137646e+00f, 8.735046e+00f, 9.390736e+00f, 1.0020447e+01f, 1.06217575e+01f, 1.1256523e+01f, 1.1900005e+01f, 1.2491226e+01f, 1.3100567e+01f, 1.3742027e+01f, 1.43842125e+01f, 1.4993591e+01f, 1.5659809e+01f, 1.6284218e+01f, 1.6842041e+01f, 1.7536316e+01f, 1.8153763e+01f, 1.8717384e+01f, 1.9366722e+01f};
   static constexpr float c[size][32] = {
@@ -59,6 +62,7 @@ struct SiluSlopeTail {
 // log(1 + exp(-z)), -0.302734 <= z <= 19.6777; error 0.31
 struct SoftplusTail {
   static constexpr float low = -0.3027343750f, high = 19.67773438f, steps = 1.6f;
+  static constexpr float trusted = 19.67773438f;
   static constexpr std::size_t size = 7;
   static constexpr float centre[32] = {-1.2207031e-04f, 6.244278e-01f, 1.2526703e+00f, 1.8753433e+00f, 2.5027466e+00f, 3.131199e+00f, 3.7415314e+00f, 4.371395e+00f, 5.005493e+00f, 5.6354713e+00f, 6.2545776e+00f, 6.8624115e+00f, 7.50206e+00f, 8.1165695e+00f, 8.737984e+00f, 9.39703e+00f, 9.98291e+00f, 1.064024e+01f, 1.1245537e+01f, 1.1849632e+01f, 1.2521744e+01f, 1.3097763e+01f, 1.3780212e+01f, 1.4344292e+01f, 1.4986267e+01f, 1.5616894e+01f, 1.6220245e+01f, 1.687809e+01f, 1.746582e+01f, 1.8086834e+01f, 1.8787766e+01f, 1.9354897e+01f};
   static constexpr float c[size][32] = {
@@ -75,6 +79,7 @@ struct SoftplusTail {
 // Phi(-z), -0.0908203 <= z <= 5.90332; error 0.39
 struct NormalTail {
   static constexpr float low = -0.09082031250f, high = 5.903320313f, steps = 5.333333333333333f;
+  static constexpr float trusted = 5.903320313f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {0.0e+00f, 1.8762207e-01f, 3.7524033e-01f, 5.6313515e-01f, 7.495651e-01f, 9.358692e-01f, 1.1230431e+00f, 1.3093758e+00f, 1.4991302e+00f, 1.6847706e+00f, 1.8710518e+00f, 2.0593529e+00f, 2.248764e+00f, 2.442112e+00f, 2.6203537e+00f, 2.8071785e+00f, 3.001831e+00f, 3.1877918e+00f, 3.3695412e+00f, 3.5593472e+00f, 3.7527466e+00f, 3.9381008e+00f, 4.116188e+00f, 4.3203964e+00f, 4.494507e+00f, 4.6812057e+00f, 4.8733635e+00f, 5.0723877e+00f, 5.239746e+00f, 5.4255524e+00f, 5.637703e+00f, 5.822256e+00f};
   static constexpr float c[size][32] = {
@@ -92,6 +97,7 @@ struct NormalTail {
 // exp(-z^2/2)/sqrt(2 pi), -0.0908203 <= z <= 5.90332; error 0.43
 struct NormalDensity {
   static constexpr float low = -0.09082031250f, high = 5.903320313f, steps = 5.333333333333333f;
+  static constexpr float trusted = 5.903320313f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {-3.0517578e-04f, 1.870575e-01f, 3.7533188e-01f, 5.6116104e-01f, 7.491989e-01f, 9.3535423e-01f, 1.1241417e+00f, 1.3110981e+00f, 1.4975281e+00f, 1.689045e+00f, 1.8752861e+00f, 2.061367e+00f, 2.2546005e+00f, 2.433855e+00f, 2.6229973e+00f, 2.8112125e+00f, 2.9954224e+00f, 3.1940174e+00f, 3.376133e+00f, 3.5625e+00f, 3.7578964e+00f, 3.9282475e+00f, 4.128399e+00f, 4.3059196e+00f, 4.5030212e+00f, 4.687214e+00f, 4.88229e+00f, 5.057556e+00f, 5.2415085e+00f, 5.43219e+00f, 5.6152153e+00f, 5.8085976e+00f};
   static constexpr float c[size][32] = {
@@ -109,6 +115,7 @@ struct NormalDensity {
 // the slope of x*Phi(x) at -z, -0.0908203 <= z <= 5.90332; error 0.63
 struct GeluSlopeTail {
   static constexpr float low = -0.09082031250f, high = 5.903320313f, steps = 5.333333333333333f;
+  static constexpr float trusted = 5.903320313f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {0.0e+00f, 1.8741608e-01f, 3.7480545e-01f, 5.637531e-01f, 7.5084686e-01f, 9.370136e-01f, 1.1277122e+00f, 1.3106976e+00f, 1.5032043e+00f, 1.6882725e+00f, 1.8720245e+00f, 2.0606747e+00f, 2.2484207e+00f, 2.4373512e+00f, 2.6224365e+00f, 2.8107834e+00f, 2.9982605e+00f, 3.1909046e+00f, 3.3709831e+00f, 3.556738e+00f, 3.7504578e+00f, 3.9307709e+00f, 4.1179504e+00f, 4.3143425e+00f, 4.489151e+00f, 4.6977997e+00f, 4.871132e+00f, 5.0535393e+00f, 5.2532043e+00f, 5.4497795e+00f, 5.629463e+00f, 5.8164024e+00f};
   static constexpr float c[size][32] = {
@@ -126,6 +133,7 @@ struct GeluSlopeTail {
 // sigmoid(-2 sqrt(2/pi) (z + 0.044715 z^3)), -0.0870361 <= z <= 5.65735; error 0.65
 struct TanhGateTail {
   static constexpr float low = -0.08703613281f, high = 5.657348633f, steps = 5.565217391304348f;
+  static constexpr float trusted = 4.579223633f;
   static constexpr std::size_t size = 9;
   static constexpr float centre[32] = {0.0e+00f, 1.7930603e-01f, 3.592105e-01f, 5.381577e-01f, 7.201977e-01f, 8.9791656e-01f, 1.0783553e+00f, 1.2592711e+00f, 1.4396496e+00f, 1.617533e+00f, 1.7977524e+00f, 1.9812071e+00f, 2.1607246e+00f, 2.334298e+00f, 2.5100975e+00f, 2.696464e+00f, 2.8693848e+00f, 3.059908e+00f, 3.2375336e+00f, 3.4094782e+00f, 3.5973692e+00f, 3.7758558e+00f, 3.9542108e+00f, 4.1275253e+00f, 4.3223705e+00f, 4.5000153e+00f, 4.6801443e+00f, 4.850232e+00f, 5.020195e+00f, 5.2181044e+00f, 5.3917766e+00f, 5.5786304e+00f};
   static constexpr float c[size][32] = {
@@ -144,6 +152,7 @@ struct TanhGateTail {
 // the slope of x times that at -z, -0.0870361 <= z <= 5.65735; error 0.81
 struct TanhGateSlopeTail {
   static constexpr float low = -0.08703613281f, high = 5.657348633f, steps = 5.565217391304348f;
+  static constexpr float trusted = 5.657348633f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {0.0e+00f, 1.802597e-01f, 3.592434e-01f, 5.380919e-01f, 7.1839905e-01f, 8.966553e-01f, 1.0775657e+00f, 1.2570064e+00f, 1.4340343e+00f, 1.6144238e+00f, 1.7973137e+00f, 1.9779499e+00f, 2.158619e+00f, 2.3378623e+00f, 2.5213828e+00f, 2.6950657e+00f, 2.8724556e+00f, 3.048162e+00f, 3.2389154e+00f, 3.4210432e+00f, 3.6023045e+00f, 3.770098e+00f, 3.9577093e+00f, 4.1348267e+00f, 4.309473e+00f, 4.5005646e+00f, 4.6616096e+00f, 4.855997e+00f, 5.025262e+00f, 5.2044077e+00f, 5.3904605e+00f, 5.5635223e+00f};
   static constexpr float c[size][32] = {
@@ -161,6 +170,7 @@ struct TanhGateSlopeTail {
 // tanh(log(1 + exp(z))), -10.6455 <= z <= 11.333; error 0.4
 struct MishGate {
   static constexpr float low = -10.64550781f, high = 11.33300781f, steps = 1.4545454545454546f;
+  static constexpr float trusted = 11.33300781f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {-7.6293945e-05f, 6.8666077e-01f, 1.3768883e+00f, 2.0664024e+00f, 2.7512589e+00f, 3.4382343e+00f, 4.1331825e+00f, 4.817787e+00f, 5.5016785e+00f, 6.1914654e+00f, 6.8857e+00f, 7.5652695e+00f, 8.26989e+00f, 8.915953e+00f, 9.648205e+00f, 1.0337362e+01f, 1.102652e+01f, -1.0330124e+01f, -9.647911e+00f, -8.921953e+00f, -8.252769e+00f, -7.573578e+00f, -6.8613625e+00f, -6.1759815e+00f, -5.509735e+00f, -4.812353e+00f, -4.130539e+00f, -3.4307861e+00f, -2.7502518e+00f, -2.061304e+00f, -1.3732376e+00f, -6.876049e-01f};
   static constexpr float c[size][32] = {
@@ -178,6 +188,7 @@ struct MishGate {
 // the slope of z tanh(log(1 + exp(z))), -10.6455 <= z <= 11.333; error 0.75
 struct MishSlope {
   static constexpr float low = -10.64550781f, high = 11.33300781f, steps = 1.4545454545454546f;
+  static constexpr float trusted = 11.33300781f;
   static constexpr std::size_t size = 9;
   static constexpr float centre[32] = {-3.8146973e-05f, 6.890106e-01f, 1.3748322e+00f, 2.0662766e+00f, 2.7479858e+00f, 3.4444237e+00f, 4.1242447e+00f, 4.823515e+00f, 5.502182e+00f, 6.1859894e+00f, 6.8624115e+00f, 7.5698853e+00f, 8.242195e+00f, 8.924953e+00f, 9.648205e+00f, 1.0337362e+01f, 1.102652e+01f, -1.0298338e+01f, -9.6408615e+00f, -8.95141e+00f, -8.244461e+00f, -7.5784245e+00f, -6.889477e+00f, -6.177492e+00f, -5.511078e+00f, -4.806038e+00f, -4.132427e+00f, -3.4307861e+00f, -2.753357e+00f, -2.0655842e+00f, -1.37714e+00f, -6.868706e-01f};
   static constexpr float c[size][32] = {
@@ -196,6 +207,7 @@ struct MishSlope {
 // tanh(z)/z, -0.151367 <= z <= 9.83887; error 0.047
 struct TanhRatio {
   static constexpr float low = -0.1513671875f, high = 9.838867188f, steps = 3.2f;
+  static constexpr float trusted = 9.838867188f;
   static constexpr std::size_t size = 7;
   static constexpr float centre[32] = {0.0e+00f, 3.1309128e-01f, 6.237221e-01f, 9.379864e-01f, 1.2519073e+00f, 1.5645504e+00f, 1.8780899e+00f, 2.1834278e+00f, 2.5015259e+00f, 2.8073502e+00f, 3.1255722e+00f, 3.4416962e+00f, 3.7514877e+00f, 4.0546894e+00f, 4.370327e+00f, 4.6967983e+00f, 4.997406e+00f, 5.3249836e+00f, 5.618992e+00f, 5.9244537e+00f, 6.25515e+00f, 6.5466785e+00f, 6.865139e+00f, 7.1719265e+00f, 7.500229e+00f, 7.8008175e+00f, 8.136406e+00f, 8.431578e+00f, 8.732376e+00f, 9.050608e+00f, 9.357262e+00f, 9.66651e+00f};
   static constexpr float c[size][32] = {
@@ -212,6 +224,7 @@ struct TanhRatio {
 // 1 - tanh(z)^2, -0.151367 <= z <= 9.83887; error 0.24
 struct TanhSlope {
   static constexpr float low = -0.1513671875f, high = 9.838867188f, steps = 3.2f;
+  static constexpr float trusted = 9.838867188f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {0.0e+00f, 3.1178474e-01f, 6.2555313e-01f, 9.3675613e-01f, 1.2490082e+00f, 1.5639305e+00f, 1.8777466e+00f, 2.1909046e+00f, 2.5006104e+00f, 2.8129292e+00f, 3.131199e+00f, 3.4349823e+00f, 3.7480545e+00f, 4.0606403e+00f, 4.381008e+00f, 4.6939373e+00f, 5.0076294e+00f, 5.309744e+00f, 5.635643e+00f, 5.929346e+00f, 6.2553406e+00f, 6.571312e+00f, 6.8852806e+00f, 7.196274e+00f, 7.50618e+00f, 7.8189373e+00f, 8.123264e+00f, 8.418188e+00f, 8.755875e+00f, 9.04314e+00f, 9.397602e+00f, 9.70376e+00f};
   static constexpr float c[size][32] = {
@@ -229,6 +242,7 @@ struct TanhSlope {
 // (exp(z) - 1)/z, -17.71 <= z <= 0.272461; error 0.12
 struct Expm1Ratio {
   static constexpr float low = -17.70996094f, high = 0.2724609375f, steps = 1.7777777777777777f;
+  static constexpr float trusted = 0.2724609375f;
   static constexpr std::size_t size = 6;
   static constexpr float centre[32] = {0.0e+00f, -1.7435371e+01f, -1.6874485e+01f, -1.630802e+01f, -1.571347e+01f, -1.5157373e+01f, -1.4622768e+01f, -1.4088678e+01f, -1.3504532e+01f, -1.2939869e+01f, -1.2402569e+01f, -1.181971e+01f, -1.1254463e+01f, -1.0686195e+01f, -1.0124073e+01f, -9.546158e+00f, -9.021698e+00f, -8.422565e+00f, -7.890621e+00f, -7.319195e+00f, -6.755356e+00f, -6.1890106e+00f, -5.6253433e+00f, -5.052458e+00f, -4.510849e+00f, -3.9439888e+00f, -3.376957e+00f, -2.8118992e+00f, -2.2465668e+00f, -1.6915684e+00f, -1.1239357e+00f, -5.628433e-01f};
   static constexpr float c[size][32] = {
@@ -244,6 +258,7 @@ struct Expm1Ratio {
 // exp(z), -17.71 <= z <= 0.272461; error 0.11
 struct Exponential {
   static constexpr float low = -17.70996094f, high = 0.2724609375f, steps = 1.7777777777777777f;
+  static constexpr float trusted = 0.2724609375f;
   static constexpr std::size_t size = 7;
   static constexpr float centre[32] = {0.0e+00f, -1.7428986e+01f, -1.6862125e+01f, -1.6348343e+01f, -1.5719719e+01f, -1.5210211e+01f, -1.4637943e+01f, -1.4058208e+01f, -1.3476105e+01f, -1.2952503e+01f, -1.2402191e+01f, -1.1837013e+01f, -1.12771225e+01f, -1.0704786e+01f, -1.0103062e+01f, -9.55287e+00f, -9.0164795e+00f, -8.421793e+00f, -7.857216e+00f, -7.2964325e+00f, -6.74691e+00f, -6.195242e+00f, -5.62706e+00f, -5.0577106e+00f, -4.4972534e+00f, -3.933895e+00f, -3.371807e+00f, -2.8153324e+00f, -2.2543259e+00f, -1.6845646e+00f, -1.1255836e+00f, -5.62912e-01f};
   static constexpr float c[size][32] = {
@@ -260,6 +275,7 @@ struct Exponential {
 // erf(z)/z, -0.0605469 <= z <= 3.93555; error 0.062
 struct ErfRatio {
   static constexpr float low = -0.06054687500f, high = 3.935546875f, steps = 8.0f;
+  static constexpr float trusted = 3.935546875f;
   static constexpr std::size_t size = 5;
   static constexpr float centre[32] = {-4.043579e-04f, 1.2560272e-01f, 2.499237e-01f, 3.7454224e-01f, 4.988861e-01f, 6.2417984e-01f, 7.4970245e-01f, 8.749466e-01f, 1.0010681e+00f, 1.1238327e+00f, 1.2530136e+00f, 1.3764267e+00f, 1.4978485e+00f, 1.6238098e+00f, 1.7540054e+00f, 1.8745995e+00f, 2.0042725e+00f, 2.1265564e+00f, 2.250206e+00f, 2.3757973e+00f, 2.504654e+00f, 2.6293259e+00f, 2.7476501e+00f, 2.875351e+00f, 3.0062256e+00f, 3.1244278e+00f, 3.253868e+00f, 3.3692322e+00f, 3.498932e+00f, 3.6235619e+00f, 3.7474823e+00f, 3.8783112e+00f};
   static constexpr float c[size][32] = {
@@ -274,6 +290,7 @@ struct ErfRatio {
 // 2/sqrt(pi) exp(-z^2), -0.0605469 <= z <= 3.93555; error 0.5
 struct ErfSlope {
   static constexpr float low = -0.06054687500f, high = 3.935546875f, steps = 8.0f;
+  static constexpr float trusted = 3.435546875f;
   static constexpr std::size_t size = 8;
   static constexpr float centre[32] = {-2.2888184e-04f, 1.2463379e-01f, 2.4956512e-01f, 3.7415314e-01f, 5.008087e-01f, 6.2547684e-01f, 7.4871826e-01f, 8.766022e-01f, 1.0002441e+00f, 1.1264763e+00f, 1.2519455e+00f, 1.3721046e+00f, 1.4989471e+00f, 1.6254463e+00f, 1.7524033e+00f, 1.87603e+00f, 1.9959106e+00f, 2.1290855e+00f, 2.2459488e+00f, 2.3778267e+00f, 2.504654e+00f, 2.6223564e+00f, 2.756546e+00f, 2.8815804e+00f, 3.0019226e+00f, 3.131199e+00f, 3.244049e+00f, 3.3789139e+00f, 3.5003204e+00f, 3.6192474e+00f, 3.7506866e+00f, 3.871807e+00f};
   static constexpr float c[size][32] = {

@@ -58,7 +58,9 @@ TEST(Accuracy, TheFastComparisonAgreesWithTheSlowOne) {
         const accuracy::Worst worst = accuracy::worst(g.data(), e.data(), g.size());
         const double slow = error_in_ulp(got[i], exact[i]);
         EXPECT_EQ(worst.ulp, slow) << got[i] << " for " << exact[i] << " on " << target;
-        if (slow > 0) EXPECT_EQ(worst.index, at);
+        if (slow > 0) {
+          EXPECT_EQ(worst.index, at);
+        }
         g[at] = 1;
         e[at] = 1;
       }
