@@ -293,9 +293,10 @@ void costs(const Options& o, const char* name) {
     const Timed t = timed(tokens, zeros, product);
     return std::max(0.0, (t.ns - row * t.rows) / t.multiplications);
   };
-  fmt::print("  static constexpr Costs {}{{5000, {:.4f}, {:.4f}, {:.4f}, {:.4f}, {:.4f},\n  {{", name,
+  fmt::print("  static constexpr Costs {}{{5000, {:.4f}, {:.4f}, {:.4f}, {:.4f}, {:.4f}, {:.4f},\n  {{", name,
              row / static_cast<double>(o.dim) / sizeof(W), std::max(each(8, 0.75, sum), each(8, 0.75, dot)),
-             each(64, 0.9, sum), each(64, 0.9, dot), each(64, 0.9, outer));
+             std::max(each(32, 0.95, sum), each(32, 0.98, sum)), each(64, 0.9, sum), each(64, 0.9, dot),
+             each(64, 0.9, outer));
   for (int k = 0; k <= 10; ++k) {
     const at::Tensor h = at::rand({1 << k, o.hidden}).to(scalar<W>);
     const Numbered ours = [&](std::size_t i) { at::mm(h, w[i]); };

@@ -130,9 +130,9 @@ struct Costs {
   double call;  // whatever is done: finding the active units, going through the lists
   // A byte of a weight's row, from memory.
   double byte;
-  // A multiplication, beside that: for 2 to 16 tokens (for one it is hidden behind the memory), and for more of them by
-  // kind of product.
-  double few, sum, dot, outer;
+  // A multiplication, beside that: for 2 to 16 tokens (for one it is hidden behind the memory), for sums of 17 to 63
+  // tokens, and for more of them by kind of product.
+  double few, some, sum, dot, outer;
   // A weight in LibTorch's dense product, for batches of 1, 2, 4, ... 1024 tokens: interpolated in between,
   // proportional beyond.
   double dense[11];
