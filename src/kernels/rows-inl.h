@@ -338,14 +338,6 @@ HWY_ATTR void second_row(const Row<T>& row, std::size_t n) {
   }
 }
 
-template <class T, class D, class F, template <class> class Mode>
-constexpr RowKernels<T> row_kernels() {
-  RowKernels<T> k{forward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>,
-                  second_row<T, D, F, Mode>};
-  if constexpr (Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, D, F, Mode>;
-  return k;
-}
-
 template <class F>
 concept HasEvaluation = requires {
   F::has_evaluation;
@@ -363,6 +355,16 @@ constexpr Single single_of() {
   }
 }
 
+// Double backward has one kernel, the exact one: it is the longest to compile, and speed is not asked of it.
+template <class T, class D, class F, template <class> class Mode>
+constexpr RowKernels<T> row_kernels() {
+  using Second = std::conditional_t<std::is_same_v<T, float> && !single_of<F>().all, Wide, D>;
+  RowKernels<T> k{forward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>,
+                  second_row<T, Second, F, Mode>};
+  if constexpr (Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, D, F, Mode>;
+  return k;
+}
+
 // Exact kernels are those of T where the definition says that T's rounding is within the contract, else of Wide; and
 // the quick ones, where there are such, in either case.
 template <class T, class F, template <class> class Mode>
@@ -373,7 +375,6 @@ constexpr RowKernels<T> exact_kernels(const RowKernels<T>& fast) {
     if constexpr (!single.value) k.forward = forward_row<T, Wide, F, Mode>;
     if constexpr (!single.slope) k.backward = k.backward_all = backward_row<T, Wide, F, Mode>;
     if constexpr (!single.all && Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, Wide, F, Mode>;
-    if constexpr (!single.all) k.second = second_row<T, Wide, F, Mode>;
   }
   return k;
 }
