@@ -104,6 +104,7 @@ class Subnormal : public testing::TestWithParam<std::string> {
 template <class T>
 void expect_kept(T smallest) {
   std::vector<T> x;
+  x.reserve(40);
   for (int k = 0; k < 40; ++k) x.push_back((k % 2 == 0 ? T(2) : T(-2)) * static_cast<T>(k + 1) * smallest);
   ASSERT_NE(x[0], T(0));
   std::vector<T> y(x.size());
