@@ -5,15 +5,10 @@
 
 namespace ogee::accuracy {
 
-struct Worst {
-  double ulp = 0;
-  std::size_t index = 0;
-};
-
 // The largest error of got[i] against exact[i], i < n. The unit is that of the exact value, of FLT_MIN below it and of
 // FLT_MAX above it; an infinity stands for 2^128. A NaN where there should be none, or the other way round, is an
 // infinite error.
-Worst worst(const float* got, const double* exact, std::size_t n);
+double worst(const float* got, const double* exact, std::size_t n);
 
 // A binary format: the digits of its significand after the first, and the exponents of its normal numbers.
 struct Format {

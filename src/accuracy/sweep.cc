@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <random>
+#include <span>
 
 #include "accuracy/compare.h"
 
@@ -15,7 +16,7 @@ namespace ogee::accuracy {
 namespace {
 
 constexpr std::size_t piece = 16384;           // points a task
-constexpr std::size_t batch = 64 * piece;      // points of all targets between two changes of target
+constexpr std::size_t batch = 32 * piece;      // points of all targets between two changes of target
 constexpr std::size_t parameter_piece = 1024;  // points a call where every point has its own gradient of parameters
 
 Format format_of(Type type) {
@@ -101,7 +102,7 @@ class Sweep {
         f.type = type_;
         f.target = targets_[t];
         f.max_ulp = w.ulp;
-        f.bound = type_ != Type::float32 ? 1 : quantities_[q].derivative ? 4 : 2;
+        f.bound = bound(quantities_[q]);
         f.worst_x = w.x;
         f.got = w.got;
         f.expected = w.expected;
@@ -250,9 +251,21 @@ class Sweep {
     }
   }
 
-  // Quantities of points [begin, begin + n), arithmetic in T (float or double), results widened.
+  // Memory of one thread, kept from call to call: an exhaustive sweep makes millions of them.
+  template <class T>
+  struct Scratch {
+    std::vector<std::vector<T>> input;
+    std::vector<T> ones, value, gradient[max_inputs];
+  };
+  template <class T>
+  static Scratch<T>& scratch() {
+    thread_local Scratch<T> memory;
+    return memory;
+  }
+
+  // Quantities of n points, arithmetic in T (float, double, or a 16-bit type's bits), results widened.
   template <class T, class Out>
-  void compute(Type type, const std::vector<std::vector<T>>& input, std::uint64_t number, std::size_t n,
+  void compute(Type type, const std::vector<const T*>& input, std::uint64_t number, std::size_t n,
                std::vector<std::vector<Out>>& out) const {
     Call call;
     call.function = &activation_.function();
@@ -262,23 +275,37 @@ class Sweep {
     call.noise = {7, 11};
     call.first = number;
     call.precision = plan_.precision;
-    for (std::size_t k = 0; k < spec_.inputs; ++k) call.input[k] = {input[k].data()};
+    for (std::size_t k = 0; k < spec_.inputs; ++k) call.input[k] = {input[k]};
     for (std::size_t k = 0; k < spec_.parameters.size(); ++k) call.parameter[k] = {&activation_.parameters()[k], false};
     out.resize(quantities_.size());
     for (auto& column : out) column.resize(n);
-    std::vector<T> ones(n, one<T>(type));
-    if (of_parameters()) return compute_parameters(call, ones, n, out);
-    std::vector<T> value(n), gradient[max_inputs];
+    Scratch<T>& memory = scratch<T>();
+    memory.ones.assign(n, one<T>(type));
+    if (of_parameters()) return compute_parameters(call, memory.ones, n, out);
+    constexpr bool direct = std::is_same_v<T, Out>;
+    std::vector<T>& value = results<direct>(out[0], memory.value);
+    value.resize(n);
     call.y = {value.data()};
     forward(call);
-    call.dy = {ones.data()};
+    call.dy = {memory.ones.data()};
     for (std::size_t k = 0; k < spec_.inputs; ++k) {
-      gradient[k].resize(n);
-      call.dx[k] = {gradient[k].data()};
+      std::vector<T>& gradient = results<direct>(out[1 + k], memory.gradient[k]);
+      gradient.resize(n);
+      call.dx[k] = {gradient.data()};
     }
     backward(call);
-    for (std::size_t q = 0; q < quantities_.size(); ++q) {
-      widen(type, quantities_[q].derivative ? gradient[quantities_[q].argument] : value, out[q]);
+    if constexpr (!direct) {
+      widen(type, value, out[0]);
+      for (std::size_t k = 0; k < spec_.inputs; ++k) widen(type, memory.gradient[k], out[1 + k]);
+    }
+  }
+  // Where the kernels write: the results themselves, or memory from which they are widened.
+  template <bool direct, class T, class Out>
+  static std::vector<T>& results(std::vector<Out>& out, std::vector<T>& memory) {
+    if constexpr (direct) {
+      return out;
+    } else {
+      return memory;
     }
   }
 
@@ -335,110 +362,103 @@ class Sweep {
     const std::size_t n = points.size();
     const std::size_t step = of_parameters() ? parameter_piece : piece;
     const std::size_t tasks = (n + step - 1) / step;
-    std::vector<std::vector<std::vector<double>>> exact(tasks);
-    const std::string best = targets_.front();
+    if (exact_.size() < tasks) exact_.resize(tasks);
     use_target("");
     parallel_(tasks, [&](std::size_t task) {
       const std::size_t begin = task * step, count = std::min(step, n - begin);
-      std::vector<std::vector<double>> input;
-      for (const auto& column : points.input)
-        input.emplace_back(column.begin() + static_cast<std::ptrdiff_t>(begin),
-                           column.begin() + static_cast<std::ptrdiff_t>(begin + count));
-      compute(Type::float64, input, points.first + begin, count, exact[task]);
+      std::vector<std::vector<double>>& wide = scratch<double>().input;
+      wide.resize(spec_.inputs);
+      std::vector<const double*> input;
+      for (std::size_t k = 0; k < spec_.inputs; ++k) {
+        const auto from = points.input[k].begin() + static_cast<std::ptrdiff_t>(begin);
+        wide[k].assign(from, from + static_cast<std::ptrdiff_t>(count));
+        input.push_back(wide[k].data());
+      }
+      compute(Type::float64, input, points.first + begin, count, exact_[task]);
     });
     for (std::size_t t = 0; t < targets_.size(); ++t) {
       use_target(targets_[t]);
       parallel_(tasks, [&](std::size_t task) {
         const std::size_t begin = task * step, count = std::min(step, n - begin);
-        std::vector<std::vector<float>> got;
-        std::vector<std::vector<float>> input;
-        for (const auto& column : points.input)
-          input.emplace_back(column.begin() + static_cast<std::ptrdiff_t>(begin),
-                             column.begin() + static_cast<std::ptrdiff_t>(begin + count));
+        thread_local std::vector<std::vector<float>> got;
+        std::vector<const float*> input;
+        for (const auto& column : points.input) input.push_back(column.data() + begin);
         if (type_ == Type::float32) {
           compute(Type::float32, input, points.first + begin, count, got);
         } else {
-          std::vector<std::vector<std::uint16_t>> narrow;
-          for (const auto& column : input) narrow.push_back(bits16(column));
-          compute(type_, narrow, points.first + begin, count, got);
+          std::vector<std::vector<std::uint16_t>>& narrow = scratch<std::uint16_t>().input;
+          narrow.clear();
+          for (const float* column : input) narrow.push_back(bits16({column, count}));
+          std::vector<const std::uint16_t*> bits;
+          for (const auto& column : narrow) bits.push_back(column.data());
+          compute(type_, bits, points.first + begin, count, got);
         }
-        compare(t, input, exact[task], got, points.first + begin);
+        compare(t, input, exact_[task], got, count);
       });
     }
     use_target("");
     checked_ += n;
   }
 
-  std::vector<std::uint16_t> bits16(const std::vector<float>& wide) const {
+  std::vector<std::uint16_t> bits16(std::span<const float> wide) const {
     std::vector<std::uint16_t> result(wide.size());
     if (type_ == Type::bfloat16) {
-      convert(std::span(wide), std::span(reinterpret_cast<bfloat16*>(result.data()), result.size()));
+      convert(wide, std::span(reinterpret_cast<bfloat16*>(result.data()), result.size()));
     } else {
-      convert(std::span(wide), std::span(reinterpret_cast<float16*>(result.data()), result.size()));
+      convert(wide, std::span(reinterpret_cast<float16*>(result.data()), result.size()));
     }
     return result;
   }
 
-  void compare(std::size_t target, const std::vector<std::vector<float>>& input,
+  void compare(std::size_t target, const std::vector<const float*>& input,
                const std::vector<std::vector<double>>& exact, const std::vector<std::vector<float>>& got,
-               std::uint64_t number) {
-    const std::size_t n = input[0].size();
+               std::size_t n) {
     for (std::size_t q = 0; q < quantities_.size(); ++q) {
       Worst& known = worst_[target * quantities_.size() + q];
       double most;
-      std::size_t at;
       {
         const std::lock_guard lock(mutex_);
         most = known.ulp;
       }
-      if (type_ == Type::float32) {
-        const accuracy::Worst strict = worst(got[q].data(), exact[q].data(), n);
-        if (!(strict.ulp > most)) continue;
-        at = strict.index;
-        const double bound = quantities_[q].derivative ? 4 : 2;
-        if (strict.ulp > bound) {  // somewhere the terms may cancel: point by point
-          find(input, exact, got, number, q, most, at);
-          if (at == n) continue;
-        } else {
-          most = strict.ulp;
-        }
-      } else {
-        find(input, exact, got, number, q, most, at);
-        if (at == n) continue;
-      }
+      if (type_ == Type::float32 && !(worst(got[q].data(), exact[q].data(), n) > most)) continue;
+      const std::size_t at = find(input, exact, got, n, q, most);
+      if (at == n) continue;
       const std::lock_guard lock(mutex_);
       if (most > known.ulp) {
         known.ulp = most;
         known.x.clear();
-        for (const auto& column : input) known.x.push_back(column[at]);
+        for (const float* column : input) known.x.push_back(column[at]);
         known.got = got[q][at];
         known.expected = exact[q][at];
       }
     }
   }
 
-  // The first point with an error above `most`, and above all others; at = n if there is none.
-  void find(const std::vector<std::vector<float>>& input, const std::vector<std::vector<double>>& exact,
-            const std::vector<std::vector<float>>& got, std::uint64_t number, std::size_t q, double& most,
-            std::size_t& at) const {
-    (void)number;
-    const std::size_t n = input[0].size();
-    at = n;
+  // The contract's bound, in units in the last place.
+  double bound(const Quantity& quantity) const { return type_ != Type::float32 ? 1 : quantity.derivative ? 4 : 2; }
+
+  // The first point with an error above `most`, and above all others, which becomes `most`; n if there is none. Beyond
+  // the bound, terms may cancel: there the unit is asked for.
+  std::size_t find(const std::vector<const float*>& input, const std::vector<std::vector<double>>& exact,
+                   const std::vector<std::vector<float>>& got, std::size_t n, std::size_t q, double& most) const {
+    std::size_t at = n;
     const Format format = format_of(type_);
-    const double bound = type_ != Type::float32 ? 1 : quantities_[q].derivative ? 4 : 2;
     for (std::size_t i = 0; i < n; ++i) {
       double error = error_in_ulp(got[q][i], exact[q][i], format);
-      if (error > most && error > bound) error = error_in_ulp(got[q][i], exact[q][i], format, term(input, i, q));
+      if (error > most && error > bound(quantities_[q])) {
+        error = error_in_ulp(got[q][i], exact[q][i], format, term(input, i, q));
+      }
       if (error > most) {
         most = error;
         at = i;
       }
     }
+    return at;
   }
 
   // Near a declared root r of the quantity f, the terms that cancel there: |x f'(x)|, at the edge of the neighbourhood
   // where it is larger (at a double root f' is 0, too).
-  double term(const std::vector<std::vector<float>>& input, std::size_t i, std::size_t q) const {
+  double term(const std::vector<const float*>& input, std::size_t i, std::size_t q) const {
     if (spec_.noise != Noise::none) return 0;
     const double x = input[0][i];
     double most = 0;
@@ -446,7 +466,7 @@ class Sweep {
       if (std::fabs(x - root) >= root_window * std::fabs(root)) continue;
       for (double edge : {1 - root_window, 1 + root_window}) {
         std::vector<double> at;
-        for (const auto& column : input) at.push_back(column[i]);
+        for (const float* column : input) at.push_back(column[i]);
         at[0] = root * edge;
         double change;
         if (quantities_[q].derivative) {
@@ -470,6 +490,7 @@ class Sweep {
   Mode mode_;
   std::vector<Quantity> quantities_;
   std::vector<Worst> worst_;
+  std::vector<std::vector<std::vector<double>>> exact_;  // a task's quantities
   std::uint64_t checked_ = 0;
   std::mutex mutex_;
 };

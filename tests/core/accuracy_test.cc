@@ -55,12 +55,9 @@ TEST(Accuracy, TheFastComparisonAgreesWithTheSlowOne) {
       for (std::size_t at : {std::size_t{0}, std::size_t{37}, std::size_t{64}}) {
         g[at] = got[i];
         e[at] = exact[i];
-        const accuracy::Worst worst = accuracy::worst(g.data(), e.data(), g.size());
+        const double fast = accuracy::worst(g.data(), e.data(), g.size());
         const double slow = error_in_ulp(got[i], exact[i]);
-        EXPECT_EQ(worst.ulp, slow) << got[i] << " for " << exact[i] << " on " << target;
-        if (slow > 0) {
-          EXPECT_EQ(worst.index, at);
-        }
+        EXPECT_EQ(fast, slow) << got[i] << " for " << exact[i] << " on " << target;
         g[at] = 1;
         e[at] = 1;
       }
