@@ -1,4 +1,4 @@
-// What the modules use of the operators, besides the public header.
+// What the operators and modules use of one another, besides the public header.
 #pragma once
 
 #include <vector>
@@ -13,6 +13,13 @@ at::Tensor call_forward(const Request& request);
 std::vector<at::Tensor> call_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
 std::vector<at::Tensor> call_second(const Second& directions, const Request& request);
 
+// Draws the noise's key, if there is noise, and calls forward.
+at::Tensor run_entry(const Entry& entry, const at::Tensor& a, const c10::optional<at::Tensor>& b,
+                     at::TensorList parameters, at::IntArrayRef slots, at::ArrayRef<double> values,
+                     std::int64_t channel_dim, Layout layout, std::int64_t gate_dim, bool training, bool composed);
+
+// The key of a new stream of noise, from the current generator.
+at::Tensor draw_key(const at::Tensor& a);
 // The generator that noise and random initial values come from on this thread.
 at::Generator current_generator();
 
