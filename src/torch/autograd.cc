@@ -207,6 +207,10 @@ class FirstNode final : public OgeeNode {
 }  // namespace
 
 bool has_tangent(const at::Tensor& t) { return Dualless::has(t); }
+bool is_recorded(const Request& r) { return requires_grad(r) || Dualless::any(r); }
+bool is_recorded(const at::Tensor& dy, const Request& r) {
+  return (at::GradMode::is_enabled() && dy.requires_grad()) || Dualless::has(dy) || is_recorded(r);
+}
 
 at::Tensor autograd_forward(const Request& r) {
   MadeNode<FirstNode> made{};

@@ -11,6 +11,9 @@ at::Tensor autograd_forward(const Request& request);
 std::vector<at::Tensor> autograd_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
 std::vector<at::Tensor> autograd_second(const Second& directions, const Request& request);
 
+// Whether autograd has anything to do, in either mode.
+bool is_recorded(const Request& request);
+bool is_recorded(const at::Tensor& dy, const Request& request);
 // Whether forward mode is at work on it.
 bool has_tangent(const at::Tensor& tensor);
 

@@ -2,6 +2,7 @@
 // elements together with the others'.
 #include "torch/call.h"
 
+#include <ATen/EmptyTensor.h>
 #include <ATen/Parallel.h>
 
 #include <algorithm>
@@ -32,6 +33,10 @@ const Parallel& on_torch_threads() {
 namespace {
 
 constexpr std::int64_t parallel_from = 32768;
+const Parallel* parallel_for(std::int64_t elements) {
+  const bool many = elements >= parallel_from && at::get_num_threads() > 1 && !at::in_parallel_region();
+  return many ? &on_torch_threads() : nullptr;
+}
 
 Type type_of(at::ScalarType type) {
   switch (type) {
@@ -96,9 +101,7 @@ class Prepared {
       }
       read_doubles(request.parameters[i], place);
     }
-    if (plan.numel >= parallel_from && at::get_num_threads() > 1 && !at::in_parallel_region()) {
-      call.parallel = &on_torch_threads();
-    }
+    call.parallel = parallel_for(plan.numel);
   }
 
   // Room for the gradients of all parameters.
@@ -164,7 +167,49 @@ void set_inputs(const Walk& walk, const std::size_t which[2], std::size_t count,
 
 namespace {
 
+// What most calls are: inputs without gaps in the usual order, parameters by value, no noise. There is nothing to plan
+// then, and a plan takes longer than the arithmetic of a few hundred elements. What is wrong with a request, the plan
+// finds.
+bool is_plain(const Request& r) {
+  const bool two = r.b.has_value() && r.b->defined();
+  if (!r.parameters.empty() || r.packed() || r.draws_noise() || two != (r.spec().inputs == 2) ||
+      r.values.size() != r.spec().parameters.size() || !is_float(r.a.scalar_type()) || !r.a.is_contiguous() ||
+      r.a.numel() == 0) {
+    return false;
+  }
+  return !two || (r.b->is_contiguous() && r.b->scalar_type() == r.a.scalar_type() && r.b->sizes() == r.a.sizes() &&
+                  r.b->device() == r.a.device());
+}
+
+template <class Pointer>
+Strided<Pointer> contiguous(const at::Tensor& t) {
+  return {t.data_ptr(), t.numel(), 1};
+}
+// Without the dispatcher, as LibTorch's own kernels make their results.
+at::Tensor empty_like_input(const Request& r) {
+  return at::detail::empty_strided_cpu(r.a.sizes(), r.a.strides(), r.a.scalar_type());
+}
+
+void set_plain(const Request& r, Call& call) {
+  call.function = r.entry.function;
+  call.type = type_of(r.a.scalar_type());
+  call.mode = r.training ? Mode::training : Mode::evaluation;
+  call.length = static_cast<std::size_t>(r.a.numel());
+  for (std::size_t k = 0; k < r.values.size(); ++k) call.parameter[k] = {&r.values[k], false};
+  call.input[0] = contiguous<const void*>(r.a);
+  if (r.spec().inputs == 2) call.input[1] = contiguous<const void*>(*r.b);
+  call.parallel = parallel_for(r.a.numel());
+}
+
 at::Tensor forward_by_kernel(const Request& request, bool in_place) {
+  if (is_plain(request)) {
+    at::Tensor y = in_place ? request.a : empty_like_input(request);
+    Call call;
+    set_plain(request, call);
+    call.y = contiguous<void*>(y);
+    forward(call);
+    return y;
+  }
   const Plan plan(request);
   at::Tensor y = in_place ? request.a : plan.empty_result(request);
   if (plan.numel == 0) return y;
@@ -211,9 +256,22 @@ namespace {
 // in_place: the gradient of packed inputs takes their place.
 std::vector<at::Tensor> backward_by_kernel(const at::Tensor& dy, const Request& request, bool want_parameters,
                                            bool in_place) {
+  std::vector<at::Tensor> results;
+  if (!in_place && is_plain(request) && dy.is_contiguous() && dy.scalar_type() == request.a.scalar_type() &&
+      dy.sizes() == request.a.sizes()) {
+    Call call;
+    set_plain(request, call);
+    call.dy = contiguous<const void*>(dy);
+    results.reserve(request.spec().inputs);
+    for (std::size_t k = 0; k < request.spec().inputs; ++k) {
+      results.push_back(empty_like_input(request));
+      call.dx[k] = contiguous<void*>(results[k]);
+    }
+    backward(call);
+    return results;
+  }
   const Plan plan(request);
   check_like_result(request, plan, dy);
-  std::vector<at::Tensor> results;
   const std::size_t tensors = request.packed() ? 1 : request.spec().inputs;
   results.reserve(tensors + request.parameters.size());
   for (std::size_t k = 0; k < tensors; ++k) results.push_back(in_place ? request.a : plan.empty_input(request));

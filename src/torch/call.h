@@ -69,6 +69,10 @@ struct Plan {
   std::array<at::Tensor, 2> inputs(const Request& request, const at::Tensor& a,
                                    const c10::optional<at::Tensor>& b) const;
 };
+// Whether there are kernels for it.
+inline bool is_float(at::ScalarType type) {
+  return type == at::kFloat || type == at::kDouble || type == at::kBFloat16 || type == at::kHalf;
+}
 // Dimensions sorted by stride, outermost first; empty where that is the order they are in.
 at::DimVector order_of(const at::Tensor& tensor);
 

@@ -5,6 +5,8 @@
 //
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/dispatch/Dispatcher.h>
+#include <ATen/record_function.h>
+#include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
 
 #include <algorithm>
@@ -102,13 +104,54 @@ void implement(torch::Library& m) {
   m.impl("_second", TORCH_FN((Ops::second<second>)));
 }
 
+// ---- The way to the kernels ----------------------------------------------------------------------------------------
+
+// The kernels, unless the composed form is asked for.
+at::Tensor cpu_forward(const Request& r) { return r.composed ? composed_forward(r) : kernel_forward(r); }
+std::vector<at::Tensor> cpu_backward(const at::Tensor& dy, const Request& r, bool want) {
+  return r.composed ? composed_backward(dy, r, want) : kernel_backward(dy, r, want);
+}
+std::vector<at::Tensor> cpu_second(const Second& d, const Request& r) {
+  return r.composed ? composed_second(d, r) : kernel_second(d, r);
+}
+
+// Whether the dispatcher would find autograd and the CPU's kernel behind these keys and nothing else: no functorch,
+// autocast, tracer, mode, subclass or other device, and nobody who wants to hear of every operator. Then both are
+// called from here: for a few hundred elements the way through the dispatcher takes longer than the arithmetic. The
+// keys are computed as the dispatcher computes them.
+bool goes_straight(const Request& r, c10::DispatchKeySet keys) {
+  c10::DispatchKeySet known({c10::DispatchKey::CPU, c10::DispatchKey::AutogradCPU, c10::DispatchKey::ADInplaceOrView,
+                             c10::DispatchKey::BackendSelect});
+  if (r.composed) return false;
+  keys = keys | r.a.key_set();
+  if (r.b.has_value() && r.b->defined()) keys = keys | r.b->key_set();
+  for (const at::Tensor& p : r.parameters) keys = keys | p.key_set();
+  const c10::impl::LocalDispatchKeySet local = c10::impl::tls_local_dispatch_key_set();
+  keys = (keys | local.included_) - local.excluded_;
+  return (keys.raw_repr() & ~known.raw_repr()) == 0 && keys.has(c10::DispatchKey::CPU) &&
+         !at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value();
+}
+
+// Whether autograd has been passed already.
+bool below_autograd() {
+  return c10::impl::tls_local_dispatch_key_set().excluded_.has_any(
+      c10::DispatchKeySet(c10::DispatchKey::AutogradFunctionality));
+}
+
 }  // namespace
 
 at::Tensor call_forward(const Request& request) {
+  if (goes_straight(request, {})) {
+    return below_autograd() || !is_recorded(request) ? kernel_forward(request) : autograd_forward(request);
+  }
   static const auto op = find<Ops::Forward>("ogee::_forward");
   return call_flat(op, request);
 }
 std::vector<at::Tensor> call_backward(const at::Tensor& dy, const Request& request, bool want_parameters) {
+  if (goes_straight(request, dy.key_set())) {
+    return below_autograd() || !is_recorded(dy, request) ? kernel_backward(dy, request, want_parameters)
+                                                         : autograd_backward(dy, request, want_parameters);
+  }
   static const auto op = find<Ops::Backward>("ogee::_backward");
   return call_flat(op, request, want_parameters, dy);
 }
@@ -151,15 +194,6 @@ at::Generator current_generator() {
 namespace {
 
 // ---- What the dispatcher finds -------------------------------------------------------------------------------------
-
-// The kernels, unless the composed form is asked for.
-at::Tensor cpu_forward(const Request& r) { return r.composed ? composed_forward(r) : kernel_forward(r); }
-std::vector<at::Tensor> cpu_backward(const at::Tensor& dy, const Request& r, bool want) {
-  return r.composed ? composed_backward(dy, r, want) : kernel_backward(dy, r, want);
-}
-std::vector<at::Tensor> cpu_second(const Second& d, const Request& r) {
-  return r.composed ? composed_second(d, r) : kernel_second(d, r);
-}
 
 // An activation runs in the type its inputs have, two different ones in the wider.
 at::Tensor autocast_forward(const Request& r) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <unordered_map>
 
+#include "registry/catalogue.h"
 #include "torch/walk.h"
 
 namespace ogee::torch_call {
@@ -13,14 +14,12 @@ namespace {
 
 struct Entries {
   std::vector<Entry> list;
-  std::unordered_map<const Function*, const Entry*> by_function;
   std::unordered_map<std::string_view, const Entry*> by_name;
   Entries() {
     list.reserve(functions().size());
     for (const Function* f : functions()) {
       const Spec& spec = spec_of(*f);
       list.push_back({f, &spec, composed_named(spec.name)});
-      by_function[f] = &list.back();
       by_name[spec.name] = &list.back();
     }
   }
@@ -28,10 +27,6 @@ struct Entries {
 const Entries& entries() {
   static const Entries all;
   return all;
-}
-
-bool is_float(at::ScalarType type) {
-  return type == at::kFloat || type == at::kDouble || type == at::kBFloat16 || type == at::kHalf;
 }
 
 // As TensorIterator sorts: by stride, dimensions of stride 0 or size 1 staying where they are.
@@ -79,7 +74,13 @@ at::Tensor made_dense(const at::Tensor& t, at::IntArrayRef order) {
   return copy;
 }
 
-const Entry& entry_of(const Function& function) { return *entries().by_function.at(&function); }
+// The registry's entries lie one after another, and so do these.
+const Entry& entry_of(const Function& function) {
+  const std::vector<Entry>& list = entries().list;
+  const auto place = static_cast<std::size_t>(&function - list.front().function);
+  if (place < list.size() && list[place].function == &function) return list[place];
+  TORCH_CHECK(false, "ogee: a function of another registry");
+}
 
 const Entry& entry_named(std::string_view name) {
   const auto found = entries().by_name.find(name);

@@ -1,5 +1,11 @@
-// Every function's first and second derivatives against differences, in double.
+// Every function's first and second derivatives against differences, in double; and the ways a call may take through
+// LibTorch.
 #include "support.h"
+
+#include <ATen/record_function.h>
+#include <torch/csrc/jit/frontend/tracer.h>
+
+#include <algorithm>
 
 namespace ogee::testing {
 namespace {
@@ -130,6 +136,69 @@ TEST(Gradients, StraightThrough) {
   apply(Activation("stochastic_binary"), x, {}, training).sum().backward();
   const torch::Tensor s = torch::sigmoid(x.detach());
   EXPECT_TRUE(near(x.grad(), s * (1 - s), 1e-12, 1e-14));
+}
+
+// The short way to the kernels is taken only where nobody stands on the long one.
+
+TEST(Dispatch, ObserversHearOfEveryCall) {
+  static std::vector<std::string> heard;
+  heard.clear();
+  const torch::Tensor x = torch::randn({5}).requires_grad_();
+  {
+    const at::CallbackHandle handle = at::addThreadLocalCallback(
+        at::RecordFunctionCallback([](const at::RecordFunction& f) -> std::unique_ptr<at::ObserverContext> {
+          heard.emplace_back(f.name());
+          return nullptr;
+        }).scopes({at::RecordScope::FUNCTION}));
+    apply(Activation("mish"), x).sum().backward();
+    at::removeCallback(handle);
+  }
+  for (const char* name : {"ogee::_forward", "ogee::_backward"}) {
+    EXPECT_NE(std::find(heard.begin(), heard.end(), name), heard.end()) << name;
+  }
+  heard.clear();
+  apply(Activation("mish"), x).sum().backward();
+  EXPECT_TRUE(heard.empty());
+}
+
+TEST(Dispatch, TracersSeeTheOperator) {
+  const auto traced = torch::jit::tracer::trace(
+      {torch::randn({5})},
+      [](torch::jit::Stack inputs) -> torch::jit::Stack { return {apply(Activation("mish"), inputs[0].toTensor())}; },
+      [](const at::Tensor&) { return std::string(); });
+  EXPECT_NE(traced.first->graph->toString().find("ogee::_forward"), std::string::npos);
+}
+
+TEST(Dispatch, InferenceTensorsStaySuch) {
+  const torch::Tensor x = torch::randn({5});
+  const c10::InferenceMode inference;
+  const torch::Tensor y = apply(Activation("mish"), x);
+  EXPECT_TRUE(y.is_inference());
+  EXPECT_TRUE(torch::equal(y, apply(Activation("mish"), x.clone())));
+}
+
+// Contiguous tensors take a way of their own; the same elements in another order must give the same bits.
+TEST(Dispatch, TheShortWayComputesTheSame) {
+  for (const Function* f : functions()) {
+    const Spec& spec = spec_of(*f);
+    for (const at::ScalarType type : {at::kFloat, at::kDouble, at::kBFloat16}) {
+      SCOPED_TRACE(std::string(spec.name) + " " + toString(type));
+      const torch::Tensor a = torch::randn({7, 6}).to(type), b = torch::randn({7, 6}).to(type);
+      const torch::Tensor dy = torch::randn({7, 6}).to(type);
+      const auto both = [&](const std::function<torch::Tensor(const torch::Tensor&)>& as) {
+        Tensors leaves{as(a).detach().requires_grad_()};
+        if (spec.inputs == 2) leaves.push_back(as(b).detach().requires_grad_());
+        const torch::Tensor y =
+            spec.inputs == 2 ? apply(Activation(*f), leaves[0], leaves[1]) : apply(Activation(*f), leaves[0]);
+        Tensors results = torch::autograd::grad({y}, leaves, {as(dy)});
+        results.push_back(y);
+        return results;
+      };
+      const Tensors got = both([](const torch::Tensor& t) { return t; });
+      const Tensors want = both([](const torch::Tensor& t) { return t.t().contiguous().t(); });
+      for (std::size_t i = 0; i < got.size(); ++i) EXPECT_TRUE(torch::equal(got[i], want[i])) << i;
+    }
+  }
 }
 
 }  // namespace
