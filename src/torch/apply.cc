@@ -154,7 +154,7 @@ at::Tensor slope(const Activation& activation, const at::Tensor& x, const std::v
                                                        none,
                                                        {},
                                                        false},
-                                   false)[0];
+                                   0)[0];
 }
 
 }  // namespace ogee

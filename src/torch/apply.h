@@ -10,7 +10,7 @@ namespace ogee::torch_call {
 
 // Through LibTorch's dispatcher: recorded by autograd, cast by autocast, traced, and run where the tensors are.
 at::Tensor call_forward(const Request& request);
-std::vector<at::Tensor> call_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
+std::vector<at::Tensor> call_backward(const at::Tensor& dy, const Request& request, Wanted wanted);
 std::vector<at::Tensor> call_second(const Second& directions, const Request& request);
 
 // Draws the noise's key, if there is noise, and calls forward.

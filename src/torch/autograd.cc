@@ -148,7 +148,7 @@ class SecondNode final : public OgeeNode {
   std::string name() const override { return "OgeeSecondBackward"; }
   std::optional<Saved> saved;
   SavedVariable dy;
-  bool with_parameters = false;
+  Wanted wanted = 0;  // of backward's results
 
   variable_list apply(variable_list&& directions) override {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -161,8 +161,9 @@ class SecondNode final : public OgeeNode {
     if (saved->inputs() == 2 && directions[1].defined()) ddb = directions[1];
     c10::SmallVector<at::Tensor, 4> ddp;
     at::DimVector ddp_slots;
-    for (std::size_t i = 0; with_parameters && i < saved->slots().size(); ++i) {
-      const at::Tensor& d = directions[saved->inputs() + i];
+    for (std::size_t i = 0, next = saved->inputs(); i < saved->slots().size(); ++i) {
+      if (!wants(wanted, i)) continue;
+      const at::Tensor& d = directions[next++];
       if (!d.defined()) continue;
       ddp.push_back(d);
       ddp_slots.push_back(saved->slots()[i]);
@@ -190,13 +191,17 @@ class FirstNode final : public OgeeNode {
   variable_list apply(variable_list&& gradients) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     if (!gradients[0].defined()) return variable_list(saved->tensors());
-    bool want_parameters = false;
-    for (std::size_t i = saved->inputs(); i < saved->tensors(); ++i) {
-      want_parameters = want_parameters || task_should_compute_output(i);
+    const std::size_t inputs = saved->inputs();
+    Wanted wanted = 0;
+    for (std::size_t i = inputs; i < saved->tensors(); ++i) {
+      if (task_should_compute_output(i)) wanted |= Wanted{1} << (i - inputs);
     }
-    variable_list results =
-        saved->restored([&](const Request& r) { return call_backward(gradients[0], r, want_parameters); });
-    results.resize(saved->tensors());
+    variable_list found = saved->restored([&](const Request& r) { return call_backward(gradients[0], r, wanted); });
+    if (found.size() == saved->tensors()) return found;
+    variable_list results(saved->tensors());
+    for (std::size_t i = 0, next = 0; i < results.size(); ++i) {
+      if (i < inputs || wants(wanted, i - inputs)) results[i] = std::move(found[next++]);
+    }
     return results;
   }
 
@@ -233,7 +238,7 @@ at::Tensor autograd_forward(const Request& r) {
   return y;
 }
 
-std::vector<at::Tensor> autograd_backward(const at::Tensor& dy, const Request& r, bool want_parameters) {
+std::vector<at::Tensor> autograd_backward(const at::Tensor& dy, const Request& r, Wanted wanted) {
   MadeNode<SecondNode> made{};
   if (requires_grad(r) || (at::GradMode::is_enabled() && dy.requires_grad())) {
     made = make_node<SecondNode>();
@@ -241,23 +246,27 @@ std::vector<at::Tensor> autograd_backward(const at::Tensor& dy, const Request& r
     add_edges(*made.node, r);
     made.node->saved.emplace(r);
     made.node->dy = SavedVariable(dy, false);
-    made.node->with_parameters = want_parameters;
+    made.node->wanted = wanted;
   }
   std::vector<at::Tensor> results;
   {
     const at::AutoDispatchBelowADInplaceOrView below;
-    results = call_backward(dy, r, want_parameters);
+    results = call_backward(dy, r, wanted);
   }
   made.attach(results);
   if (Dualless::has(dy) || Dualless::any(r)) {
     // Linear in dy, and the Hessian times the other tangents, which second computes.
     const Dualless primal(r);
     std::vector<at::Tensor> tangents(results.size());
-    if (Dualless::has(dy)) tangents = call_backward(dy._fw_grad(0), primal.request, want_parameters);
+    if (Dualless::has(dy)) tangents = call_backward(dy._fw_grad(0), primal.request, wanted);
     if (Dualless::any(r)) {
-      const std::vector<at::Tensor> along = primal.along(dy._fw_primal(0));
-      for (std::size_t i = 0; i < results.size(); ++i) {
-        tangents[i] = tangents[i].defined() ? tangents[i] + along[i + 1] : along[i + 1];
+      std::vector<at::Tensor> along = primal.along(dy._fw_primal(0));
+      along.erase(along.begin());
+      const std::size_t inputs = along.size() - r.parameters.size();
+      for (std::size_t i = 0, next = 0; i < along.size(); ++i) {
+        if (i >= inputs && !wants(wanted, i - inputs)) continue;
+        tangents[next] = tangents[next].defined() ? tangents[next] + along[i] : along[i];
+        ++next;
       }
     }
     for (std::size_t i = 0; i < results.size(); ++i) results[i]._set_fw_grad(tangents[i], 0, false);

@@ -8,7 +8,7 @@
 namespace ogee::torch_call {
 
 at::Tensor autograd_forward(const Request& request);
-std::vector<at::Tensor> autograd_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
+std::vector<at::Tensor> autograd_backward(const at::Tensor& dy, const Request& request, Wanted wanted);
 std::vector<at::Tensor> autograd_second(const Second& directions, const Request& request);
 
 // Whether autograd has anything to do, in either mode.

@@ -104,24 +104,23 @@ class Prepared {
     call.parallel = parallel_for(plan.numel);
   }
 
-  // Room for the gradients of all parameters.
-  void want_parameters() {
-    const std::size_t count = request_.values.size();
+  // Room for the gradients that are wanted; the kernels compute no others where they can do without.
+  void want(Wanted wanted) {
+    wanted_ = wanted;
     std::size_t total = 0;
-    for (std::size_t k = 0; k < count; ++k) total += width(k);
+    for_wanted([&](std::size_t k, const at::Tensor&) { total += width(k); });
     gradients_.assign(total, 0.0);
     total = 0;
-    for (std::size_t k = 0; k < count; ++k) {
+    for_wanted([&](std::size_t k, const at::Tensor&) {
       call.dp[k] = gradients_.data() + total;
       total += width(k);
-    }
+    });
   }
   void append_gradients(std::vector<at::Tensor>& results) const {
-    for (std::size_t i = 0; i < request_.parameters.size(); ++i) {
-      const at::Tensor& p = request_.parameters[i];
+    for_wanted([&](std::size_t k, const at::Tensor& p) {
       results.push_back(at::empty(p.sizes(), p.options()));
-      write_doubles(call.dp[request_.slots[i]], results.back());
-    }
+      write_doubles(call.dp[k], results.back());
+    });
   }
 
   void direct(at::TensorList ddp, at::IntArrayRef slots) {
@@ -142,9 +141,17 @@ class Prepared {
   Call call;
 
  private:
+  // f(which parameter, its tensor)
+  template <class F>
+  void for_wanted(F f) const {
+    for (std::size_t i = 0; i < request_.parameters.size(); ++i) {
+      if (wants(wanted_, i)) f(static_cast<std::size_t>(request_.slots[i]), request_.parameters[i]);
+    }
+  }
   std::size_t width(std::size_t k) const { return call.parameter[k].per_channel ? call.channels : 1; }
 
   const Request& request_;
+  Wanted wanted_ = 0;
   std::array<double, max_parameters> uniform_{};
   c10::SmallVector<double, 16> wide_, gradients_, directions_;
 };
@@ -254,8 +261,7 @@ void kernel_forward_in_place(const Request& request) {
 namespace {
 
 // in_place: the gradient of packed inputs takes their place.
-std::vector<at::Tensor> backward_by_kernel(const at::Tensor& dy, const Request& request, bool want_parameters,
-                                           bool in_place) {
+std::vector<at::Tensor> backward_by_kernel(const at::Tensor& dy, const Request& request, Wanted wanted, bool in_place) {
   std::vector<at::Tensor> results;
   if (!in_place && is_plain(request) && dy.is_contiguous() && dy.scalar_type() == request.a.scalar_type() &&
       dy.sizes() == request.a.sizes()) {
@@ -275,10 +281,9 @@ std::vector<at::Tensor> backward_by_kernel(const at::Tensor& dy, const Request& 
   const std::size_t tensors = request.packed() ? 1 : request.spec().inputs;
   results.reserve(tensors + request.parameters.size());
   for (std::size_t k = 0; k < tensors; ++k) results.push_back(in_place ? request.a : plan.empty_input(request));
-  want_parameters = want_parameters && !request.parameters.empty();
   Prepared prepared(request, plan);
   Call& call = prepared.call;
-  if (want_parameters) prepared.want_parameters();
+  prepared.want(wanted);
   if (plan.numel > 0) {
     Sources s{request.a, tensors == 2 ? *request.b : at::Tensor(), dy, {}, {}};
     const auto run = [&] {
@@ -304,19 +309,19 @@ std::vector<at::Tensor> backward_by_kernel(const at::Tensor& dy, const Request& 
       TORCH_INTERNAL_ASSERT(done);
     }
   }
-  if (want_parameters) prepared.append_gradients(results);
+  prepared.append_gradients(results);
   return results;
 }
 
 }  // namespace
 
-std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& request, bool want_parameters) {
-  return backward_by_kernel(dy, request, want_parameters, false);
+std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& request, Wanted wanted) {
+  return backward_by_kernel(dy, request, wanted, false);
 }
 
-std::vector<at::Tensor> kernel_backward_in_place(const at::Tensor& dy, const Request& request, bool want_parameters) {
+std::vector<at::Tensor> kernel_backward_in_place(const at::Tensor& dy, const Request& request, Wanted wanted) {
   TORCH_INTERNAL_ASSERT(request.packed());
-  return backward_by_kernel(dy, request, want_parameters, true);
+  return backward_by_kernel(dy, request, wanted, true);
 }
 
 std::vector<at::Tensor> kernel_second(const Second& directions, const Request& request) {
@@ -329,7 +334,7 @@ std::vector<at::Tensor> kernel_second(const Second& directions, const Request& r
   for (std::size_t k = 0; k < tensors; ++k) results.push_back(plan.empty_input(request));
   Prepared prepared(request, plan);
   Call& call = prepared.call;
-  prepared.want_parameters();
+  prepared.want(all_wanted);
   prepared.direct(directions.ddp, directions.ddp_slots);
   const auto like_input = [&](const c10::optional<at::Tensor>& t) {
     if (!t.has_value() || !t->defined()) return at::Tensor();

@@ -76,9 +76,14 @@ inline bool is_float(at::ScalarType type) {
 // Dimensions sorted by stride, outermost first; empty where that is the order they are in.
 at::DimVector order_of(const at::Tensor& tensor);
 
-// backward returns the gradient of a, of b where there are two tensors, and of each tensor in `parameters` if wanted.
-// second returns the gradient of dy, and then the same; dda, ddb and ddp (with slots) are the gradients flowing into
-// backward's results, undefined ones counting as zeros.
+// A bit for each of a Request's parameter tensors: those whose gradients are wanted.
+using Wanted = std::int64_t;
+constexpr bool wants(Wanted wanted, std::size_t i) { return ((wanted >> i) & 1) != 0; }
+constexpr Wanted all_wanted = (Wanted{1} << max_parameters) - 1;
+
+// backward returns the gradient of a, of b where there are two tensors, and of each tensor in `parameters` that is
+// wanted. second returns the gradient of dy, and then the same for all of them; dda, ddb and ddp (with slots) are the
+// gradients flowing into backward's results, undefined ones counting as zeros.
 struct Second {
   const at::Tensor& dy;
   const c10::optional<at::Tensor>&dda, &ddb;
@@ -89,17 +94,17 @@ struct Second {
 at::Tensor kernel_forward(const Request& request);
 // Functions of one input, into its memory.
 void kernel_forward_in_place(const Request& request);
-std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
+std::vector<at::Tensor> kernel_backward(const at::Tensor& dy, const Request& request, Wanted wanted);
 // The same for packed inputs, writing their gradient where they are.
-std::vector<at::Tensor> kernel_backward_in_place(const at::Tensor& dy, const Request& request, bool want_parameters);
+std::vector<at::Tensor> kernel_backward_in_place(const at::Tensor& dy, const Request& request, Wanted wanted);
 std::vector<at::Tensor> kernel_second(const Second& directions, const Request& request);
 
 at::Tensor composed_forward(const Request& request);
-std::vector<at::Tensor> composed_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
+std::vector<at::Tensor> composed_backward(const at::Tensor& dy, const Request& request, Wanted wanted);
 std::vector<at::Tensor> composed_second(const Second& directions, const Request& request);
 
 at::Tensor meta_forward(const Request& request);
-std::vector<at::Tensor> meta_backward(const at::Tensor& dy, const Request& request, bool want_parameters);
+std::vector<at::Tensor> meta_backward(const at::Tensor& dy, const Request& request, Wanted wanted);
 std::vector<at::Tensor> meta_second(const Second& directions, const Request& request);
 
 const Composed* composed_named(std::string_view name);

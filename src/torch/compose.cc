@@ -351,8 +351,9 @@ struct Arguments {
     for (std::size_t k = 0; k < 2; ++k) halves[k].copy_(full(flow[k]));
   }
 
-  void append_parameters(const Number* flow, std::vector<at::Tensor>& results) const {
+  void append_parameters(const Number* flow, Wanted wanted, std::vector<at::Tensor>& results) const {
     for (std::size_t i = 0; i < request.parameters.size(); ++i) {
+      if (!wants(wanted, i)) continue;
       const at::Tensor& p = request.parameters[i];
       const at::Tensor all = full(flow[inputs + request.slots[i]]);
       at::DimVector over;
@@ -398,20 +399,20 @@ at::Tensor composed_forward(const Request& request) {
   return a.finished(request.entry.composed->value(a.numbers, a.noise, a.mode));
 }
 
-std::vector<at::Tensor> composed_backward(const at::Tensor& dy, const Request& request, bool want_parameters) {
+std::vector<at::Tensor> composed_backward(const at::Tensor& dy, const Request& request, Wanted wanted) {
   const Plan plan(request);
   Arguments a(request, plan);
-  bool wanted[max_inputs + max_parameters] = {true, a.inputs == 2};
-  for (std::size_t i = 0; want_parameters && i < request.slots.size(); ++i) wanted[a.inputs + request.slots[i]] = true;
+  bool by[max_inputs + max_parameters] = {true, a.inputs == 2};
+  for (std::size_t i = 0; i < request.slots.size(); ++i) by[a.inputs + request.slots[i]] = wants(wanted, i);
   Number flow[max_inputs + max_parameters];
-  request.entry.composed->derivative(a.numbers, a.noise, a.mode, wanted, flow);
+  request.entry.composed->derivative(a.numbers, a.noise, a.mode, by, flow);
   const Number gradient{dy.to(a.type)};
   for (std::size_t k = 0; k < a.total; ++k) {
-    if (wanted[k]) flow[k] = gradient * a.with_nan(flow[k]);
+    if (by[k]) flow[k] = gradient * a.with_nan(flow[k]);
   }
   std::vector<at::Tensor> results;
   a.append_inputs(flow, results);
-  if (want_parameters) a.append_parameters(flow, results);
+  a.append_parameters(flow, wanted, results);
   return results;
 }
 
@@ -442,7 +443,7 @@ std::vector<at::Tensor> composed_second(const Second& directions, const Request&
   }
   std::vector<at::Tensor> results{a.finished(a.with_nan(t))};
   a.append_inputs(flow, results);
-  a.append_parameters(flow, results);
+  a.append_parameters(flow, all_wanted, results);
   return results;
 }
 

@@ -67,7 +67,7 @@ c10::TypedOperatorHandle<Signature> find(const char* name) {
 }
 
 using ForwardOf = at::Tensor (*)(const Request&);
-using BackwardOf = std::vector<at::Tensor> (*)(const at::Tensor&, const Request&, bool);
+using BackwardOf = std::vector<at::Tensor> (*)(const at::Tensor&, const Request&, Wanted);
 using SecondOf = std::vector<at::Tensor> (*)(const Second&, const Request&);
 
 // The operators' signatures, and kernels of those signatures made from functions of a Request.
@@ -76,7 +76,7 @@ struct Operators;
 template <class... R>
 struct Operators<Types<R...>> {
   using Forward = at::Tensor(R...);
-  using Backward = std::vector<at::Tensor>(bool, const at::Tensor&, R...);
+  using Backward = std::vector<at::Tensor>(std::int64_t, const at::Tensor&, R...);
   using Second = std::vector<at::Tensor>(const at::Tensor&, const optional<at::Tensor>&, const optional<at::Tensor>&,
                                          at::TensorList, at::IntArrayRef, R...);
 
@@ -85,8 +85,8 @@ struct Operators<Types<R...>> {
     return run(request_of(r...));
   }
   template <BackwardOf run>
-  static std::vector<at::Tensor> backward(bool want_parameters, const at::Tensor& dy, R... r) {
-    return run(dy, request_of(r...), want_parameters);
+  static std::vector<at::Tensor> backward(std::int64_t wanted, const at::Tensor& dy, R... r) {
+    return run(dy, request_of(r...), wanted);
   }
   template <SecondOf run>
   static std::vector<at::Tensor> second(const at::Tensor& dy, const optional<at::Tensor>& dda,
@@ -108,8 +108,8 @@ void implement(torch::Library& m) {
 
 // The kernels, unless the composed form is asked for.
 at::Tensor cpu_forward(const Request& r) { return r.composed ? composed_forward(r) : kernel_forward(r); }
-std::vector<at::Tensor> cpu_backward(const at::Tensor& dy, const Request& r, bool want) {
-  return r.composed ? composed_backward(dy, r, want) : kernel_backward(dy, r, want);
+std::vector<at::Tensor> cpu_backward(const at::Tensor& dy, const Request& r, Wanted wanted) {
+  return r.composed ? composed_backward(dy, r, wanted) : kernel_backward(dy, r, wanted);
 }
 std::vector<at::Tensor> cpu_second(const Second& d, const Request& r) {
   return r.composed ? composed_second(d, r) : kernel_second(d, r);
@@ -147,13 +147,13 @@ at::Tensor call_forward(const Request& request) {
   static const auto op = find<Ops::Forward>("ogee::_forward");
   return call_flat(op, request);
 }
-std::vector<at::Tensor> call_backward(const at::Tensor& dy, const Request& request, bool want_parameters) {
+std::vector<at::Tensor> call_backward(const at::Tensor& dy, const Request& request, Wanted wanted) {
   if (goes_straight(request, dy.key_set())) {
-    return below_autograd() || !is_recorded(dy, request) ? kernel_backward(dy, request, want_parameters)
-                                                         : autograd_backward(dy, request, want_parameters);
+    return below_autograd() || !is_recorded(dy, request) ? kernel_backward(dy, request, wanted)
+                                                         : autograd_backward(dy, request, wanted);
   }
   static const auto op = find<Ops::Backward>("ogee::_backward");
-  return call_flat(op, request, want_parameters, dy);
+  return call_flat(op, request, wanted, dy);
 }
 std::vector<at::Tensor> call_second(const Second& directions, const Request& request) {
   static const auto op = find<Ops::Second>("ogee::_second");
@@ -209,7 +209,7 @@ at::Tensor autocast_forward(const Request& r) {
 TORCH_LIBRARY_FRAGMENT(ogee, m) {
   const std::string request = request_schema;
   m.def(("_forward(" + request + ") -> Tensor").c_str());
-  m.def(("_backward(bool want_parameters, Tensor dy, " + request + ") -> Tensor[]").c_str());
+  m.def(("_backward(int wanted, Tensor dy, " + request + ") -> Tensor[]").c_str());
   m.def(("_second(Tensor dy, Tensor? dda, Tensor? ddb, Tensor[] ddp, int[] ddp_slots, " + request + ") -> Tensor[]")
             .c_str());
   m.def(torch::schema("_noise_key(Tensor a) -> Tensor", c10::AliasAnalysisKind::CONSERVATIVE),

@@ -129,7 +129,7 @@ std::optional<SlopeMask> mask_of(const Request& r) {
                                                      r.key,
                                                      {},
                                                      false},
-                                             false)[0]
+                                             0)[0]
                                  .to(type);
     if (found == 0) {
       mask.low = mask.high = slope[0].item<double>();

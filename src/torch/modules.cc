@@ -161,19 +161,23 @@ class FeedForwardNode final : public torch_call::OgeeNode {
       const at::Tensor product = block.gated(packed);
       results[3] = flat_dy.t().mm(product.reshape({-1, product.size(-1)}));
     }
-    bool want_parameters = false, want_more = false;
-    for (std::size_t i = 5; i < t.size(); ++i) want_parameters = want_parameters || task_should_compute_output(i);
+    torch_call::Wanted wanted = 0;
+    bool want_more = false;
+    for (std::size_t i = 5, place = 0; i < t.size(); ++i) {
+      if (task_should_compute_output(i)) wanted |= torch_call::Wanted{1} << place;
+      if (present_[i]) ++place;
+    }
     for (std::size_t i = 0; i < 3; ++i) want_more = want_more || task_should_compute_output(i);
-    if (!want_more && !want_parameters) return results;
+    if (!want_more && wanted == 0) return results;
 
     at::Tensor d_product = at::matmul(dy, block.weight_out);
     std::vector<at::Tensor> d = block.with_request(packed, [&](const Request& r) {
-      return in_place ? torch_call::kernel_backward_in_place(d_product, r, want_parameters)
-                      : torch_call::call_backward(d_product, r, want_parameters);
+      return in_place ? torch_call::kernel_backward_in_place(d_product, r, wanted)
+                      : torch_call::call_backward(d_product, r, wanted);
     });
     d_product.reset();
-    for (std::size_t i = 5, next = 1; want_parameters && i < t.size(); ++i) {
-      if (present_[i]) results[i] = d[next++];
+    for (std::size_t i = 5, next = 1; i < t.size(); ++i) {
+      if (task_should_compute_output(i)) results[i] = d[next++];
     }
     const at::Tensor flat_d = d[0].reshape({-1, d[0].size(-1)});
     if (task_should_compute_output(2)) results[2] = flat_d.sum(0);

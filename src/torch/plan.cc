@@ -245,29 +245,24 @@ void make_walkable(const Request& request, const Plan& plan, Sources& s) {
 
 // ---- Meta ----------------------------------------------------------------------------------------------------------
 
-namespace {
-
-void append_parameters(const Request& request, std::vector<at::Tensor>& results) {
-  for (const at::Tensor& p : request.parameters) results.push_back(at::empty(p.sizes(), p.options()));
-}
-
-}  // namespace
-
 at::Tensor meta_forward(const Request& request) { return Plan(request).empty_result(request); }
 
-std::vector<at::Tensor> meta_backward(const at::Tensor&, const Request& request, bool want_parameters) {
+std::vector<at::Tensor> meta_backward(const at::Tensor&, const Request& request, Wanted wanted) {
   const Plan plan(request);
   std::vector<at::Tensor> results;
   for (std::size_t k = 0; k < (request.packed() ? 1 : request.spec().inputs); ++k) {
     results.push_back(plan.empty_input(request));
   }
-  if (want_parameters) append_parameters(request, results);
+  for (std::size_t i = 0; i < request.parameters.size(); ++i) {
+    const at::Tensor& p = request.parameters[i];
+    if (wants(wanted, i)) results.push_back(at::empty(p.sizes(), p.options()));
+  }
   return results;
 }
 
 std::vector<at::Tensor> meta_second(const Second& directions, const Request& request) {
   const Plan plan(request);
-  std::vector<at::Tensor> results = meta_backward(directions.dy, request, true);
+  std::vector<at::Tensor> results = meta_backward(directions.dy, request, all_wanted);
   results.insert(results.begin(), plan.empty_result(request));
   return results;
 }

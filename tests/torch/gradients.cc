@@ -100,6 +100,39 @@ TEST(Gradients, OfParametersOnly) {
   EXPECT_TRUE(check_second_gradient(c.function(), c.leaves()));
 }
 
+// Each parameter alone, between others that want none: the first derivatives and those of the derivatives.
+TEST(Gradients, OfOneParameterAtATime) {
+  for (const Function* f : functions()) {
+    const Spec& spec = spec_of(*f);
+    if (!spec.differentiable || spec.noise != Noise::none || spec.parameters.size() < 2) continue;
+    std::vector<torch::Tensor> parameters;
+    Tensors inputs;
+    for (std::size_t k = 0; k < spec.inputs; ++k) inputs.push_back(inputs_off_kinks({3, 4}).requires_grad_());
+    for (const double value : Activation(*f).parameters()) parameters.push_back(torch::full({1}, value, at::kDouble));
+    const auto gradients = [&](const Tensors& leaves, bool by_slope) {
+      const torch::Tensor y = spec.inputs == 2 ? apply(Activation(*f), inputs[0], inputs[1], parameters)
+                                               : apply(Activation(*f), inputs[0], parameters);
+      const torch::Tensor of = by_slope ? torch::autograd::grad({y.sum()}, {inputs[0]}, {}, true, true)[0] : y;
+      return torch::autograd::grad({of.sin().sum()}, leaves, {}, c10::nullopt, false, true);
+    };
+    for (const bool by_slope : {false, true}) {
+      for (torch::Tensor& p : parameters) p.requires_grad_();
+      const Tensors want = gradients(parameters, by_slope);
+      for (torch::Tensor& p : parameters) p.requires_grad_(false);
+      for (std::size_t k = 0; k < parameters.size(); ++k) {
+        SCOPED_TRACE(std::string(spec.name) + ": " + std::string(spec.parameters[k].name));
+        parameters[k].requires_grad_();
+        const Tensors got = gradients({parameters[k]}, by_slope);
+        parameters[k].requires_grad_(false);
+        ASSERT_EQ(got[0].defined(), want[k].defined());
+        if (want[k].defined()) {
+          EXPECT_TRUE(near(got[0], want[k], 1e-12, 1e-12));
+        }
+      }
+    }
+  }
+}
+
 TEST(Gradients, ThirdDerivativesAreRefused) {
   const torch::Tensor x = torch::randn({5}, at::kDouble).requires_grad_();
   const torch::Tensor y = apply(Activation("gelu"), x);
