@@ -1,10 +1,15 @@
-// What the two generations of oneDNN have in common: which of our functions is which of their eltwise algorithms.
+// What the two generations of oneDNN have in common: which of our functions is which of their eltwise algorithms, and
+// how a primitive is made and run. Their C interfaces differ: see onednn2.cc and onednn3.cc.
 #pragma once
 
+#include <omp.h>
+
+#include <memory>
 #include <optional>
 #include <string_view>
 
 #include "bench/speed/case.h"
+#include "bench/speed/peers.h"
 
 namespace ogee::bench {
 
@@ -37,6 +42,75 @@ inline std::optional<EltwiseCall> eltwise_of(const Activation& activation) {
   if (name == "mish") return EltwiseCall{Eltwise::mish, 0, 0};
   if (name == "hard_swish") return EltwiseCall{Eltwise::hardswish, 1.0F / 6, 0.5F};
   return std::nullopt;
+}
+
+// A primitive and the memory it reads and writes. Api is one generation's interface:
+//   Memory                 a description of an array; describe(type, elements) makes one, forget(memory) drops it
+//   Descriptor             a pointer to a primitive's description; drop(descriptor)
+//   forward(memory, call, for_backward), backward(memory, call, forward)
+//                          descriptors, null where this oneDNN does not have the function
+//   Primitive, Argument    primitive(descriptor), drop_primitive, argument(memory, which, data), drop(argument),
+//                          execute(primitive, count, arguments), which returns when done
+//   source, destination, gradient_of_source, gradient_of_destination: which array an argument is
+template <class Api>
+class EltwisePrimitive {
+ public:
+  EltwisePrimitive(const Case& c, const EltwiseCall& call)
+      : threads_(c.threads), memory_(Api::describe(c.type, c.elements)) {
+    const bool backward = c.direction == Direction::backward;
+    const auto forward_of = Api::forward(memory_, call, backward);
+    if (forward_of == nullptr) return;
+    if (!backward) {
+      add(Api::source, c.input[0]);
+      add(Api::destination, c.y);
+      primitive_ = Api::primitive(forward_of);
+    } else if (const auto backward_of = Api::backward(memory_, call, forward_of); backward_of != nullptr) {
+      add(Api::source, c.input[0]);
+      add(Api::gradient_of_destination, c.dy);
+      add(Api::gradient_of_source, c.dx[0]);
+      primitive_ = Api::primitive(backward_of);
+      Api::drop(backward_of);
+    }
+    Api::drop(forward_of);
+  }
+  ~EltwisePrimitive() {
+    if (primitive_ != nullptr) Api::drop_primitive(primitive_);
+    for (int k = 0; k < count_; ++k) Api::drop(arguments_[k]);
+    Api::forget(memory_);
+  }
+  EltwisePrimitive(const EltwisePrimitive&) = delete;
+  EltwisePrimitive& operator=(const EltwisePrimitive&) = delete;
+
+  bool supported() const { return primitive_ != nullptr; }
+  void run() const {
+    omp_set_num_threads(threads_);
+    Api::execute(primitive_, count_, arguments_);
+  }
+
+ private:
+  void add(int which, const void* data) {
+    arguments_[count_] = Api::argument(memory_, which, const_cast<void*>(data));
+    ++count_;
+  }
+
+  int threads_;
+  typename Api::Memory memory_;
+  typename Api::Primitive primitive_ = nullptr;
+  typename Api::Argument arguments_[3] = {};
+  int count_ = 0;
+};
+
+template <class Api>
+std::optional<Work> eltwise_work(const Case& c) {
+  if (c.direction == Direction::training || (c.type != Type::float32 && c.type != Type::bfloat16)) {
+    return std::nullopt;
+  }
+  const std::optional<EltwiseCall> call = eltwise_of(*c.activation);
+  if (!call) return std::nullopt;
+  omp_set_num_threads(c.threads);
+  auto primitive = std::make_shared<EltwisePrimitive<Api>>(c, *call);
+  if (!primitive->supported()) return std::nullopt;
+  return Work{[primitive] { primitive->run(); }};
 }
 
 }  // namespace ogee::bench

@@ -2,11 +2,9 @@
 #include <dnnl.h>
 #include <dnnl_version.h>
 #include <fmt/core.h>
-#include <omp.h>
 
 #include <stdexcept>
 
-#include "bench/speed/peers.h"
 #include "bench/peers/onednn.h"
 
 namespace ogee::bench {
@@ -47,70 +45,59 @@ const Engine& engine() {
   return one;
 }
 
-// A primitive and the memory it reads and writes.
-class Primitive {
- public:
-  Primitive(const Case& c, const EltwiseCall& call) : threads_(c.threads) {
-    dnnl_dim_t dims[1] = {static_cast<dnnl_dim_t>(c.elements)};
-    const dnnl_data_type_t type = c.type == Type::float32 ? dnnl_f32 : dnnl_bf16;
-    dnnl_memory_desc_t memory;
-    check(dnnl_memory_desc_init_by_tag(&memory, 1, dims, type, dnnl_a), "dnnl_memory_desc_init_by_tag");
-    const bool backward = c.direction == Direction::backward;
-    dnnl_eltwise_desc_t forward_of;
-    check(dnnl_eltwise_forward_desc_init(&forward_of, backward ? dnnl_forward_training : dnnl_forward_inference,
+struct Api {
+  using Memory = dnnl_memory_desc_t;
+  using Descriptor = dnnl_primitive_desc_t;
+  using Primitive = dnnl_primitive_t;
+  using Argument = dnnl_exec_arg_t;
+  static constexpr int source = DNNL_ARG_SRC, destination = DNNL_ARG_DST;
+  static constexpr int gradient_of_source = DNNL_ARG_DIFF_SRC, gradient_of_destination = DNNL_ARG_DIFF_DST;
+
+  static Memory describe(Type type, std::size_t elements) {
+    dnnl_dim_t dims[1] = {static_cast<dnnl_dim_t>(elements)};
+    Memory memory;
+    check(dnnl_memory_desc_init_by_tag(&memory, 1, dims, type == Type::float32 ? dnnl_f32 : dnnl_bf16, dnnl_a),
+          "dnnl_memory_desc_init_by_tag");
+    return memory;
+  }
+  static void forget(const Memory&) {}
+  static Descriptor forward(const Memory& memory, const EltwiseCall& call, bool for_backward) {
+    dnnl_eltwise_desc_t operation;
+    check(dnnl_eltwise_forward_desc_init(&operation, for_backward ? dnnl_forward_training : dnnl_forward_inference,
                                          kind_of(call.algorithm), &memory, call.alpha, call.beta),
           "dnnl_eltwise_forward_desc_init");
-    dnnl_primitive_desc_t hint = nullptr, descriptor = nullptr;
-    supported_ = dnnl_primitive_desc_create(&hint, &forward_of, nullptr, engine().engine, nullptr) == dnnl_success;
-    if (!supported_) return;
-    if (backward) {
-      dnnl_eltwise_desc_t backward_of;
-      check(dnnl_eltwise_backward_desc_init(&backward_of, kind_of(call.algorithm), &memory, &memory, call.alpha,
-                                            call.beta),
-            "dnnl_eltwise_backward_desc_init");
-      supported_ =
-          dnnl_primitive_desc_create(&descriptor, &backward_of, nullptr, engine().engine, hint) == dnnl_success;
-      if (supported_) {
-        add(memory, DNNL_ARG_SRC, c.input[0]);
-        add(memory, DNNL_ARG_DIFF_DST, c.dy);
-        add(memory, DNNL_ARG_DIFF_SRC, c.dx[0]);
-        check(dnnl_primitive_create(&primitive_, descriptor), "dnnl_primitive_create");
-      }
-      dnnl_primitive_desc_destroy(descriptor);
-    } else {
-      add(memory, DNNL_ARG_SRC, c.input[0]);
-      add(memory, DNNL_ARG_DST, c.y);
-      check(dnnl_primitive_create(&primitive_, hint), "dnnl_primitive_create");
-    }
-    dnnl_primitive_desc_destroy(hint);
+    return descriptor(operation, nullptr);
   }
-  ~Primitive() {
-    if (primitive_ != nullptr) dnnl_primitive_destroy(primitive_);
-    for (int k = 0; k < count_; ++k) dnnl_memory_destroy(arguments_[k].memory);
+  static Descriptor backward(const Memory& memory, const EltwiseCall& call, Descriptor hint) {
+    dnnl_eltwise_desc_t operation;
+    check(dnnl_eltwise_backward_desc_init(&operation, kind_of(call.algorithm), &memory, &memory, call.alpha, call.beta),
+          "dnnl_eltwise_backward_desc_init");
+    return descriptor(operation, hint);
   }
-  Primitive(const Primitive&) = delete;
-  Primitive& operator=(const Primitive&) = delete;
-
-  bool supported() const { return supported_; }
-  void run() const {
-    omp_set_num_threads(threads_);
-    dnnl_primitive_execute(primitive_, engine().stream, count_, arguments_);
+  static Primitive primitive(Descriptor descriptor) {
+    Primitive result = nullptr;
+    check(dnnl_primitive_create(&result, descriptor), "dnnl_primitive_create");
+    return result;
+  }
+  static Argument argument(const Memory& memory, int which, void* data) {
+    Argument result{which, nullptr};
+    check(dnnl_memory_create(&result.memory, &memory, engine().engine, data), "dnnl_memory_create");
+    return result;
+  }
+  static void execute(Primitive primitive, int count, const Argument* arguments) {
+    dnnl_primitive_execute(primitive, engine().stream, count, arguments);
     dnnl_stream_wait(engine().stream);
   }
+  static void drop(Descriptor descriptor) { dnnl_primitive_desc_destroy(descriptor); }
+  static void drop(const Argument& argument) { dnnl_memory_destroy(argument.memory); }
+  static void drop_primitive(Primitive primitive) { dnnl_primitive_destroy(primitive); }
 
  private:
-  void add(const dnnl_memory_desc_t& memory, int argument, const void* data) {
-    dnnl_exec_arg_t& next = arguments_[count_];
-    next.arg = argument;
-    check(dnnl_memory_create(&next.memory, &memory, engine().engine, const_cast<void*>(data)), "dnnl_memory_create");
-    ++count_;
+  static Descriptor descriptor(const dnnl_eltwise_desc_t& operation, Descriptor hint) {
+    Descriptor result = nullptr;
+    const bool made = dnnl_primitive_desc_create(&result, &operation, nullptr, engine().engine, hint) == dnnl_success;
+    return made ? result : nullptr;
   }
-
-  int threads_;
-  bool supported_ = false;
-  dnnl_primitive_t primitive_ = nullptr;
-  dnnl_exec_arg_t arguments_[3] = {};
-  int count_ = 0;
 };
 
 class OneDnn2 final : public Peer {
@@ -120,17 +107,7 @@ class OneDnn2 final : public Peer {
     const dnnl_version_t* v = dnnl_version();
     return fmt::format("{}.{}.{}, at most {}", v->major, v->minor, v->patch, isa(dnnl_get_effective_cpu_isa()));
   }
-  std::optional<Work> prepare(const Case& c) const override {
-    if (c.direction == Direction::training || (c.type != Type::float32 && c.type != Type::bfloat16)) {
-      return std::nullopt;
-    }
-    const std::optional<EltwiseCall> call = eltwise_of(*c.activation);
-    if (!call) return std::nullopt;
-    omp_set_num_threads(c.threads);
-    auto primitive = std::make_shared<Primitive>(c, *call);
-    if (!primitive->supported()) return std::nullopt;
-    return Work{[primitive] { primitive->run(); }};
-  }
+  std::optional<Work> prepare(const Case& c) const override { return eltwise_work<Api>(c); }
 
  private:
   static const char* isa(dnnl_cpu_isa_t isa) {

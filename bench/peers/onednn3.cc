@@ -1,12 +1,10 @@
 // oneDNN 3, found when the program runs (OGEE_PEERS). Its C interface as far as it is needed is declared here, after
 // its public headers dnnl.h, dnnl_common.h and dnnl_types.h (3.2 to 3.13 agree), so that building needs none of them.
 #include <fmt/core.h>
-#include <omp.h>
 
 #include <cstdint>
 #include <stdexcept>
 
-#include "bench/speed/peers.h"
 #include "bench/peers/onednn.h"
 #include "bench/speed/shared_library.h"
 
@@ -26,7 +24,6 @@ struct Version {
 constexpr int success = 0, cpu = 1, in_order = 1;
 constexpr int forward_training = 64, forward_inference = 96;
 constexpr int type_bf16 = 2, type_f32 = 3, tag_a = 2;
-constexpr int source = 1, destination = 17, gradient_of_source = 129, gradient_of_destination = 145;
 
 // dnnl_alg_kind_t, counted from dnnl_eltwise_relu = 0x20.
 int kind_of(Eltwise algorithm) {
@@ -122,68 +119,52 @@ void check(int status, const char* what) {
   if (status != dnnl3::success) throw std::runtime_error(fmt::format("oneDNN 3: {} failed ({})", what, status));
 }
 
-class Primitive {
- public:
-  Primitive(const Case& c, const EltwiseCall& call) : threads_(c.threads) {
-    const Library& dnnl = library();
-    const dnnl3::Dims dims = {static_cast<std::int64_t>(c.elements)};
-    check(dnnl.memory_desc_create(&memory_, 1, dims, c.type == Type::float32 ? dnnl3::type_f32 : dnnl3::type_bf16,
-                                  dnnl3::tag_a),
-          "dnnl_memory_desc_create_with_tag");
-    const bool backward = c.direction == Direction::backward;
-    const int kind = dnnl3::kind_of(call.algorithm);
-    dnnl3::Handle forward = nullptr, descriptor = nullptr;
-    supported_ =
-        dnnl.forward_create(&forward, dnnl.engine, backward ? dnnl3::forward_training : dnnl3::forward_inference, kind,
-                            memory_, memory_, call.alpha, call.beta, nullptr) == dnnl3::success;
-    if (!supported_) return;
-    if (backward) {
-      supported_ = dnnl.backward_create(&descriptor, dnnl.engine, kind, memory_, memory_, memory_, call.alpha,
-                                        call.beta, forward, nullptr) == dnnl3::success;
-      if (supported_) {
-        add(dnnl3::source, c.input[0]);
-        add(dnnl3::gradient_of_destination, c.dy);
-        add(dnnl3::gradient_of_source, c.dx[0]);
-        check(dnnl.primitive_create(&primitive_, descriptor), "dnnl_primitive_create");
-        dnnl.descriptor_destroy(descriptor);
-      }
-    } else {
-      add(dnnl3::source, c.input[0]);
-      add(dnnl3::destination, c.y);
-      check(dnnl.primitive_create(&primitive_, forward), "dnnl_primitive_create");
-    }
-    dnnl.descriptor_destroy(forward);
-  }
-  ~Primitive() {
-    const Library& dnnl = library();
-    if (primitive_ != nullptr) dnnl.primitive_destroy(primitive_);
-    for (int k = 0; k < count_; ++k) dnnl.memory_destroy(arguments_[k].memory);
-    dnnl.memory_desc_destroy(memory_);
-  }
-  Primitive(const Primitive&) = delete;
-  Primitive& operator=(const Primitive&) = delete;
+struct Api {
+  using Memory = dnnl3::Handle;
+  using Descriptor = dnnl3::Handle;
+  using Primitive = dnnl3::Handle;
+  using Argument = dnnl3::Argument;
+  static constexpr int source = 1, destination = 17, gradient_of_source = 129, gradient_of_destination = 145;
 
-  bool supported() const { return supported_; }
-  void run() const {
-    omp_set_num_threads(threads_);
-    library().primitive_execute(primitive_, library().stream, count_, arguments_);
+  static Memory describe(Type type, std::size_t elements) {
+    const dnnl3::Dims dims = {static_cast<std::int64_t>(elements)};
+    Memory memory = nullptr;
+    check(library().memory_desc_create(&memory, 1, dims, type == Type::float32 ? dnnl3::type_f32 : dnnl3::type_bf16,
+                                       dnnl3::tag_a),
+          "dnnl_memory_desc_create_with_tag");
+    return memory;
+  }
+  static void forget(Memory memory) { library().memory_desc_destroy(memory); }
+  static Descriptor forward(Memory memory, const EltwiseCall& call, bool for_backward) {
+    Descriptor result = nullptr;
+    const int status = library().forward_create(
+        &result, library().engine, for_backward ? dnnl3::forward_training : dnnl3::forward_inference,
+        dnnl3::kind_of(call.algorithm), memory, memory, call.alpha, call.beta, nullptr);
+    return status == dnnl3::success ? result : nullptr;
+  }
+  static Descriptor backward(Memory memory, const EltwiseCall& call, Descriptor hint) {
+    Descriptor result = nullptr;
+    const int status = library().backward_create(&result, library().engine, dnnl3::kind_of(call.algorithm), memory,
+                                                 memory, memory, call.alpha, call.beta, hint, nullptr);
+    return status == dnnl3::success ? result : nullptr;
+  }
+  static Primitive primitive(Descriptor descriptor) {
+    Primitive result = nullptr;
+    check(library().primitive_create(&result, descriptor), "dnnl_primitive_create");
+    return result;
+  }
+  static Argument argument(Memory memory, int which, void* data) {
+    Argument result{which, nullptr};
+    check(library().memory_create(&result.memory, memory, library().engine, data), "dnnl_memory_create");
+    return result;
+  }
+  static void execute(Primitive primitive, int count, const Argument* arguments) {
+    library().primitive_execute(primitive, library().stream, count, arguments);
     library().stream_wait(library().stream);
   }
-
- private:
-  void add(int which, const void* data) {
-    dnnl3::Argument& next = arguments_[count_];
-    next.which = which;
-    check(library().memory_create(&next.memory, memory_, library().engine, const_cast<void*>(data)),
-          "dnnl_memory_create");
-    ++count_;
-  }
-
-  int threads_;
-  bool supported_ = false;
-  dnnl3::Handle memory_ = nullptr, primitive_ = nullptr;
-  dnnl3::Argument arguments_[3] = {};
-  int count_ = 0;
+  static void drop(Descriptor descriptor) { library().descriptor_destroy(descriptor); }
+  static void drop(const Argument& argument) { library().memory_destroy(argument.memory); }
+  static void drop_primitive(Primitive primitive) { library().primitive_destroy(primitive); }
 };
 
 class OneDnn3 final : public Peer {
@@ -191,17 +172,7 @@ class OneDnn3 final : public Peer {
   std::string name() const override { return "oneDNN " + library().number(2); }
   std::string version() const override { return library().number(); }
   std::string absent() const override { return library().reason(); }
-  std::optional<Work> prepare(const Case& c) const override {
-    if (c.direction == Direction::training || (c.type != Type::float32 && c.type != Type::bfloat16)) {
-      return std::nullopt;
-    }
-    const std::optional<EltwiseCall> call = eltwise_of(*c.activation);
-    if (!call) return std::nullopt;
-    omp_set_num_threads(c.threads);
-    auto primitive = std::make_shared<Primitive>(c, *call);
-    if (!primitive->supported()) return std::nullopt;
-    return Work{[primitive] { primitive->run(); }};
-  }
+  std::optional<Work> prepare(const Case& c) const override { return eltwise_work<Api>(c); }
 };
 
 }  // namespace

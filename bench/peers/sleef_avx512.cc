@@ -15,40 +15,11 @@ struct V {
 V set(float value) { return {_mm512_set1_ps(value)}; }
 V load(const float* from) { return {_mm512_loadu_ps(from)}; }
 void store(float* to, V x) { _mm512_storeu_ps(to, x.v); }
-V operator+(V a, V b) { return {_mm512_add_ps(a.v, b.v)}; }
-V operator-(V a, V b) { return {_mm512_sub_ps(a.v, b.v)}; }
-V operator*(V a, V b) { return {_mm512_mul_ps(a.v, b.v)}; }
-V operator/(V a, V b) { return {_mm512_div_ps(a.v, b.v)}; }
 V max(V a, V b) { return {_mm512_max_ps(a.v, b.v)}; }
-V operator-(V x) { return {_mm512_xor_ps(x.v, _mm512_set1_ps(-0.0f))}; }
 V abs(V x) { return {_mm512_andnot_ps(_mm512_set1_ps(-0.0f), x.v)}; }
 __mmask16 operator>(V a, V b) { return _mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ); }
 V blend(__mmask16 mask, V yes, V no) { return {_mm512_mask_blend_ps(mask, no.v, yes.v)}; }
-V square(V t) { return t * t; }
-V square_from_one(V t) { return set(1) - t * t; }
-V logistic_slope(V s) { return s * (set(1) - s); }
-V silu_slope(V x, V s) { return s * (set(1) + x * (set(1) - s)); }
-V lisht_slope(V x, V t) { return t + x * (set(1) - t * t); }
-V mish_slope(V x, V s, V t) { return t + x * s * (set(1) - t * t); }
-V tanh_exp_slope(V x, V e, V t) { return t + x * e * (set(1) - t * t); }
-
-struct U10 {
-  static V exp(V x) { return {Sleef_expf16_u10avx512f(x.v)}; }
-  static V expm1(V x) { return {Sleef_expm1f16_u10avx512f(x.v)}; }
-  static V log1p(V x) { return {Sleef_log1pf16_u10avx512f(x.v)}; }
-  static V tanh(V x) { return {Sleef_tanhf16_u10avx512f(x.v)}; }
-  static V erf(V x) { return {Sleef_erff16_u10avx512f(x.v)}; }
-  static V atan(V x) { return {Sleef_atanf16_u10avx512f(x.v)}; }
-  static V sin(V x) { return {Sleef_sinf16_u10avx512f(x.v)}; }
-  static V cos(V x) { return {Sleef_cosf16_u10avx512f(x.v)}; }
-};
-// Of exp, expm1, log1p and erf SLEEF has the exact form alone.
-struct U35 : U10 {
-  static V tanh(V x) { return {Sleef_tanhf16_u35avx512f(x.v)}; }
-  static V atan(V x) { return {Sleef_atanf16_u35avx512f(x.v)}; }
-  static V sin(V x) { return {Sleef_sinf16_u35avx512f(x.v)}; }
-  static V cos(V x) { return {Sleef_cosf16_u35avx512f(x.v)}; }
-};
+#define OGEE_SLEEF(function, accuracy) Sleef_##function##f16_##accuracy##avx512f
 
 #include "bench/peers/sleef_loops-inl.h"
 

@@ -1,7 +1,40 @@
 // SLEEF's vector functions in loops of one pass, as its users write them. Included once for each width, within a
-// namespace that has the vector V, its operators and SLEEF's functions in two accuracies, U10 (1 ULP) and U35 (3.5).
+// namespace that has the vector V with load, store, set, max, abs and blend, and OGEE_SLEEF, which names SLEEF's
+// functions of that width.
 // No standard headers here: an inline function of theirs, compiled with this file's flags, could be the one that the
 // linker keeps for the whole program.
+
+// The compilers' own operators on vectors.
+V operator+(V a, V b) { return {a.v + b.v}; }
+V operator-(V a, V b) { return {a.v - b.v}; }
+V operator*(V a, V b) { return {a.v * b.v}; }
+V operator/(V a, V b) { return {a.v / b.v}; }
+V operator-(V x) { return {-x.v}; }
+V square(V t) { return t * t; }
+V square_from_one(V t) { return set(1) - t * t; }
+V logistic_slope(V s) { return s * (set(1) - s); }
+V silu_slope(V x, V s) { return s * (set(1) + x * (set(1) - s)); }
+V lisht_slope(V x, V t) { return t + x * (set(1) - t * t); }
+V mish_slope(V x, V s, V t) { return t + x * s * (set(1) - t * t); }
+V tanh_exp_slope(V x, V e, V t) { return t + x * e * (set(1) - t * t); }
+
+struct U10 {  // 1 ULP
+  static V exp(V x) { return {OGEE_SLEEF(exp, u10)(x.v)}; }
+  static V expm1(V x) { return {OGEE_SLEEF(expm1, u10)(x.v)}; }
+  static V log1p(V x) { return {OGEE_SLEEF(log1p, u10)(x.v)}; }
+  static V tanh(V x) { return {OGEE_SLEEF(tanh, u10)(x.v)}; }
+  static V erf(V x) { return {OGEE_SLEEF(erf, u10)(x.v)}; }
+  static V atan(V x) { return {OGEE_SLEEF(atan, u10)(x.v)}; }
+  static V sin(V x) { return {OGEE_SLEEF(sin, u10)(x.v)}; }
+  static V cos(V x) { return {OGEE_SLEEF(cos, u10)(x.v)}; }
+};
+// 3.5 ULP. Of exp, expm1, log1p and erf SLEEF has the exact form alone.
+struct U35 : U10 {
+  static V tanh(V x) { return {OGEE_SLEEF(tanh, u35)(x.v)}; }
+  static V atan(V x) { return {OGEE_SLEEF(atan, u35)(x.v)}; }
+  static V sin(V x) { return {OGEE_SLEEF(sin, u35)(x.v)}; }
+  static V cos(V x) { return {OGEE_SLEEF(cos, u35)(x.v)}; }
+};
 
 template <class U>
 struct Formulas {
