@@ -1,0 +1,83 @@
+// Inputs of a function whose distribution moves while the network trains, or is far from normal.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/rules/rules.h"
+
+namespace ogee::monitor::rules {
+namespace {
+
+// A window's mean further off than this from the window before, in deviations, again and again. The first third of a
+// training is left out: then every network moves.
+constexpr double drifts = 0.3;
+constexpr double drifts_far = 1;
+constexpr std::size_t fewest_windows = 6;
+// Excess kurtosis: 3 is Laplace's distribution, 6 the exponential one's. Sizes of examples that differ give a few.
+constexpr double heavy_tails = 20;
+constexpr double skewed = 4;
+
+}  // namespace
+
+Findings covariate_drift(const View& view) {
+  Hits hits;
+  double worst = 0, travelled = 0;
+  for (const Reading& reading : view.layers) {
+    const Layer& layer = *reading.layer;
+    if (layer.history.size() < fewest_windows || !(reading.recent.drift >= drifts)) continue;
+    hits.push_back(&reading);
+    const double way = std::abs(layer.history.back().z_mean - layer.first.z_mean) / reading.recent.z_deviation;
+    if (reading.recent.drift > worst) worst = reading.recent.drift, travelled = way;
+  }
+  if (hits.empty()) return {};
+  Finding finding = about(view, "covariate_drift", hits);
+  finding.severity = worst >= drifts_far ? Severity::error : Severity::warning;
+  finding.sure = sure(view.windows, worst / drifts);
+  finding.since = first_since(hits, [](const Snapshot& s) { return s.drift >= drifts; });
+  finding.evidence = fmt::format(
+      "{}: the mean of the inputs moves by up to {} of their deviation from one window to the next, and "
+      "still does; {} deviations since the first window",
+      where(view, hits), number(worst), number(travelled));
+  finding.why =
+      "Each layer learns for inputs that will not be there any more: it chases the layers before it, or data that "
+      "change.";
+  finding.advice =
+      "Normalise before the function (batch or layer normalisation), lower the learning rate of what lies before, and "
+      "see "
+      "whether the data come in an order: shuffle them.";
+  finding.command = compare(view, {"selu", "elu"});
+  return {finding};
+}
+
+Findings non_normal(const View& view) {
+  if (view.learning) return {};
+  Hits hits;
+  double kurtosis = 0, skew = 0;
+  for (const Reading& reading : view.layers) {
+    const Snapshot& s = reading.recent;
+    if (!(s.z_kurtosis >= heavy_tails) && !(std::abs(s.z_skew) >= skewed)) continue;
+    hits.push_back(&reading);
+    if (s.z_kurtosis > kurtosis) kurtosis = s.z_kurtosis;
+    if (std::abs(s.z_skew) > std::abs(skew)) skew = s.z_skew;
+  }
+  if (hits.empty()) return {};
+  Finding finding = about(view, "non_normal", hits);
+  finding.severity = Severity::warning;
+  finding.sure = sure(view.windows, std::max(kurtosis / heavy_tails, std::abs(skew) / skewed));
+  finding.since =
+      first_since(hits, [](const Snapshot& s) { return s.z_kurtosis >= heavy_tails || std::abs(s.z_skew) >= skewed; });
+  finding.evidence = fmt::format(
+      "{}: inputs of the function have skew up to {} and excess kurtosis up to {} (a normal distribution: 0, 0)",
+      where(view, hits), number(skew), number(kurtosis));
+  finding.why =
+      "A few very large inputs set the scale and the rest lie close together, where the function is nearly linear: the "
+      "layer "
+      "answers to outliers, and over-fits to them.";
+  finding.advice =
+      "Look for outliers in the data and for single huge weights; normalise before the function, or clip the gradient.";
+  finding.command = compare(view, {"tanh", "softsign"});
+  return {finding};
+}
+
+}  // namespace ogee::monitor::rules
