@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "torch/autograd.h"
+#include "torch/derivatives.h"
 #include "torch/mask.h"
 
 namespace ogee::torch_call {

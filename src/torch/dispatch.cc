@@ -15,7 +15,7 @@
 #include <string>
 #include <utility>
 
-#include "torch/autograd.h"
+#include "torch/derivatives.h"
 
 namespace ogee::torch_call {
 namespace {

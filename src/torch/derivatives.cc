@@ -1,5 +1,5 @@
 // Autograd for the general operators, backwards twice and forwards once: the nodes of its graph and what they keep.
-#include "torch/autograd.h"
+#include "torch/derivatives.h"
 
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <torch/csrc/autograd/functions/utils.h>
