@@ -11,6 +11,7 @@
 
 #include "memory_peers.h"
 #include "ogee/torch_sparse.h"
+#include "run.h"
 #include "timing.h"
 #include "torch/call.h"
 
@@ -19,10 +20,11 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-struct Options {
-  bool json = false, markdown = false;
-  std::int64_t dim = 1024, hidden = 2736, tokens = 4096;
-  int threads = 1, rounds = 5;
+struct Options : Common {
+  Options() : Common{1024, 2736, 5} {}
+  std::int64_t tokens = 4096;
+  int threads = 1;
+  bool markdown = false;
 };
 
 // The definition out of LibTorch's operators, each recorded by autograd.
@@ -270,24 +272,11 @@ int bench(const Options& o) {
 
 int main(int argc, char** argv) {
   ogee::bench::Options o;
-  CLI::App app{"Bytes kept for backward, beside LibTorch's, and the peak of the gated feed-forward block."};
-  app.add_option("--dim", o.dim)->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--hidden", o.hidden)->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  CLI::App app{"Bytes kept for backward, beside LibTorch's, and the peak of the gated feed-forward block.",
+               "bench_memory"};
+  ogee::bench::add_common(app, o);
   app.add_option("--tokens", o.tokens)->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_option("--threads", o.threads)->check(CLI::Range(1, 1024))->capture_default_str();
-  app.add_option("--rounds", o.rounds)->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_flag("--json", o.json, "Everything as JSON");
   app.add_flag("--markdown", o.markdown, "As docs/memory.md");
-  try {
-    app.parse(argc, argv);
-    return ogee::bench::bench(o);
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
-    fmt::print(stderr, "bench_memory: {} (see --help)\n", e.what());
-    return 2;
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "bench_memory: {}\n", e.what());
-    return 1;
-  }
+  return ogee::bench::run_program(app, argc, argv, [&] { return ogee::bench::bench(o); });
 }

@@ -6,6 +6,9 @@
 // Each call takes other weights and other active units, out of half a gigabyte of weights or more, as a network's
 // layers do, so that little of what it reads is still in a cache. The floor is the bytes of the rows that must be read,
 // by the bandwidth of reading measured in the same run. Exit status 1 if a goal is not met.
+//
+// Every line is printed when it is measured, with --json to the standard error stream. Ctrl-C ends the run with what
+// there is by then, as text or JSON; a second one ends it at once.
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
@@ -13,6 +16,7 @@
 #include <nlohmann/json.hpp>
 
 #include "ogee/torch_sparse.h"
+#include "run.h"
 #include "timing.h"
 
 namespace ogee::bench {
@@ -21,15 +25,14 @@ namespace {
 using Json = nlohmann::ordered_json;
 using sparse::Active;
 
-struct Options {
-  std::int64_t dim = 2048, hidden = 8192;
+struct Options : Common {
+  Options() : Common{2048, 8192, 7} {}
   std::vector<std::int64_t> tokens = {1, 2, 4, 8, 32};
   std::vector<double> sparsity = {50, 75, 90, 95, 98};
   std::vector<std::string> dtypes = {"f32", "bf16"}, units = {"relu", "squared_relu", "reglu", "drelu_glu"};
   std::vector<int> threads = {1, 2};
   std::vector<std::int64_t> training = {8, 64, 512};
-  int rounds = 7;
-  bool json = false, costs = false;
+  bool costs = false;
 };
 
 // So many bytes of weights in turn, and so many calls a round.
@@ -92,7 +95,9 @@ at::Tensor second_product(const at::Tensor& h, const at::Tensor& weights, const 
 }
 
 void say(const Options& o, const std::string& line) {
-  if (!o.json) fmt::print("{}\n", line);
+  std::FILE* out = o.json ? stderr : stdout;
+  fmt::print(out, "{}\n", line);
+  std::fflush(out);
 }
 
 template <class W>
@@ -307,18 +312,8 @@ void costs(const Options& o, const char* name) {
   fmt::print("}}}};\n");
 }
 
-int bench(const Options& o) {
-  const torch::NoGradGuard no_grad;
-  torch::manual_seed(1);
+void measure(const Options& o, Json& rows, Json& bandwidths, Goals& goals) {
   Memory memory;
-  if (o.costs) {
-    costs<float>(o, "single");
-    costs<bfloat16>(o, "half");
-    return 0;
-  }
-  Json rows = Json::array(), bandwidths = Json::array();
-  Goals goals;
-  say(o, "BLAS: " + blas_in_use());
   for (const int threads : o.threads) {
     at::set_num_threads(threads);
     const double bandwidth = memory.bandwidth();
@@ -334,27 +329,59 @@ int bench(const Options& o) {
       blocks(o, bandwidth, dtype == "f32" ? at::kFloat : at::kBFloat16, place, rows, goals);
     }
   }
-  if (o.json) {
-    const Json all = {{"blas", blas_in_use()}, {"bandwidth", bandwidths}, {"rows", rows}, {"goals", goals.list}};
-    fmt::print("{}\n", all.dump(1));
-  } else {
-    std::map<std::string, std::pair<int, int>> tally;
-    for (const Json& g : goals.list) {
-      auto& [met, of] = tally[g["goal"].get<std::string>()];
-      met += g["met"].get<bool>() ? 1 : 0;
-      ++of;
-    }
-    for (const auto& [goal, counts] : tally) {
-      fmt::print("{:<48} {}: {} of {}\n", goal, counts.first == counts.second ? "met" : "NOT met", counts.first,
-                 counts.second);
-    }
-    for (const Json& g : goals.list) {
-      if (!g["met"].get<bool>()) {
-        fmt::print("not met: {}: {:.3f} (wanted {}) {}\n", g["goal"].get<std::string>(), g["got"].get<double>(),
-                   g["wanted"].get<double>(), g["where"].dump());
-      }
+}
+
+void print_goals(const Goals& goals) {
+  std::map<std::string, std::pair<int, int>> tally;
+  for (const Json& g : goals.list) {
+    auto& [met, of] = tally[g["goal"].get<std::string>()];
+    met += g["met"].get<bool>() ? 1 : 0;
+    ++of;
+  }
+  for (const auto& [goal, counts] : tally) {
+    fmt::print("{:<48} {}: {} of {}\n", goal, counts.first == counts.second ? "met" : "NOT met", counts.first,
+               counts.second);
+  }
+  for (const Json& g : goals.list) {
+    if (!g["met"].get<bool>()) {
+      fmt::print("not met: {}: {:.3f} (wanted {}) {}\n", g["goal"].get<std::string>(), g["got"].get<double>(),
+                 g["wanted"].get<double>(), g["where"].dump());
     }
   }
+}
+
+int bench(const Options& o) {
+  const torch::NoGradGuard no_grad;
+  torch::manual_seed(1);
+  if (o.costs) {
+    costs<float>(o, "single");
+    costs<bfloat16>(o, "half");
+    return 0;
+  }
+  Json rows = Json::array(), bandwidths = Json::array();
+  Goals goals;
+  bool interrupted = false;
+  say(o, "BLAS: " + blas_in_use());
+  {
+    const Interruptible interruptible;
+    try {
+      measure(o, rows, bandwidths, goals);
+    } catch (const Interrupted&) {
+      interrupted = true;
+      say(o, "interrupted");
+    }
+  }
+  if (o.json) {
+    const Json all = {{"blas", blas_in_use()},
+                      {"bandwidth", bandwidths},
+                      {"rows", rows},
+                      {"goals", goals.list},
+                      {"interrupted", interrupted}};
+    fmt::print("{}\n", all.dump(1));
+  } else {
+    print_goals(goals);
+  }
+  if (interrupted) return status_interrupted;
   return goals.all ? 0 : 1;
 }
 
@@ -363,28 +390,14 @@ int bench(const Options& o) {
 
 int main(int argc, char** argv) {
   ogee::bench::Options o;
-  CLI::App app{"Feed-forward blocks that skip zeros, beside LibTorch's dense ones."};
-  app.add_option("--dim", o.dim)->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--hidden", o.hidden)->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  CLI::App app{"Feed-forward blocks that skip zeros, beside LibTorch's dense ones.", "bench_sparse"};
+  ogee::bench::add_common(app, o);
   app.add_option("--tokens", o.tokens, "Batches")->check(CLI::Range(1, 1 << 20));
   app.add_option("--training", o.training, "Batches of forward and backward")->check(CLI::Range(1, 1 << 20));
   app.add_option("--sparsity", o.sparsity, "Per cent of zeros")->check(CLI::Range(0.0, 100.0));
   app.add_option("--dtype", o.dtypes)->check(CLI::IsMember({"f32", "bf16"}));
   app.add_option("--unit", o.units)->check(CLI::IsMember({"relu", "squared_relu", "reglu", "drelu_glu"}));
   app.add_option("--threads", o.threads)->check(CLI::Range(1, 1024));
-  app.add_option("--rounds", o.rounds)->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_flag("--json", o.json, "Everything as JSON");
   app.add_flag("--costs", o.costs, "Measure the cost model's constants instead");
-  try {
-    app.parse(argc, argv);
-    return ogee::bench::bench(o);
-  } catch (const CLI::Success& e) {
-    return app.exit(e);
-  } catch (const CLI::ParseError& e) {
-    fmt::print(stderr, "bench_sparse: {} (see --help)\n", e.what());
-    return 2;
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "bench_sparse: {}\n", e.what());
-    return 1;
-  }
+  return ogee::bench::run_program(app, argc, argv, [&] { return ogee::bench::bench(o); });
 }

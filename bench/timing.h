@@ -1,11 +1,14 @@
-// What the benchmarks of this directory share: timings taken in turn, the bandwidth of reading, the BLAS in use.
+// What the benchmarks of this directory share: timings taken in turn, which Ctrl-C may end, the bandwidth of reading,
+// the BLAS in use.
 #pragma once
 
 #include <ATen/Parallel.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <fstream>
 #include <functional>
@@ -21,6 +24,33 @@ inline double seconds_of(const Work& work) {
   const auto start = Clock::now();
   work();
   return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+// While an Interruptible lives, the first SIGINT or SIGTERM makes in_turn throw Interrupted between two calls; the next
+// one ends the program.
+struct Interrupted {};
+inline volatile std::sig_atomic_t interrupt_seen = 0;
+class Interruptible {
+ public:
+  Interruptible() {
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupt_seen = 1; };
+    action.sa_flags = SA_RESTART | static_cast<int>(SA_RESETHAND);
+    sigaction(SIGINT, &action, &interrupt_);
+    sigaction(SIGTERM, &action, &terminate_);
+  }
+  ~Interruptible() {
+    sigaction(SIGINT, &interrupt_, nullptr);
+    sigaction(SIGTERM, &terminate_, nullptr);
+  }
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+ private:
+  struct sigaction interrupt_, terminate_;
+};
+inline void stop_if_interrupted() {
+  if (interrupt_seen != 0) throw Interrupted();
 }
 
 // A buffer larger than the caches, for what reading costs.
@@ -67,11 +97,17 @@ class Memory {
 using Numbered = std::function<void(std::size_t)>;
 inline std::vector<double> in_turn(const std::vector<Numbered>& works, std::size_t calls, int rounds) {
   std::vector<std::vector<double>> times(works.size());
-  for (const Numbered& work : works) work(0);
+  for (const Numbered& work : works) {
+    stop_if_interrupted();
+    work(0);
+  }
   for (int round = 0; round < rounds; ++round) {
     for (std::size_t k = 0; k < works.size(); ++k) {
       const double seconds = seconds_of([&] {
-        for (std::size_t i = 0; i < calls; ++i) works[k](i);
+        for (std::size_t i = 0; i < calls; ++i) {
+          stop_if_interrupted();
+          works[k](i);
+        }
       });
       times[k].push_back(seconds / static_cast<double>(calls));
     }
