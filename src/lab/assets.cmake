@@ -36,6 +36,19 @@ ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report.js)
 ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report_charts.js)
 ogee_asset_end(report_js)
 
+# What the monitor saw: the same style, charts of its own.
+ogee_asset_begin(monitor_report_html)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/monitor_report.html)
+ogee_asset_end(monitor_report_html)
+ogee_asset_begin(monitor_report_css)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report.css)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/monitor_report.css)
+ogee_asset_end(monitor_report_css)
+ogee_asset_begin(monitor_report_js)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/monitor_report.js)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/monitor_report_maps.js)
+ogee_asset_end(monitor_report_js)
+
 # Vega. Some systems ship it whole; Debian ships its packages one by one, as UMD modules that ask for each other by
 # name, so here each gets a wrapper that registers it (see `ogeeModules` in report.html).
 find_file(OGEE_VEGA vega.min.js PATHS /usr/share/javascript/vega /usr/share/nodejs/vega/build NO_DEFAULT_PATH)
