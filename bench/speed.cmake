@@ -2,11 +2,19 @@
 # core nor the operators ever depend on a peer. Peers with headers of their own are built in where those are found;
 # the others are looked for when the program runs.
 file(GLOB bench_sources CONFIGURE_DEPENDS speed/*.cc)
-add_library(ogee_bench STATIC ${bench_sources} peers/libtorch.cc peers/composed.cc peers/onednn3.cc peers/mkl.cc)
+set(torch_sources ${CMAKE_CURRENT_SOURCE_DIR}/speed/tensors.cc ${CMAKE_CURRENT_SOURCE_DIR}/speed/ours_torch.cc)
+list(REMOVE_ITEM bench_sources ${torch_sources})
+# What includes LibTorch, compiled as the laboratory is, whose precompiled headers serve here too: making them takes
+# longer than these files do.
+add_library(ogee_bench_torch OBJECT ${torch_sources} peers/libtorch.cc peers/composed.cc)
+target_include_directories(ogee_bench_torch PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
+target_link_libraries(ogee_bench_torch PRIVATE $<TARGET_PROPERTY:ogee_lab,LINK_LIBRARIES>)
+target_compile_options(ogee_bench_torch PRIVATE $<TARGET_PROPERTY:ogee_lab,COMPILE_OPTIONS>)
+target_precompile_headers(ogee_bench_torch REUSE_FROM ogee_lab)
+add_library(ogee_bench STATIC ${bench_sources} $<TARGET_OBJECTS:ogee_bench_torch> peers/onednn3.cc peers/mkl.cc)
 target_include_directories(ogee_bench PUBLIC ${PROJECT_SOURCE_DIR} PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(ogee_bench PUBLIC ogee_torch fmt::fmt nlohmann_json::nlohmann_json
                       PRIVATE ogee_options ogee_simd hwy::hwy OpenMP::OpenMP_CXX ${CMAKE_DL_LIBS})
-set(torch_sources peers/libtorch.cc peers/composed.cc speed/tensors.cc speed/ours_torch.cc)
 
 find_path(OGEE_DNNL_INCLUDE dnnl.h)
 find_library(OGEE_DNNL_LIBRARY dnnl)
@@ -53,12 +61,3 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
     set_source_files_properties(peers/${peer}_avx512.cc PROPERTIES COMPILE_OPTIONS "${avx512_flags}")
   endforeach()
 endif()
-
-# Only the files that include LibTorch get its headers precompiled, compiled as the layers' own are.
-target_precompile_headers(ogee_bench PRIVATE <ATen/core/ivalue.h> <torch/torch.h>)
-get_target_property(all_bench_sources ogee_bench SOURCES)
-list(REMOVE_ITEM all_bench_sources ${torch_sources})
-foreach(source ${torch_sources})
-  list(REMOVE_ITEM all_bench_sources ${CMAKE_CURRENT_SOURCE_DIR}/${source})
-endforeach()
-set_source_files_properties(${all_bench_sources} PROPERTIES SKIP_PRECOMPILE_HEADERS ON)
