@@ -1,0 +1,69 @@
+#include "ogee/monitor.h"
+//
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <functional>
+#include <typeinfo>
+
+#include "monitor/observer.h"
+
+namespace ogee {
+namespace {
+
+std::string optimiser_name(const torch::optim::Optimizer& optimizer) {
+  if (dynamic_cast<const torch::optim::Adam*>(&optimizer)) return "Adam";
+  if (dynamic_cast<const torch::optim::AdamW*>(&optimizer)) return "AdamW";
+  if (dynamic_cast<const torch::optim::SGD*>(&optimizer)) return "SGD";
+  if (dynamic_cast<const torch::optim::RMSprop*>(&optimizer)) return "RMSprop";
+  if (dynamic_cast<const torch::optim::Adagrad*>(&optimizer)) return "Adagrad";
+  return "";
+}
+
+void name_all(monitor::Observer& observer, const torch::nn::Module& model) {
+  for (const auto& item : model.named_parameters()) observer.name(item.value(), item.key());
+}
+
+}  // namespace
+
+Monitor::Monitor(MonitorOptions options)
+    : observer_(std::make_unique<monitor::Observer>(std::move(options), nullptr, "")) {}
+
+Monitor::Monitor(const torch::nn::Module& model, MonitorOptions options) : Monitor(std::move(options)) {
+  name_all(*observer_, model);
+}
+
+Monitor::Monitor(const torch::nn::Module& model, const torch::optim::Optimizer& optimizer, MonitorOptions options)
+    : observer_(std::make_unique<monitor::Observer>(
+          std::move(options),
+          [&optimizer]() -> double {
+            const auto& groups = optimizer.param_groups();
+            return groups.empty() ? monitor::not_measured : groups.front().options().get_lr();
+          },
+          optimiser_name(optimizer))) {
+  name_all(*observer_, model);
+}
+
+Monitor::~Monitor() {
+  try {
+    const monitor::Record seen = record();
+    const auto found = monitor::judge(seen);
+    observer_->finish(seen, found);
+    if (observer_->options().print()) {
+      for (const monitor::Finding& finding : found) {
+        if (finding.severity == monitor::Severity::note) continue;
+        const std::string where = finding.layer.empty() ? "" : " in " + finding.layer;
+        fmt::print(stderr, "ogee: {}{}, since step {}: {}. {}\n", finding.rule, where, finding.since, finding.evidence,
+                   finding.advice);
+      }
+    }
+  } catch (const std::exception& error) {
+    if (observer_->options().print()) fmt::print(stderr, "ogee: the monitor failed: {}\n", error.what());
+  }
+}
+
+void Monitor::name(const at::Tensor& parameter, const std::string& name) { observer_->name(parameter, name); }
+monitor::Record Monitor::record() const { return observer_->record(); }
+std::vector<monitor::Finding> Monitor::findings() const { return monitor::judge(record()); }
+
+}  // namespace ogee

@@ -1,0 +1,123 @@
+// Sees operators run, through LibTorch's RecordFunction callbacks and hooks on tensors, and keeps what the layers did.
+//
+// Steps. A step is a forward and a backward pass. Hooks on the weights, one call each a backward pass, count them and
+// cost next to nothing; the callbacks, which cost something for each operator, are on only in windows of two steps. The
+// update that follows a step is read off the weights themselves (a sample of them), before the next.
+//
+// Layers. A layer is a function behind a weight: what the program's operators make of a weight's product, up to the
+// next weight, belongs to that weight. Where a result is a list (the chunks of a recurrent cell's gates), its place in
+// the list counts too. Without weights, layers are told apart by their order in the pass.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/record_function.h>
+
+#include <atomic>
+#include <chrono>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "monitor/layer_state.h"
+#include "monitor/non_finite.h"
+#include "monitor/recognise.h"
+#include "monitor/sample.h"
+#include "monitor/show/output.h"
+#include "monitor/weights.h"
+#include "ogee/monitor.h"
+
+namespace ogee::monitor {
+
+// Where a tensor comes from: the weight behind it and the way through lists of results.
+struct Origin {
+  std::int64_t weight = -1;  // its number; -1: none
+  std::uint32_t path = 0;    // 0: no list on the way; else the place in the last one, from 1
+  bool channels_first = false;
+};
+
+// An activation's call, kept from its forward to its backward.
+struct Sighting {
+  std::size_t layer = 0;
+  std::int64_t step = 0;
+  Pick pick;
+  Block z;
+  std::shared_ptr<const Function> function;
+};
+
+struct CallContext;
+
+class Observer {
+ public:
+  Observer(MonitorOptions options, std::function<double()> learning_rate, std::string optimiser);
+  ~Observer();
+  Observer(const Observer&) = delete;
+  Observer& operator=(const Observer&) = delete;
+
+  void name(const at::Tensor& parameter, const std::string& name);
+  Record record() const;
+  // Hands the end to what writes; the observing is over.
+  void finish(const Record& record, const std::vector<Finding>& findings);
+  const MonitorOptions& options() const { return options_; }
+
+ private:
+  friend struct Callbacks;
+  using Clock = std::chrono::steady_clock;
+
+  // From the callbacks, on any thread.
+  std::unique_ptr<at::ObserverContext> start(const at::RecordFunction& fn);
+  void end(const at::RecordFunction& fn, at::ObserverContext* context);
+  void weight_gradient(std::size_t weight, const at::Tensor& gradient);
+  void output_gradient(const std::shared_ptr<Sighting>& sighting, const at::Tensor& gradient);
+
+  bool measuring(bool grad_mode);
+  Origin origin_of(const Operator& op, c10::ArrayRef<const c10::IValue> arguments, bool grad_mode);
+  std::int64_t weight_number(const at::Tensor& weight, const Operator& op);
+  void see_input(CallContext& call, const Operator& op, c10::ArrayRef<const c10::IValue> arguments);
+  void see_output(CallContext& call, const std::vector<c10::IValue>& outputs);
+  std::size_t layer_for(const Origin& origin, const Operator& op, const Recognised& seen, std::int64_t place);
+  void begin_step();
+  void open_window();
+  void close_window();
+  void callbacks_on(bool on);
+  void note(const std::string& text);
+  void add_loss(double value);
+
+  const MonitorOptions options_;
+  const std::function<double()> learning_rate_;
+  const Clock::time_point began_ = Clock::now();
+  std::uint64_t number_;  // of this observer in the process
+  at::CallbackHandle handle_ = at::INVALID_CALLBACK_HANDLE;
+  std::unique_ptr<NonFiniteTrace> trace_;
+  std::unique_ptr<show::Output> output_;
+
+  mutable std::recursive_mutex mutex_;  // everything below
+  Record record_;             // less the layers
+  std::deque<LayerState> layers_;
+  std::map<std::string, std::size_t> layer_keys_;
+  std::map<std::string, int> names_taken_;
+  std::deque<Weight> weights_;
+  std::map<const c10::TensorImpl*, std::size_t> weight_numbers_;
+  std::map<const c10::TensorImpl*, std::string> given_names_;
+  std::map<std::string, int> kinds_seen_;
+
+  std::atomic<std::int64_t> steps_{0};
+  std::atomic<bool> watching_{true};     // a window is open
+  std::atomic<std::int64_t> window_{1};  // its first step
+  bool enabled_ = true;                  // the callbacks
+  bool training_ = false;                // a graph was being recorded
+  std::int64_t hooks_now_ = 0, hooks_before_ = 0;
+  std::int64_t passes_ = 0;  // without backward: uses of the first layer
+  std::int64_t next_window_ = 0;
+  std::uint64_t turn_ = 0;
+  double last_loss_ = not_measured;
+  Clock::time_point step_began_ = began_;
+  std::vector<double> watched_seconds_, idle_seconds_;
+  std::int64_t loss_stride_ = 1, losses_seen_ = 0;
+  std::atomic<std::int64_t> own_nanoseconds_{0};
+};
+
+}  // namespace ogee::monitor

@@ -1,0 +1,192 @@
+// Steps and windows: what the hooks on gradients tell, when a window opens and closes, and the record of it all.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "monitor/observer.h"
+//
+#include <torch/torch.h>
+
+#include "ogee/ogee.h"
+
+namespace ogee::monitor {
+namespace {
+
+constexpr std::int64_t shortest_gap = 6, longest_gap = 500;
+constexpr std::size_t times_kept = 15;
+
+double median(std::vector<double> values) {
+  if (values.empty()) return not_measured;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  return *middle;
+}
+void keep(std::vector<double>& values, double value) {
+  if (values.size() == times_kept) values.erase(values.begin());
+  values.push_back(value);
+}
+
+struct Own {
+  at::DisableRecordFunctionGuard unseen;
+  at::NoGradGuard no_grad;
+};
+
+}  // namespace
+
+void Observer::weight_gradient(std::size_t number, const at::Tensor& gradient) {
+  const Own own;
+  std::optional<NonFinite> found;
+  if (trace_) found = trace_->reached(gradient, steps_ + 1, "a gradient");
+  const std::lock_guard lock(mutex_);
+  Weight& weight = weights_[number];
+  if (++weight.backward_passes > steps_) begin_step();
+  ++hooks_now_;
+  if (found && record_.non_finite.size() < 8) {
+    found->reached = fmt::format("the gradient of {}", weight.name());
+    record_.non_finite.push_back(std::move(*found));
+  }
+  // Every step: a glance at the gradient, which costs nothing and dates the first number that is not finite.
+  if (!trace_ && record_.non_finite.empty() && gradient.defined() && gradient.device().is_cpu() &&
+      gradient.scalar_type() == at::kFloat && gradient.is_contiguous() && gradient.numel() > 0) {
+    const float* g = gradient.data_ptr<float>();
+    const std::int64_t last = gradient.numel() - 1;
+    const float sum = g[0] * 0 + g[last / 3] * 0 + g[last / 2] * 0 + g[last] * 0;
+    if (sum != 0) {
+      NonFinite seen;
+      seen.step = steps_;
+      seen.backward = true;
+      seen.is_nan = std::isnan(g[0]) || std::isnan(g[last]);
+      seen.layer = weight.name();
+      seen.how = "operators were not traced; with trace_non_finite the monitor names the one at fault";
+      seen.reached = fmt::format("the gradient of {}", weight.name());
+      record_.non_finite.push_back(std::move(seen));
+    }
+  }
+  const std::int64_t ahead = steps_ - window_;
+  if (watching_ && (ahead == 0 || ahead == 1)) {
+    const auto began = Clock::now();
+    weight.gradient(gradient);
+    own_nanoseconds_ += (Clock::now() - began).count();
+    // All hooks have been: what is left of the window, its last update, the weights themselves tell later.
+    if (ahead == 1 && hooks_now_ == hooks_before_ && options_.every() != 1) callbacks_on(false);
+  }
+}
+
+void Observer::output_gradient(const std::shared_ptr<Sighting>& sighting, const at::Tensor& gradient) {
+  const Own own;
+  const auto began = Clock::now();
+  Block dy, dz;
+  if (!take(gradient, sighting->pick, dy)) return;
+  if (sighting->function && !sighting->function->facts.gated) {
+    dz = dy;
+    backward<float>(sighting->function->activation, sighting->z.all(), dy.all(), std::span<float>(dz.value),
+                    {.mode = Mode::evaluation});
+  }
+  const std::lock_guard lock(mutex_);
+  layers_[sighting->layer].gradient(dy, dz);
+  // A program whose weights the monitor has not found has its steps counted by these hooks.
+  const bool weightless = std::none_of(weights_.begin(), weights_.end(), [](const Weight& w) { return w.hook >= 0; });
+  if (weightless && sighting->step > steps_) begin_step();
+  own_nanoseconds_ += (Clock::now() - began).count();
+}
+
+// The first gradient of a backward pass has come.
+void Observer::begin_step() {
+  training_ = true;
+  ++steps_;
+  hooks_before_ = hooks_now_;
+  hooks_now_ = 0;
+  const auto now = Clock::now();
+  const double seconds = std::chrono::duration<double>(now - step_began_).count();
+  step_began_ = now;
+  const std::int64_t ahead = steps_ - window_;
+  if (watching_) {
+    if (ahead == 0 || ahead == 1) {
+      ++record_.observed_steps;
+      if (steps_ > 2) keep(watched_seconds_, seconds);
+      if (trace_ || options_.every() == 1 || ahead == 0 || ahead == 1) {
+        for (Weight& weight : weights_) {
+          if (weight.hook >= 0) weight.read();
+        }
+      }
+    } else if (ahead >= 2) {
+      close_window();
+    }
+  } else if (steps_ > 3) {
+    keep(idle_seconds_, seconds);
+  }
+  if (!watching_ && steps_ + 1 >= next_window_) {
+    open_window();
+    callbacks_on(true);
+  }
+}
+
+void Observer::open_window() {
+  for (Weight& weight : weights_) weight.forget_updates();
+  window_ = steps_ + 1;
+  watching_ = true;
+}
+
+void Observer::close_window() {
+  const auto began = Clock::now();
+  watching_ = false;
+  std::vector<WeightNumbers> numbers(weights_.size());
+  std::map<std::string, std::size_t> by_name;
+  for (std::size_t i = 0; i < weights_.size(); ++i) {
+    if (weights_[i].hook >= 0) weights_[i].read();
+    numbers[i] = weights_[i].close();
+    by_name[weights_[i].name()] = i;
+  }
+  const std::int64_t step = training_ ? window_ + 1 : (++record_.observed_steps);
+  std::vector<show::LayerWindow> seen;
+  for (LayerState& layer : layers_) {
+    const auto weight = by_name.find(layer.record().weight);
+    const WeightNumbers none;
+    if (layer.close(step, weight == by_name.end() ? none : numbers[weight->second])) {
+      seen.push_back({&layer.record(), &layer.record().history.back()});
+    }
+  }
+  ++turn_;
+  if (learning_rate_) record_.learning_rate = learning_rate_();
+  if (output_->wanted() && !seen.empty()) output_->window(step, last_loss_, seen);
+  if (options_.every() > 1) {
+    next_window_ = window_ + options_.every();
+  } else if (options_.every() == 0) {
+    // Two steps of a window cost `extra` each: as many steps apart as make that the budget's share.
+    const double watched = median(watched_seconds_), idle = median(idle_seconds_);
+    std::int64_t gap = shortest_gap;
+    if (idle_seconds_.size() >= 5 && !watched_seconds_.empty() && idle > 0) {
+      const double extra = std::max(watched - idle, 0.02 * idle);
+      gap = static_cast<std::int64_t>(std::ceil(2 * extra / (options_.budget() * idle)));
+    }
+    next_window_ = window_ + 2 + std::clamp(gap, shortest_gap, longest_gap);
+  }
+  own_nanoseconds_ += (Clock::now() - began).count();
+}
+
+void Observer::name(const at::Tensor& parameter, const std::string& name) {
+  const std::lock_guard lock(mutex_);
+  const c10::TensorImpl* key = parameter.unsafeGetTensorImpl();
+  given_names_[key] = name;
+  const auto known = weight_numbers_.find(key);
+  if (known != weight_numbers_.end()) weights_[known->second].rename(name);
+}
+
+void Observer::finish(const Record& record, const std::vector<Finding>& findings) {
+  callbacks_on(false);
+  output_->finish(record, findings);
+}
+
+Record Observer::record() const {
+  const std::lock_guard lock(mutex_);
+  Record result = record_;
+  result.steps = steps_;
+  result.seconds = std::chrono::duration<double>(Clock::now() - began_).count();
+  result.own_seconds = 1e-9 * static_cast<double>(own_nanoseconds_.load());
+  for (const LayerState& layer : layers_) result.layers.push_back(layer.record());
+  std::erase_if(result.layers, [](const Layer& layer) { return layer.windows == 0; });
+  return result;
+}
+
+}  // namespace ogee::monitor

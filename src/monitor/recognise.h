@@ -1,0 +1,47 @@
+// Which operators are activations, and which of a call's arguments is what.
+#pragma once
+
+#include <ATen/core/Tensor.h>
+#include <ATen/core/ivalue.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace ogee::monitor {
+
+enum class Kind {
+  other,
+  activation,
+  weighted,  // multiplies by a weight: what it makes is a pre-activation of that weight's layer
+  normalising,
+  loss,
+  adding,
+  infinite,  // writes infinities on purpose: masked_fill(-inf), full(inf)
+  unwritten  // its result has no numbers yet: empty
+};
+
+// What is known of an operator from its name and schema, found once.
+struct Operator {
+  Kind kind = Kind::other;
+  std::string name;  // "aten::relu_"
+  std::size_t arguments = 0;
+  int weight = -1;              // which argument is the weight, for Kind::weighted
+  bool in_place = false;        // its name ends in "_"
+  bool channels_first = false;  // a convolution: units lie along dimension 1
+};
+Operator operator_named(const std::string& name, std::size_t arguments);
+
+// An activation in a call.
+struct Recognised {
+  std::string text;  // as ogee::Activation reads it; "" if the function is none that Ogee knows
+  at::Tensor z;      // the input, or the gate's half of it
+  at::Tensor value;  // of a gated function: the second input
+  bool in_place = false;
+  bool training = false;  // a noisy function that draws noise
+  // Learned parameters in this call: tensors and their places among the spec's parameters.
+  std::vector<std::pair<std::size_t, at::Tensor>> learned;
+};
+std::optional<Recognised> recognise(const Operator& op, c10::ArrayRef<const c10::IValue> arguments);
+
+}  // namespace ogee::monitor

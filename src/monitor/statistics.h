@@ -1,0 +1,85 @@
+// Streaming statistics of fixed size over samples of floats. Numbers that are not finite are left out of all of them.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+namespace ogee::monitor {
+
+// Central moments up to the fourth; two sets merge exactly (Pebay 2008, "Formulas for robust, one-pass parallel
+// computation of covariances and arbitrary-order statistical moments").
+struct Moments {
+  double n = 0, mean = 0, m2 = 0, m3 = 0, m4 = 0;
+  void merge(const Moments& other);
+  double deviation() const;
+  double skew() const;
+  double kurtosis() const;  // in excess of the normal distribution's
+};
+Moments moments_of(std::span<const float> x);
+
+// Counts by sign, exponent and four bits of the significand: a float's own leading bits are its bin, so that a count is
+// a shift and an addition, two histograms merge by adding, and a quantile is known to 1/16 of itself (and better, as
+// it is interpolated) at any scale.
+class Histogram {
+ public:
+  void add(std::span<const float> x);
+  void merge(const Histogram& other);
+  void clear();
+  double count() const { return total_; }
+  // Ascending `shares` of [0, 1]; NaN if nothing was added.
+  std::vector<double> quantiles(std::span<const double> shares) const;
+
+ private:
+  static constexpr int dropped_bits = 19;
+  static constexpr std::size_t bins = std::size_t{1} << (32 - dropped_bits);
+  std::array<std::uint32_t, bins> bin_{};
+  double total_ = 0;
+};
+
+// A sample of a tensor: [rows][units][inner], as floats.
+struct Block {
+  std::size_t rows = 0, units = 0, inner = 0;
+  std::vector<float> value;
+  std::span<const float> all() const { return {value.data(), rows * units * inner}; }
+};
+
+// Where a function's slope is small or 0: at and beyond these.
+struct Bounds {
+  float left, right, zero_left, zero_right;
+};
+
+// Adds, unit by unit, how many elements lie beyond each bound; `zero` beyond either of the zero ones.
+struct SideCounts {
+  std::vector<float> left, right, zero;  // one a unit
+  void reset(std::size_t units);
+};
+void count_sides(const Block& z, const Bounds& bounds, SideCounts& counts);
+
+// Raises most[unit] to the largest magnitude of the unit's numbers.
+void largest_magnitudes(const Block& g, std::span<float> most);
+
+struct Sums {
+  double n = 0, sum = 0, squares = 0, zeros = 0;
+};
+Sums sums_of(std::span<const float> x);
+
+// Covariance of at most 32 units, older samples fading: how many directions the units span, and how alike they are.
+class Covariance {
+ public:
+  static constexpr std::size_t most_units = 32, most_samples = 96;
+  void add(const Block& y);
+  // (sum of eigenvalues)^2/sum of their squares, over the number of units: 1 for independent units of equal variance.
+  double rank() const;
+  // Mean |correlation| of two different units, what chance would give taken off (in squares).
+  double correlation() const;
+
+ private:
+  std::size_t units_ = 0;
+  double samples_ = 0;  // how many independent ones the sum is worth
+  std::vector<double> sum_;
+};
+
+}  // namespace ogee::monitor
