@@ -19,6 +19,7 @@ int main(int argc, char** argv) {
       "  ogee eval gelu --input x.f32 --output y.f32\n"
 #if OGEE_WITH_LIBTORCH
       "  ogee compare                       a fair comparison on handwritten digits, in about a minute\n"
+      "  ogee watch -- ./train              what activations do to a network that trains\n"
 #endif
       "Exit status: 0 success, 1 the work failed or fell short, 2 usage or bad input.");
   int status = 0;
@@ -29,8 +30,9 @@ int main(int argc, char** argv) {
 #if OGEE_WITH_LIBTORCH
   ogee::cli::add_bench(app, status);
   ogee::cli::add_compare(app, status);
+  ogee::cli::add_watch(app, status);
 #else
-  for (const std::string verb : {"bench", "compare"}) {
+  for (const std::string verb : {"bench", "compare", "watch"}) {
     CLI::App* missing = app.add_subcommand(verb)->group("")->prefix_command();
     missing->callback([verb] { throw ogee::Error(verb + " needs LibTorch, which this program was built without"); });
   }

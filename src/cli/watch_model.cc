@@ -1,0 +1,145 @@
+// A TorchScript model, trained further or only run, and watched.
+#include <fmt/format.h>
+#include <torch/script.h>
+#include <torch/torch.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <optional>
+
+#include "cli/watch.h"
+#include "monitor/show/live.h"
+#include "ogee/monitor.h"
+#include "ogee/ogee.h"
+#include "tasks/task.h"
+
+namespace ogee::cli {
+namespace {
+
+// The first line of LibTorch's message, which has the reason; or of those that it wraps, the last.
+std::string reason(const std::exception& e) {
+  const auto* error = dynamic_cast<const c10::Error*>(&e);
+  std::string text = error ? error->what_without_backtrace() : e.what();
+  // Errors inside a script end with the one that was thrown.
+  if (const std::size_t at = text.rfind("RuntimeError: "); at != std::string::npos) text = text.substr(at + 14);
+  return text.substr(0, text.find('\n'));
+}
+
+torch::jit::Module load_model(const std::string& path) {
+  std::error_code code;
+  if (!std::ifstream(path) || std::filesystem::is_directory(path, code)) throw Error(path + ": cannot be read");
+  try {
+    return torch::jit::load(path, torch::kCPU);
+  } catch (const std::exception& e) {
+    throw Error(fmt::format("{}: is no TorchScript file (torch.jit.save makes them): {}", path, reason(e)));
+  }
+}
+
+class Batches {
+ public:
+  Batches(const data::Part& part, std::int64_t size)
+      : part_(part), size_(std::min(size, part.size())), random_(at::detail::createCPUGenerator(1)) {}
+  data::Part next() {
+    if (!order_.defined() || at_ + size_ > part_.size()) {
+      order_ = torch::randperm(part_.size(), random_, torch::kLong);
+      at_ = 0;
+    }
+    const at::Tensor chosen = order_.narrow(0, at_, size_);
+    at_ += size_;
+    return {part_.x.index_select(0, chosen), part_.y.index_select(0, chosen)};
+  }
+
+ private:
+  const data::Part& part_;
+  const std::int64_t size_;
+  at::Generator random_;
+  at::Tensor order_;
+  std::int64_t at_ = 0;
+};
+
+at::Tensor output_of(torch::jit::Module& model, const at::Tensor& x, const data::Dataset& data) {
+  c10::IValue result = model.forward({x});
+  if (result.isTuple() && !result.toTuple()->elements().empty()) result = result.toTuple()->elements()[0];
+  if (!result.isTensor()) throw Error("its result is no tensor");
+  at::Tensor output = result.toTensor();
+  if (data.goal == data::Goal::regression) {
+    if (output.numel() != x.size(0))
+      throw Error(
+          fmt::format("its results have {} numbers for {} examples, expected one each", output.numel(), x.size(0)));
+    return output.reshape({x.size(0)});
+  }
+  if (output.dim() != 2 || output.size(0) != x.size(0) || output.size(1) < data.outputs())
+    throw Error(fmt::format("its results have the shape {}, expected [{}, {}] for {} classes",
+                            fmt::format("[{}]", fmt::join(output.sizes(), ", ")), x.size(0), data.outputs(),
+                            data.outputs()));
+  return output;
+}
+
+std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+}  // namespace
+
+Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
+  torch::jit::Module model = load_model(flags.model);
+  const data::Dataset data = data::load(flags.data);
+  const auto task = tasks::make_task(data);
+  std::vector<at::Tensor> parameters;
+  for (const at::Tensor& parameter : model.parameters())
+    if (parameter.requires_grad()) parameters.push_back(parameter);
+  const bool train = !flags.evaluate;
+  if (train && parameters.empty())
+    throw Error(flags.model + ": has no parameters that can be trained; --evaluate only runs it");
+  model.train(train);
+  std::optional<torch::optim::Adam> optimiser;
+  if (train) optimiser.emplace(parameters, torch::optim::AdamOptions(flags.rate));
+  torch::manual_seed(1);
+
+  Watched watched;
+  watched.title = fmt::format("{} on {}", std::filesystem::path(flags.model).filename().string(), data.name);
+  Monitor monitor(MonitorOptions()
+                      .every(flags.every)
+                      .budget(flags.budget)
+                      .trace_non_finite(flags.trace_non_finite)
+                      .json(flags.json)
+                      .tensorboard(flags.tensorboard)
+                      .print(false));
+  for (const auto& parameter : model.named_parameters()) monitor.name(parameter.value, parameter.name);
+
+  std::optional<monitor::show::Live> live;
+  if (!flags.quiet) live.emplace(STDERR_FILENO);
+  Batches batches(train ? data.train : data.validation, flags.batch);
+  std::int64_t step = 0;
+  try {
+    for (; step < flags.steps && !stop; ++step) {
+      const data::Part batch = batches.next();
+      const torch::AutoGradMode with_gradients(train);
+      const at::Tensor loss = task->loss(output_of(model, batch.x, data), batch.y);
+      if (train) {
+        optimiser->zero_grad();
+        loss.backward();
+        optimiser->step();
+      }
+      if (live && step > 0 && live->due()) {
+        const monitor::Record record = monitor.record();
+        live->show(record, judge(record));
+      }
+    }
+  } catch (const std::exception& e) {
+    throw Error(fmt::format("{}: does not run on {} (examples of shape {}): {}", flags.model, data.name,
+                            shape_text(data.shape), reason(e)));
+  }
+  if (live) live->clear();
+  if (stop) watched.remarks.push_back(fmt::format("stopped after {} of {} steps", step, flags.steps));
+  watched.record = monitor.record();
+  if (train) {
+    watched.record.optimiser = "Adam";
+    watched.record.learning_rate = flags.rate;
+  }
+  watched.findings = judge(watched.record);
+  watched.observed = !watched.record.layers.empty() || !watched.record.non_finite.empty();
+  if (!watched.observed) watched.remarks.push_back("no activation was seen in " + flags.model);
+  return watched;
+}
+
+}  // namespace ogee::cli
