@@ -3,6 +3,7 @@
 #include "torch/call.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <string>
 #include <unordered_map>
 
@@ -77,7 +78,8 @@ at::Tensor made_dense(const at::Tensor& t, at::IntArrayRef order) {
 // The registry's entries lie one after another, and so do these.
 const Entry& entry_of(const Function& function) {
   const std::vector<Entry>& list = entries().list;
-  const auto place = static_cast<std::size_t>(&function - list.front().function);
+  const auto address = [](const Function* f) { return reinterpret_cast<std::uintptr_t>(f); };
+  const std::size_t place = (address(&function) - address(list.front().function)) / sizeof(Function);
   if (place < list.size() && list[place].function == &function) return list[place];
   TORCH_CHECK(false, "ogee: a function of another registry");
 }
