@@ -410,6 +410,7 @@ void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
   auto& call = static_cast<CallContext&>(*context);
   const std::vector<c10::IValue>& outputs = fn.outputs();
   ThreadState& thread = thread_state();
+  const bool grad_mode = at::GradMode::is_enabled();
   const Own own;
   if (call.follows) {
     for (const c10::IValue& value : outputs) {
@@ -435,7 +436,7 @@ void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
     if (call.op->kind == Kind::loss && outputs.size() == 1 && outputs[0].isTensor()) {
       const at::Tensor& loss = outputs[0].toTensor();
       if (loss.defined() && loss.numel() == 1 && loss.device().is_cpu() && at::isFloatingType(loss.scalar_type()) &&
-          at::GradMode::is_enabled()) {
+          grad_mode) {
         add_loss(loss.item<double>());
       }
     }
@@ -486,6 +487,11 @@ void Observer::see_output(CallContext& call, const std::vector<c10::IValue>& out
 void Observer::add_loss(double value) {
   const std::lock_guard lock(mutex_);
   last_loss_ = value;
+  // A loss made of others ends after them: the last one of a step counts.
+  if (!record_.losses.empty() && record_.losses.back().step == steps_ + 1) {
+    record_.losses.back().value = value;
+    return;
+  }
   if (losses_seen_++ % loss_stride_ != 0) return;
   if (record_.losses.size() == most_losses) {
     for (std::size_t i = 0; i < most_losses / 2; ++i) record_.losses[i] = record_.losses[2 * i];
