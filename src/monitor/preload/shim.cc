@@ -5,6 +5,7 @@
 // From the environment: OGEE_WATCH (the monitor's settings), OGEE_WATCH_MONITOR (the library), OGEE_WATCH_LIBTORCH (the
 // libtorch_cpu that it was built with), OGEE_WATCH_SOCKET (where to say why it could not be started).
 #include <dlfcn.h>
+#include <limits.h>
 #include <link.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@
 namespace {
 
 const char* settings = nullptr;  // null: not wanted, or settled
-bool busy = false;
+thread_local int depth = 0;      // of calls to dlopen
 
 const char* base_name(const char* path) {
   const char* slash = strrchr(path, '/');
@@ -61,13 +62,12 @@ bool same_library(const char* loaded, const char* expected) {
 }
 
 void start_where_libtorch_is() {
-  if (!settings || busy) return;
+  if (!settings) return;
   const char* loaded = nullptr;
   dl_iterate_phdr(look_at, &loaded);
   if (!loaded) return;
-  busy = true;  // the monitor's own loading comes by here, too
   const char* wanted = settings;
-  settings = nullptr;
+  settings = nullptr;  // the monitor's own loading comes by here, too
   const char* expected = getenv("OGEE_WATCH_LIBTORCH");
   const char* library = getenv("OGEE_WATCH_MONITOR");
   if (expected && !same_library(loaded, expected)) {
@@ -80,7 +80,39 @@ void start_where_libtorch_is() {
     const char* why = dlerror();
     report("the monitor could not be loaded:", why ? why : "no library named");
   }
-  busy = false;
+}
+
+// Where a library is that is asked for by its bare name. libc looks in the asking library's own search path, too, but
+// takes this one for the asking library, so that path is searched here.
+bool find_for(const void* caller, const char* file, char (&path)[PATH_MAX]) {
+  Dl_info info{};
+  link_map* map = nullptr;
+  if (!dladdr1(caller, &info, reinterpret_cast<void**>(&map), RTLD_DL_LINKMAP) || !map || !map->l_ld) return false;
+  const char* strings = nullptr;
+  const char* where = nullptr;
+  for (const ElfW(Dyn)* d = map->l_ld; d->d_tag != DT_NULL; ++d)
+    if (d->d_tag == DT_STRTAB) strings = reinterpret_cast<const char*>(d->d_un.d_ptr);
+  for (const ElfW(Dyn)* d = map->l_ld; strings && d->d_tag != DT_NULL; ++d)
+    if (d->d_tag == DT_RUNPATH || (d->d_tag == DT_RPATH && !where)) where = strings + d->d_un.d_val;
+  const char* first = getenv("LD_LIBRARY_PATH");
+  const char* const lists[] = {first, where};
+  for (const char* list : lists) {
+    for (const char* at = list; at && *at; at += strspn(at, ":")) {
+      const int length = static_cast<int>(strcspn(at, ":"));
+      int written = 0;
+      if (strncmp(at, "$ORIGIN", 7) == 0 || strncmp(at, "${ORIGIN}", 9) == 0) {
+        const int skip = at[1] == '{' ? 9 : 7;
+        const int folder = static_cast<int>(base_name(info.dli_fname) - info.dli_fname);
+        written = snprintf(path, sizeof(path), "%.*s/%.*s/%s", folder, info.dli_fname, length - skip, at + skip, file);
+      } else {
+        written = snprintf(path, sizeof(path), "%.*s/%s", length, at, file);
+      }
+      at += length;
+      // What libc finds by itself it shall find by itself.
+      if (written > 0 && written < PATH_MAX && access(path, R_OK) == 0) return list == where;
+    }
+  }
+  return false;
 }
 
 using Main = int (*)(int, char**, char**);
@@ -105,18 +137,17 @@ __attribute__((visibility("default"))) int __libc_start_main(Main main, int argc
   return real(main_watched, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
-// In place of libc's: programs such as Python load LibTorch later. A path is looked up alike whoever asks; for a bare
-// name libc consults the caller's own search path, and knows the caller by the return address: so that call is a jump,
-// and what it has loaded is seen with the next.
+// In place of libc's: programs such as Python load LibTorch later.
 __attribute__((visibility("default"))) void* dlopen(const char* file, int mode) {
   using Open = void* (*)(const char*, int);
   static Open real = nullptr;
   if (!real) real = reinterpret_cast<Open>(dlsym(RTLD_NEXT, "dlopen"));
-  if (!settings) return real(file, mode);
-  start_where_libtorch_is();
-  if (!settings || !file || !strchr(file, '/')) return real(file, mode);
+  char path[PATH_MAX];
+  if (file && !strchr(file, '/') && find_for(__builtin_return_address(0), file, path)) file = path;
+  // Constructors may load more libraries: only when the outermost call returns have LibTorch's own all run.
+  ++depth;
   void* result = real(file, mode);
-  if (result) start_where_libtorch_is();  // a failure's message stays what it was
+  if (--depth == 0 && result) start_where_libtorch_is();  // a failure's message stays what it was
   return result;
 }
 }

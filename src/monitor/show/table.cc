@@ -275,7 +275,11 @@ std::size_t lines_in(std::string_view text) {
 
 std::string summary(const Record& record, const std::vector<Finding>& findings) {
   std::string text = fmt::format("step {}", grouped(record.steps));
-  if (!record.losses.empty()) text += fmt::format(", loss {}", number(record.losses.back().value));
+  if (!record.losses.empty()) {
+    const Loss& last = record.losses.back();
+    text += fmt::format(", loss {}", number(last.value));
+    if (last.step < record.steps) text += fmt::format(" at {}", grouped(last.step));
+  }
   text += fmt::format("; {} layer{}", record.layers.size(), record.layers.size() == 1 ? "" : "s");
   const auto bad =
       std::count_if(findings.begin(), findings.end(), [](const Finding& f) { return f.severity != Severity::note; });
