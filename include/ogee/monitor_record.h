@@ -53,11 +53,14 @@ struct Snapshot {
   double reversal = not_measured;  // minus the cosine between two successive changes: 1 is straight back
   double one_sign = not_measured;  // mean over units of |sum g|/sum |g|, g: gradients of the unit's incoming weights
   double one_sign_chance = not_measured;  // what independent signs would give
-  // The outputs' directions, from a sketch of at most 64 units: participation ratio (sum lambda)^2/sum lambda^2 of the
+  // The outputs' directions, from a sketch of at most 32 units: participation ratio (sum lambda)^2/sum lambda^2 of the
   // covariance over the number of units in the sketch; mean of |correlation|.
   double rank = not_measured, correlation = not_measured;
   // Against the window before: |difference of means| over the deviation, and |log2 of the ratio of deviations|.
   double drift = not_measured, spread_drift = not_measured;
+  // Unit by unit, from the same sketch: root mean squares over units, of a unit's mean output, and of how far that
+  // moved since the window before, over that of the units' deviations; what chance makes of few samples is taken off.
+  double unit_offset = not_measured, unit_drift = not_measured;
   // Noisy functions: RMS of (output - output without noise) over the deviation of the output without noise.
   double noise = not_measured;
   // Learned parameters of the function, the mean over channels and the extremes.

@@ -166,6 +166,8 @@ bool LayerState::close(std::int64_t step, const WeightNumbers& weights) {
   s.one_sign_chance = weights.one_sign_chance;
   s.rank = covariance_.rank();
   s.correlation = covariance_.correlation();
+  s.unit_offset = covariance_.offset();
+  s.unit_drift = covariance_.moved();
   if (noise_n_ > 0 && quiet_.deviation() > 0) s.noise = std::sqrt(noise_squares_ / noise_n_) / quiet_.deviation();
   s.parameters = parameter_[0];
   s.parameters_low = parameter_[1];

@@ -41,6 +41,8 @@ inline constexpr Measure measures[] = {
     {"correlation", &Snapshot::correlation},
     {"drift", &Snapshot::drift},
     {"spread_drift", &Snapshot::spread_drift},
+    {"unit_offset", &Snapshot::unit_offset},
+    {"unit_drift", &Snapshot::unit_drift},
     {"noise", &Snapshot::noise},
 };
 

@@ -288,12 +288,20 @@ void Covariance::add(const Block& y) {
       x[u * samples + s] = v;
     }
   }
+  std::vector<float> means(units);
+  double variance = 0;  // summed over units
   for (std::size_t u = 0; u < units; ++u) {
-    float mean = 0;
+    float mean = 0, squares = 0;
     for (std::size_t s = 0; s < samples; ++s) mean += x[u * samples + s];
     mean /= static_cast<float>(samples);
-    for (std::size_t s = 0; s < samples; ++s) x[u * samples + s] -= mean;
+    for (std::size_t s = 0; s < samples; ++s) {
+      x[u * samples + s] -= mean;
+      squares += x[u * samples + s] * x[u * samples + s];
+    }
+    means[u] = mean;
+    variance += squares / static_cast<float>(samples - 1);
   }
+  compare_means(means, variance, samples);
   constexpr double kept = 0.8;  // of older windows: about five count
   samples_ = kept * samples_ + static_cast<double>(samples - 1);
   for (std::size_t u = 0; u < units; ++u) {
@@ -311,6 +319,20 @@ void Covariance::add(const Block& y) {
       sum_[v * units + u] = sum;
     }
   }
+}
+
+void Covariance::compare_means(const std::vector<float>& means, double variance, std::size_t samples) {
+  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+  const double chance = variance / static_cast<double>(samples);
+  double squares = 0, moves = 0;
+  for (std::size_t u = 0; u < means.size(); ++u) {
+    squares += static_cast<double>(means[u]) * means[u];
+    if (means_.size() == means.size()) moves += (static_cast<double>(means[u]) - means_[u]) * (means[u] - means_[u]);
+  }
+  const auto over = [&](double sum, double by_chance) { return std::sqrt(std::max(0.0, sum - by_chance) / variance); };
+  offset_ = variance > 0 ? over(squares, chance) : unknown;
+  moved_ = variance > 0 && means_.size() == means.size() ? over(moves, 2 * chance) : unknown;
+  means_ = means;
 }
 
 double Covariance::rank() const {

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <vector>
 
@@ -75,9 +76,17 @@ class Covariance {
   double rank() const;
   // Mean |correlation| of two different units, what chance would give taken off (in squares).
   double correlation() const;
+  // Of the latest samples: the units' means, and how far those moved since the samples before, over the units'
+  // deviations; root mean squares over units, less what chance makes of so few samples.
+  double offset() const { return offset_; }
+  double moved() const { return moved_; }
 
  private:
+  void compare_means(const std::vector<float>& means, double variance, std::size_t samples);
+
   std::size_t units_ = 0;
+  std::vector<float> means_;
+  double offset_ = std::numeric_limits<double>::quiet_NaN(), moved_ = offset_;
   double samples_ = 0;  // how many independent ones the sum is worth
   std::vector<double> sum_;
 };

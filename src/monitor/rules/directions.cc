@@ -10,7 +10,7 @@ namespace ogee::monitor::rules {
 namespace {
 
 // The sketch holds at most this many units.
-constexpr double sketched = 64;
+constexpr double sketched = 32;
 // Fewer directions than this in a layer of at least so many units.
 constexpr double few_directions = 1.7;
 constexpr std::int64_t fewest_units = 8;
