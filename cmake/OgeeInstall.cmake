@@ -32,6 +32,14 @@ if(TARGET ogee_torch)
   install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/torch.h ${PROJECT_SOURCE_DIR}/include/ogee/torch_sparse.h
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT torch)
 endif()
+if(TARGET ogee_monitor)
+  set_target_properties(ogee_monitor PROPERTIES INSTALL_RPATH "$ORIGIN;${torch_rpath}")
+  # ogee_watch is preloaded, never linked.
+  install(TARGETS ogee_monitor EXPORT ogeeTorchTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT torch)
+  install(TARGETS ogee_watch LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT torch)
+  install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/monitor.h ${PROJECT_SOURCE_DIR}/include/ogee/monitor_record.h
+          DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT torch)
+endif()
 if(TARGET ogee_program)
   set_target_properties(ogee_program PROPERTIES INSTALL_RPATH "$ORIGIN/${bin_to_lib};${torch_rpath}")
   install(TARGETS ogee_program RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT program)

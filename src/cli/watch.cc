@@ -121,7 +121,7 @@ int run(const CLI::App& verb, const WatchFlags& flags) {
   std::string text;
   if (watched.observed && !flags.quiet) {
     style.rows = std::max<std::size_t>(terminal.rows, 40) / 2 + 2;
-    text += monitor::show::table(watched.record, {}, style);
+    text += monitor::show::layers(watched.record, watched.findings, style);
     style.rows = 0;
     const std::string details = monitor::show::report(watched.record, watched.findings, style);
     if (!details.empty()) text += "\n" + details;

@@ -289,9 +289,40 @@ std::string summary(const Record& record, const std::vector<Finding>& findings) 
   return text;
 }
 
-std::string table(const Record& record, const std::vector<Finding>& findings, const Style& style) {
+std::string layers(const Record& record, const std::vector<Finding>& findings, const Style& style) {
   const auto marks = marks_of(findings);
-  // Findings get up to half of the lines, the head and the summary one each.
+  std::string text = clip(summary(record, findings), style.width, style) + "\n";
+  std::size_t rows = SIZE_MAX;
+  if (style.rows) {
+    rows = style.rows > 3 ? style.rows - 2 : 1;
+    if (rows < record.layers.size() && rows > 1) --rows;  // for the line on the others
+  }
+  const std::vector<std::size_t> chosen = choose(record, findings, rows);
+  if (chosen.empty()) return text;
+  std::vector<const Layer*> shown;
+  for (const std::size_t i : chosen) shown.push_back(&record.layers[i]);
+  const std::vector<Column> all = columns_of(shown, style);
+  std::vector<std::size_t> widths;
+  for (const Column& column : all) widths.push_back(column.width());
+  const auto line = [&](auto&& cell) {
+    std::string result;
+    for (std::size_t i = 0; i < all.size(); ++i) result += (i ? "  " : "") + pad(cell(all[i]), widths[i], all[i].right);
+    result.erase(result.find_last_not_of(' ') + 1);
+    return clip(result, style.width, style);
+  };
+  text += coloured(line([](const Column& c) { return c.head; }), faint, style) + "\n";
+  for (std::size_t row = 0; row < shown.size(); ++row) {
+    const std::string cells = line([&](const Column& c) { return c.cells[row]; });
+    const auto mark = marks.find(shown[row]->name);
+    text += (mark == marks.end() ? cells : coloured(cells, colour_of(mark->second), style)) + "\n";
+  }
+  if (chosen.size() < record.layers.size())
+    text += coloured(clip(others(record, chosen), style.width, style), faint, style) + "\n";
+  return text;
+}
+
+std::string table(const Record& record, const std::vector<Finding>& findings, const Style& style) {
+  // Findings get up to half of the lines.
   std::string below;
   std::size_t left = style.rows ? std::max<std::size_t>(style.rows / 2, 2) : SIZE_MAX, said = 0;
   for (const Finding& f : findings) {
@@ -301,40 +332,11 @@ std::string table(const Record& record, const std::vector<Finding>& findings, co
     below += lines;
     ++said;
   }
-  if (said < findings.size() && left > 0)
-    below += fmt::format("  {} more finding{}\n", findings.size() - said, findings.size() - said == 1 ? "" : "s");
-
-  std::string text = clip(summary(record, findings), style.width, style) + "\n";
-  std::size_t rows = SIZE_MAX;
-  if (style.rows) {
-    const std::size_t taken = 2 + lines_in(below);
-    rows = style.rows > taken + 1 ? style.rows - taken : 1;
-    if (rows < record.layers.size() && rows > 1) --rows;  // for the line on the others
-  }
-  const std::vector<std::size_t> chosen = choose(record, findings, rows);
-  if (!chosen.empty()) {
-    std::vector<const Layer*> shown;
-    for (const std::size_t i : chosen) shown.push_back(&record.layers[i]);
-    const std::vector<Column> all = columns_of(shown, style);
-    std::vector<std::size_t> widths;
-    for (const Column& column : all) widths.push_back(column.width());
-    const auto line = [&](auto&& cell) {
-      std::string result;
-      for (std::size_t i = 0; i < all.size(); ++i)
-        result += (i ? "  " : "") + pad(cell(all[i]), widths[i], all[i].right);
-      result.erase(result.find_last_not_of(' ') + 1);
-      return clip(result, style.width, style);
-    };
-    text += coloured(line([](const Column& c) { return c.head; }), faint, style) + "\n";
-    for (std::size_t row = 0; row < shown.size(); ++row) {
-      const std::string cells = line([&](const Column& c) { return c.cells[row]; });
-      const auto mark = marks.find(shown[row]->name);
-      text += (mark == marks.end() ? cells : coloured(cells, colour_of(mark->second), style)) + "\n";
-    }
-    if (chosen.size() < record.layers.size())
-      text += coloured(clip(others(record, chosen), style.width, style), faint, style) + "\n";
-  }
-  return text + below;
+  if (const std::size_t more = findings.size() - said; more > 0 && left > 0)
+    below += fmt::format("  {} more finding{}\n", more, more == 1 ? "" : "s");
+  Style above = style;
+  if (style.rows) above.rows = style.rows > lines_in(below) + 3 ? style.rows - lines_in(below) : 3;
+  return layers(record, findings, above) + below;
 }
 
 std::string table(const Record& record, std::size_t width, bool colour) {

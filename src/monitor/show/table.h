@@ -9,8 +9,11 @@
 
 namespace ogee::monitor::show {
 
-// Layers as rows with their latest numbers, findings below in a line or two each. Narrow widths drop columns; with
-// `style.rows` the layers with findings and then the most saturated ones are kept, and the others summed up.
+// Layers as rows with their latest numbers, those with findings in colour. Narrow widths drop columns; with
+// `style.rows` the layers with findings, the most saturated ones and some of all depths are kept, and the others summed
+// up.
+std::string layers(const Record& record, const std::vector<Finding>& findings, const Style& style);
+// With the findings below, in a line or two each.
 std::string table(const Record& record, const std::vector<Finding>& findings, const Style& style);
 // The same, judged here.
 std::string table(const Record& record, std::size_t width, bool colour);
