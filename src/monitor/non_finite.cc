@@ -75,6 +75,11 @@ void visit_tensors(const c10::IValue& value, const std::function<void(const at::
   }
 }
 
+// A tensor's memory; null where it has none of the usual kind.
+const c10::StorageImpl* memory_of(const at::Tensor& t) {
+  return t.defined() && t.has_storage() ? t.storage().unsafeGetStorageImpl() : nullptr;
+}
+
 }  // namespace
 
 Bad first_bad(const at::Tensor& tensor) {
@@ -96,13 +101,13 @@ Bad first_bad(const at::Tensor& tensor) {
 }
 
 std::int64_t NonFiniteTrace::mark_of(const at::Tensor& tensor) const {
-  const auto found = marks_.find(tensor.unsafeGetTensorImpl());
+  const auto found = marks_.find(memory_of(tensor));
   return found == marks_.end() ? unknown : found->second.origin;
 }
 
 void NonFiniteTrace::mark(const at::Tensor& tensor, std::int64_t origin) {
   if (marks_.size() >= most_marks) marks_.clear();
-  marks_[tensor.unsafeGetTensorImpl()] = {origin, ++marks_set_};
+  marks_[memory_of(tensor)] = {origin, ++marks_set_};
 }
 
 NonFiniteTrace::Pending NonFiniteTrace::before(const Operator& op, c10::ArrayRef<const c10::IValue> arguments) {
@@ -130,17 +135,21 @@ void NonFiniteTrace::after(const Operator& op, const Pending& pending, const std
     visit_tensors(value, [&](const at::Tensor& result) {
       if (op.kind == Kind::unwritten) {
         const std::lock_guard lock(mutex_);
-        marks_.erase(result.unsafeGetTensorImpl());
+        marks_.erase(memory_of(result));
         return;
       }
       const Bad bad = first_bad(result);
       const std::lock_guard lock(mutex_);
       if (bad.position < 0) {
-        marks_.erase(result.unsafeGetTensorImpl());
+        // A finite part of memory says nothing of the rest.
+        const bool view = std::any_of(pending.arguments.begin(), pending.arguments.end(), [&](const at::Tensor& a) {
+          return memory_of(a) == memory_of(result) && a.numel() > result.numel();
+        });
+        if (!view) marks_.erase(memory_of(result));
         return;
       }
       // An operator inside this one has made the result, and was looked at.
-      const auto known = marks_.find(result.unsafeGetTensorImpl());
+      const auto known = marks_.find(memory_of(result));
       if (known != marks_.end() && known->second.set > pending.began) return;
       // Where it comes from: an argument's origin first, then an argument that came from outside as it is.
       std::int64_t mark = clean;

@@ -54,7 +54,8 @@ class NonFiniteTrace {
     std::uint64_t set;  // the how-manieth: memory is used again, and a mark from before a call began says nothing of it
   };
   void mark(const at::Tensor& tensor, std::int64_t origin);
-  std::map<const c10::TensorImpl*, Mark> marks_;
+  // By memory: autograd's saved tensors and views are other tensors on the same.
+  std::map<const c10::StorageImpl*, Mark> marks_;
   std::uint64_t marks_set_ = 0;
   std::vector<NonFinite> origins_;
   std::vector<bool> told_;

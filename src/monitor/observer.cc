@@ -2,6 +2,7 @@
 //
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <fmt/format.h>
+#include <pthread.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -19,6 +20,7 @@ struct CallContext : at::ObserverContext {
   Origin origin;
   bool follows = false;     // its results come from `origin`
   bool activation = false;  // counted in the thread's depth
+  bool node = false;        // no operator's, but a whole node's of the backward graph
   std::shared_ptr<Sighting> sighting;
   std::optional<Recognised> seen;
   std::unique_ptr<NonFiniteTrace::Pending> trace;
@@ -118,12 +120,13 @@ struct Callbacks {
     }
   }
   static void end(const at::RecordFunction& fn, at::ObserverContext* context) {
-    if (context == nullptr) {
-      if (fn.scope() == at::RecordScope::BACKWARD_FUNCTION) thread_state().node.clear();
-      return;
-    }
+    if (context == nullptr) return;
     const Entry entry;
     auto* call = static_cast<CallContext*>(context);
+    if (call->node) {
+      thread_state().node.clear();
+      return;
+    }
     if (call->activation) --thread_state().activations;
     if (entry.observer == nullptr) return;
     try {
@@ -166,6 +169,12 @@ Observer::Observer(MonitorOptions options, std::function<double()> learning_rate
   Observer* none = nullptr;
   if (!current.compare_exchange_strong(none, this)) throw Error("monitor: another one is running in this process");
   current_number = number_;
+  // A process forked from this one, such as those that load data, is none of its business.
+  static const int forked = pthread_atfork(nullptr, nullptr, [] {
+    current = nullptr;
+    inside = 0;
+  });
+  if (forked != 0) note("processes that are forked from this one may be seen, too");
   at::RecordFunctionCallback callback(Callbacks::start, Callbacks::end);
   callback.needsInputs(true).needsOutputs(true);
   if (trace_) {
@@ -189,6 +198,7 @@ Observer::~Observer() {
 void Observer::callbacks_on(bool on) {
   if (on == enabled_ || trace_) return;
   enabled_ = on;
+  if (on) ++stretch_;
   on ? at::reenableCallback(handle_) : at::disableCallback(handle_);
 }
 
@@ -223,7 +233,9 @@ bool Observer::measuring(bool grad_mode) {
 std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& fn) {
   if (fn.scope() == at::RecordScope::BACKWARD_FUNCTION) {
     thread_state().node = fn.name();
-    return nullptr;
+    auto call = std::make_unique<CallContext>();
+    call->node = true;
+    return call;
   }
   const Operator* op = operator_of(fn);
   const bool grad_mode = at::GradMode::is_enabled();
@@ -231,14 +243,20 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
   if (!measure && !trace_) return nullptr;
   ThreadState& thread = thread_state();
   const std::int64_t step = steps_.load(std::memory_order_relaxed);
-  if (thread.step != step || thread.observer != number_ || thread.origins.size() > most_origins) {
+  // Addresses mean something only as long as everything that is made is seen.
+  const std::uint64_t stretch = stretch_.load(std::memory_order_relaxed);
+  if (thread.observer != number_ || thread.stretch != stretch || thread.origins.size() > most_origins) {
     thread.origins.clear();
     thread.views_of_weights.clear();
-    thread.place = 0;
-    thread.step = step;
     if (thread.observer != number_) thread.activations = 0;
     thread.observer = number_;
+    thread.stretch = stretch;
   }
+  if (thread.step != step) {
+    thread.place = 0;
+    thread.step = step;
+  }
+  if (grad_mode) forward_step_.store(step + 1, std::memory_order_relaxed);
   auto inputs = fn.inputs();
   if (op->arguments > 0 && inputs.size() > op->arguments) inputs = inputs.slice(inputs.size() - op->arguments);
   auto call = std::make_unique<CallContext>();
@@ -281,7 +299,6 @@ std::int64_t Observer::weight_number(const at::Tensor& weight, const Operator& o
   if (weight.requires_grad() && weight.is_leaf()) {
     made.hook = weight.register_hook(
         [observer = number_, number](const at::Tensor& gradient) { Callbacks::weight(observer, number, gradient); });
-    made.read();
   }
   return static_cast<std::int64_t>(number);
 }
@@ -448,8 +465,11 @@ void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
       const std::lock_guard lock(mutex_);
       layer = weights_[static_cast<std::size_t>(call.origin.weight)].name();
     }
-    trace_->after(*call.op, *call.trace, outputs, steps_ + (thread.node.empty() ? 1 : 0), thread.node, layer);
-    if (call.op->kind == Kind::loss && outputs.size() == 1 && outputs[0].isTensor()) {
+    const std::int64_t step = thread.node.empty() ? steps_ + 1 : forward_step_.load();
+    trace_->after(*call.op, *call.trace, outputs, step, thread.node, layer);
+    // A single number that gradients flow from is a loss, or becomes one.
+    if (outputs.size() == 1 && outputs[0].isTensor() && outputs[0].toTensor().defined() &&
+        outputs[0].toTensor().dim() == 0 && outputs[0].toTensor().requires_grad()) {
       if (auto found = trace_->reached(outputs[0].toTensor(), steps_ + 1, "the loss")) {
         const std::lock_guard lock(mutex_);
         if (record_.non_finite.size() < 8) record_.non_finite.push_back(std::move(*found));

@@ -95,7 +95,7 @@ class Observer {
   std::unique_ptr<show::Output> output_;
 
   mutable std::recursive_mutex mutex_;  // everything below
-  Record record_;             // less the layers
+  Record record_;                       // less the layers
   std::deque<LayerState> layers_;
   std::map<std::string, std::size_t> layer_keys_;
   std::map<std::string, int> names_taken_;
@@ -105,10 +105,12 @@ class Observer {
   std::map<std::string, int> kinds_seen_;
 
   std::atomic<std::int64_t> steps_{0};
-  std::atomic<bool> watching_{true};     // a window is open
-  std::atomic<std::int64_t> window_{1};  // its first step
-  bool enabled_ = true;                  // the callbacks
-  bool training_ = false;                // a graph was being recorded
+  std::atomic<std::int64_t> forward_step_{1};  // the step whose forward pass ran last
+  std::atomic<std::uint64_t> stretch_{1};      // how often the callbacks were switched on
+  std::atomic<bool> watching_{true};           // a window is open
+  std::atomic<std::int64_t> window_{1};        // its first step
+  bool enabled_ = true;                        // the callbacks
+  bool training_ = false;                      // a graph was being recorded
   std::int64_t hooks_now_ = 0, hooks_before_ = 0;
   std::int64_t passes_ = 0;  // without backward: uses of the first layer
   std::int64_t next_window_ = 0;
