@@ -58,6 +58,7 @@ struct Own {
 
 struct ThreadState {
   std::uint64_t observer = 0;
+  std::uint64_t stretch = 0;
   std::int64_t step = -1;
   int activations = 0;     // nested
   std::int64_t place = 0;  // activations without a weight, in this pass
