@@ -1,6 +1,7 @@
 // A TorchScript model, trained further or only run, and watched.
 #include <fmt/format.h>
 #include <torch/script.h>
+#include <torch/csrc/jit/runtime/graph_executor.h>
 #include <torch/torch.h>
 #include <unistd.h>
 
@@ -76,6 +77,26 @@ at::Tensor output_of(torch::jit::Module& model, const at::Tensor& x, const data:
   return output;
 }
 
+// Whether the model takes images row by row. Throws what the model throws where it takes neither form.
+bool wants_flat(torch::jit::Module& model, const data::Dataset& data, std::int64_t count) {
+  const torch::NoGradGuard no_gradients;
+  const at::Tensor x = data.train.x.narrow(0, 0, std::min(count, data.train.size()));
+  // What the trial leaves behind, such as the statistics of a normalisation, is not to stay.
+  torch::jit::Module copy = model.clone();
+  try {
+    output_of(copy, x, data);
+    return false;
+  } catch (const std::exception&) {
+    if (!data.images()) throw;
+    try {
+      output_of(copy, x.flatten(1), data);
+      return true;
+    } catch (const std::exception&) {
+    }
+    throw;
+  }
+}
+
 std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
 
 }  // namespace
@@ -93,7 +114,17 @@ Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
   model.train(train);
   std::optional<torch::optim::Adam> optimiser;
   if (train) optimiser.emplace(parameters, torch::optim::AdamOptions(flags.rate));
-  torch::manual_seed(1);
+
+  const auto does_not_run = [&](const std::exception& e) {
+    return Error(fmt::format("{}: does not run on {} (examples of shape {}): {}", flags.model, data.name,
+                             shape_text(data.shape), reason(e)));
+  };
+  bool flat = false;
+  try {
+    flat = wants_flat(model, data, flags.batch);
+  } catch (const std::exception& e) {
+    throw does_not_run(e);
+  }
 
   Watched watched;
   watched.title = fmt::format("{} on {}", std::filesystem::path(flags.model).filename().string(), data.name);
@@ -108,13 +139,16 @@ Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
 
   std::optional<monitor::show::Live> live;
   if (!flags.quiet) live.emplace(STDERR_FILENO);
+  torch::manual_seed(1);
+  // Operators one by one: a graph that the interpreter has optimised hides which weights they belong to.
+  torch::jit::setGraphExecutorOptimize(false);
   Batches batches(train ? data.train : data.validation, flags.batch);
   std::int64_t step = 0;
   try {
     for (; step < flags.steps && !stop; ++step) {
       const data::Part batch = batches.next();
       const torch::AutoGradMode with_gradients(train);
-      const at::Tensor loss = task->loss(output_of(model, batch.x, data), batch.y);
+      const at::Tensor loss = task->loss(output_of(model, flat ? batch.x.flatten(1) : batch.x, data), batch.y);
       if (train) {
         optimiser->zero_grad();
         loss.backward();
@@ -126,8 +160,7 @@ Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
       }
     }
   } catch (const std::exception& e) {
-    throw Error(fmt::format("{}: does not run on {} (examples of shape {}): {}", flags.model, data.name,
-                            shape_text(data.shape), reason(e)));
+    throw does_not_run(e);
   }
   if (live) live->clear();
   if (stop) watched.remarks.push_back(fmt::format("stopped after {} of {} steps", step, flags.steps));
@@ -138,7 +171,10 @@ Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
   }
   watched.findings = judge(watched.record);
   watched.observed = !watched.record.layers.empty() || !watched.record.non_finite.empty();
-  if (!watched.observed) watched.remarks.push_back("no activation was seen in " + flags.model);
+  if (!watched.observed) {
+    watched.remarks.push_back("no activation was seen in " + flags.model);
+    watched.status = 2;
+  }
   return watched;
 }
 

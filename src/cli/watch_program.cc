@@ -322,7 +322,11 @@ Watched Session::finish() {
   watched.record = reader.record();
   watched.findings = reader.complete() ? reader.findings() : united(reader.findings(), judge(watched.record));
   watched.observed = !watched.record.layers.empty() || !watched.record.non_finite.empty();
-  if (!watched.observed) watched.remarks.push_back("no activation was seen");
+  if (!watched.observed) {
+    watched.remarks.push_back(fmt::format("no activation was seen in {}", flags_.program[0]));
+    if (watched.status == 0) watched.status = 2;
+    return watched;
+  }
   if (!reader.complete())
     watched.remarks.push_back(
         fmt::format("{} ended before the monitor could: what it kept of single units is missing", flags_.program[0]));

@@ -78,16 +78,21 @@ const Operator* operator_of(const at::RecordFunction& fn) {
   if (found != known.end()) return found->second;
   static std::mutex mutex;
   static std::map<std::string, std::unique_ptr<Operator>> all;
-  std::size_t arguments = 0;
+  std::size_t arguments = 0, results = 0;
   std::string key = fn.name();
   if (const auto name = fn.operator_name(); name.has_value()) {
-    if (const auto handle = c10::Dispatcher::singleton().findSchema(*name))
+    if (const auto handle = c10::Dispatcher::singleton().findSchema(*name)) {
       arguments = handle->schema().arguments().size();
+      results = handle->schema().returns().size();
+    }
     key += "." + name->overload_name;
   }
   const std::lock_guard lock(mutex);
   auto& op = all[key];
-  if (!op) op = std::make_unique<Operator>(operator_named(fn.name(), arguments));
+  if (!op) {
+    op = std::make_unique<Operator>(operator_named(fn.name(), arguments));
+    op->results = results;
+  }
   known.emplace(fn.name(), op.get());
   return op.get();
 }
@@ -426,7 +431,12 @@ std::size_t Observer::layer_for(const Origin& origin, const Operator& op, const 
 
 void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
   auto& call = static_cast<CallContext&>(*context);
-  const std::vector<c10::IValue>& outputs = fn.outputs();
+  const std::vector<c10::IValue>& all = fn.outputs();
+  // TorchScript's interpreter hands over its whole stack: the results are on top.
+  std::vector<c10::IValue> top;
+  if (call.op && call.op->results > 0 && all.size() > call.op->results)
+    top.assign(all.end() - static_cast<std::ptrdiff_t>(call.op->results), all.end());
+  const std::vector<c10::IValue>& outputs = top.empty() ? all : top;
   ThreadState& thread = thread_state();
   const bool grad_mode = at::GradMode::is_enabled();
   const Own own;

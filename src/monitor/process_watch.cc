@@ -1,5 +1,6 @@
 #include "monitor/process_watch.h"
 //
+#include <dlfcn.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
@@ -90,6 +91,12 @@ void heed(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr);
 }
 
+// Python ends in its own way after an interrupt, by a signal: before that it calls what is registered with it.
+void end_with_python() {
+  using At = int (*)(void (*)());
+  if (const auto at_exit = reinterpret_cast<At>(dlsym(RTLD_DEFAULT, "Py_AtExit"))) at_exit(end_with_process);
+}
+
 void heed_all() {
   wake = eventfd(0, EFD_CLOEXEC);
   done = eventfd(0, EFD_CLOEXEC);
@@ -112,6 +119,7 @@ void start_process_watch(const MonitorOptions& options, bool heed_signals) {
   owner = getpid();
   std::atexit(end_with_process);
   at_quick_exit(end_with_process);
+  end_with_python();
   if (heed_signals) heed_all();
 }
 

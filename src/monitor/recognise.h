@@ -25,7 +25,7 @@ enum class Kind {
 struct Operator {
   Kind kind = Kind::other;
   std::string name;  // "aten::relu_"
-  std::size_t arguments = 0;
+  std::size_t arguments = 0, results = 0;
   int weight = -1;              // which argument is the weight, for Kind::weighted
   bool in_place = false;        // its name ends in "_"
   bool channels_first = false;  // a convolution: units lie along dimension 1

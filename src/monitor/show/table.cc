@@ -274,7 +274,9 @@ std::size_t lines_in(std::string_view text) {
 }  // namespace
 
 std::string summary(const Record& record, const std::vector<Finding>& findings) {
-  std::string text = fmt::format("step {}", grouped(record.steps));
+  std::string text = record.steps == 0 && record.observed_steps > 0
+                         ? fmt::format("{} passes observed", grouped(record.observed_steps))
+                         : fmt::format("step {}", grouped(record.steps));
   if (!record.losses.empty()) {
     const Loss& last = record.losses.back();
     text += fmt::format(", loss {}", number(last.value));
