@@ -7,4 +7,4 @@
 #define OGEE_FN HWY_INLINE
 #include "lanes/simd-inl.h"
 #include "lanes/dual-inl.h"
-#include "kernels/rows-inl.h"
+#include "kernels/kernel_table-inl.h"
