@@ -14,6 +14,7 @@ namespace ogee {
 // others are computed in double precision, as is all of a definition that says nothing. `ogee accuracy` is the judge.
 struct Single {
   bool value = false, slope = false, all = false, learned = false;
+  constexpr bool operator==(const Single&) const = default;
 };
 inline constexpr Single single_throughout{true, true, true};
 

@@ -33,6 +33,20 @@ constexpr Single single_of() {
   }
 }
 
+// At evaluation, where the contract is stricter (no noise, no terms: ogee accuracy).
+template <class F>
+concept DeclaresSingleAtEvaluation = requires {
+  F::single_at_evaluation;
+};
+template <class F>
+constexpr Single at_evaluation_of() {
+  if constexpr (DeclaresSingleAtEvaluation<F>) {
+    return F::single_at_evaluation;
+  } else {
+    return single_of<F>();
+  }
+}
+
 // Double backward has one kernel, the exact one: it is the longest to compile, and speed is not asked of it.
 template <class T, class D, class F, template <class> class Mode>
 constexpr RowKernels<T> row_kernels() {
@@ -46,11 +60,10 @@ constexpr RowKernels<T> row_kernels() {
 
 // Exact kernels are those of T where the definition says that T's rounding is within the contract, else of Wide; and
 // the quick ones, where there are such, in either case.
-template <class T, class F, template <class> class Mode>
+template <class T, class F, template <class> class Mode, Single single = single_of<F>()>
 constexpr RowKernels<T> exact_kernels(const RowKernels<T>& fast) {
   RowKernels<T> k = fast;
   if constexpr (std::is_same_v<T, float>) {
-    constexpr Single single = single_of<F>();
     if constexpr (!single.value) k.forward = forward_row<T, Wide, F, Mode>;
     if constexpr (!single.slope) k.backward = k.backward_all = backward_row<T, Wide, F, Mode>;
     if constexpr (!single.all && Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, Wide, F, Mode>;
@@ -82,7 +95,10 @@ constexpr FunctionKernels<T> function_kernels() {
   }
   if constexpr (HasEvaluation<F>) {
     fast.evaluation = row_kernels<T, D, F, Evaluation>();
-    exact.evaluation = exact_kernels<T, F, Evaluation>(fast.evaluation);
+    exact.evaluation = exact_kernels<T, F, Evaluation, at_evaluation_of<F>()>(fast.evaluation);
+  } else if constexpr (std::is_same_v<T, float> && at_evaluation_of<F>() != single_of<F>()) {
+    fast.evaluation = fast.training;
+    exact.evaluation = exact_kernels<T, F, Training, at_evaluation_of<F>()>(fast.training);
   }
   return {exact, fast};
 }

@@ -55,32 +55,34 @@ template <class F, class D, std::size_t... J>
 constexpr bool has_partials(std::index_sequence<J...>) {
   return HasPartials<F, Lane<D>, decltype((void)J, Lane<D>())...>;
 }
-template <class F, class D, std::size_t... J>
-HWY_INLINE void closed_partials(Lane<D> x, const Lane<D>* p, Lane<D>* d, std::index_sequence<J...>) {
+template <class F, class D, class P, std::size_t... J>
+HWY_INLINE void closed_partials(Lane<D> x, const P* p, Lane<D>* d, std::index_sequence<J...>) {
   F::partials(x, p[J]..., d);
 }
 
-template <class T, class D, class F>
+template <class T, class D, class F, bool scalar = scalar_constants<F, D>>
 HWY_ATTR void partials_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   const std::size_t lanes = hn::Lanes(D());
   const T* const input = row.input[0];
   const T* const upstream = row.dy;
   T* const dx = row.dx[0];
-  Lane<D> p[A::parameters];
-  bool uniform = true, summing = true;
-  for (std::size_t k = 0; k < A::parameters; ++k) {
-    p[k] = Lane<D>::constant(row.parameter[k].value);
-    uniform = uniform && row.parameter[k].data == nullptr;
-    summing = summing && row.elements[k] == nullptr;
+  Constant<scalar, D> p[A::parameters];
+  const bool uniform = constants_of<F, D>(row, p);
+  if constexpr (scalar) {
+    if (!uniform) return partials_row<T, Wide, F, false>(row, n);
   }
+  bool summing = true;
+  for (std::size_t k = 0; k < A::parameters; ++k) summing = summing && row.elements[k] == nullptr;
   Gradients<T, D, A::parameters> gradients;
   gradients.clear();
   for (std::size_t begin = 0; begin < n; begin += longest_sum) {
     const std::size_t end = n - begin < longest_sum ? n : begin + longest_sum;
     for (std::size_t i = begin; i < end; i += lanes) {
-      if (!uniform) {
-        for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
+      if constexpr (!scalar) {
+        if (!uniform) {
+          for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
+        }
       }
       const Lane<D> x = read<D>(input, i);
       Lane<D> d[A::parameters + 1];
@@ -179,7 +181,7 @@ HWY_INLINE Number call_learned(const Number* x, const Number* learned, const P* 
   }
 }
 
-template <class T, class D, class F, template <class> class Mode>
+template <class T, class D, class F, template <class> class Mode, bool scalar = scalar_constants<F, D>>
 HWY_ATTR void backward_learned_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   constexpr std::size_t total = A::inputs + learned_parameters<F>();
@@ -188,16 +190,17 @@ HWY_ATTR void backward_learned_row(const Row<T>& row, std::size_t n) {
   const Lane<D> one = Lane<D>::constant(1.0), zero = Lane<D>::constant(0.0);
   Gradients<T, D, A::parameters> gradients;
   gradients.clear();
-  Lane<D> p[A::parameters];
-  bool uniform = true;
-  for (std::size_t k = 0; k < A::parameters; ++k) {
-    p[k] = Lane<D>::constant(row.parameter[k].value);
-    uniform = uniform && row.parameter[k].data == nullptr;
+  Constant<scalar, D> p[A::parameters];
+  const bool uniform = constants_of<F, D>(row, p);
+  if constexpr (scalar) {
+    if (!uniform) return backward_learned_row<T, Wide, F, Mode, false>(row, n);
   }
   for (std::size_t i = 0; i < n; i += lanes) {
     if (HWY_UNLIKELY(i % longest_sum == 0 && i > 0)) gradients.flush(row);
-    if (!uniform) {
-      for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
+    if constexpr (!scalar) {
+      if (!uniform) {
+        for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
+      }
     }
     Lane<D> x[A::inputs];
     Number seeded_x[A::inputs], seeded_p[A::parameters];
@@ -209,7 +212,7 @@ HWY_ATTR void backward_learned_row(const Row<T>& row, std::size_t n) {
     std::size_t direction = A::inputs;
     for (std::size_t k = 0; k < A::parameters; ++k) {
       if (F::spec.parameters[k].role != Role::learned) continue;
-      seeded_p[k] = lift<Number>(p[k]);
+      seeded_p[k] = lift<Number>(Lane<D>::constant(p[k]));
       seeded_p[k].d[direction++] = one;
     }
     Lane<D> e = zero;

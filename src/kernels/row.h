@@ -48,10 +48,10 @@ using Kernel = void (*)(const Row<T>& row, std::size_t n);
 template <class T>
 struct RowKernels {
   Kernel<T> forward = nullptr;
-  Kernel<T> backward = nullptr;          // inputs only
-  Kernel<T> backward_all = nullptr;      // inputs and parameters
-  Kernel<T> backward_learned = nullptr;  // inputs and learned parameters; null where that is all or nothing
+  Kernel<T> backward = nullptr;      // inputs only
+  Kernel<T> backward_all = nullptr;  // inputs and parameters
   Kernel<T> second = nullptr;
+  Kernel<T> backward_learned = nullptr;  // inputs and learned parameters; null where that is all or nothing
 };
 
 // The kernels of one function: in training, and at evaluation where that is a formula of its own.

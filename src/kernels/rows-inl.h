@@ -130,7 +130,35 @@ HWY_INLINE Lane<D> with_nan_of(Lane<D> derivative, const Lane<D>* x) {
   return derivative;
 }
 
-template <class T, class D, class F, template <class> class Mode>
+// Parameters that are the same for a whole row come to a definition as doubles where it says `scalar_constants`: what
+// is made of them (1 - alpha, 1/temperature, softplus(p)) is then computed once a row, in double precision, and rounded
+// once. Rows whose elements have parameters of their own take wide arithmetic, element by element.
+template <class F>
+concept WantsScalarConstants = requires {
+  F::scalar_constants;
+};
+template <class F, class D>
+inline constexpr bool scalar_constants = WantsScalarConstants<F> &&
+                                         (std::is_same_v<D, SingleTag> || std::is_same_v<D, Wide>);
+template <bool scalar, class D>
+using Constant = std::conditional_t<scalar, double, Lane<D>>;
+
+// The parameters' values; whether all are the same for the whole row.
+template <class F, class D, class T, class P>
+HWY_INLINE bool constants_of(const Row<T>& row, P* p) {
+  bool uniform = true;
+  for (std::size_t k = 0; k < Arity<F>::parameters; ++k) {
+    if constexpr (std::is_same_v<P, double>) {
+      p[k] = row.parameter[k].value;
+    } else {
+      p[k] = Lane<D>::constant(row.parameter[k].value);
+    }
+    uniform = uniform && row.parameter[k].data == nullptr;
+  }
+  return uniform;
+}
+
+template <class T, class D, class F, template <class> class Mode, bool scalar = scalar_constants<F, D>>
 HWY_ATTR void forward_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   const std::size_t lanes = hn::Lanes(D());
@@ -138,16 +166,15 @@ HWY_ATTR void forward_row(const Row<T>& row, std::size_t n) {
   for (std::size_t k = 0; k < A::inputs; ++k) input[k] = row.input[k];
   T* const y = row.y;
   const bool stream = row.stream;
-  Lane<D> p[A::parameters + 1];
-  bool uniform = true;
-  for (std::size_t k = 0; k < A::parameters; ++k) {
-    p[k] = Lane<D>::constant(row.parameter[k].value);
-    uniform = uniform && row.parameter[k].data == nullptr;
+  Constant<scalar, D> p[A::parameters + 1];
+  const bool uniform = constants_of<F, D>(row, p);
+  if constexpr (scalar) {
+    if (!uniform) return forward_row<T, Wide, F, Mode, false>(row, n);
   }
   for (std::size_t i = 0; i < n; i += lanes) {
     Lane<D> x[A::inputs];
     for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<D>(input[k], i);
-    if constexpr (A::parameters > 0) {
+    if constexpr (A::parameters > 0 && !scalar) {
       if (!uniform) {
         for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
       }
@@ -175,8 +202,8 @@ concept HasDerivative = requires(X x, P... p) {
   F::derivative(x, p...);
 };
 
-template <class F, class D, std::size_t... J>
-HWY_INLINE Lane<D> closed_derivative(Lane<D> x, const Lane<D>* p, std::index_sequence<J...>) {
+template <class F, class D, class P, std::size_t... J>
+HWY_INLINE Lane<D> closed_derivative(Lane<D> x, const P* p, std::index_sequence<J...>) {
   return F::derivative(x, p[J]...);
 }
 template <class F, class D, std::size_t... J>
@@ -184,7 +211,7 @@ constexpr bool has_derivative(std::index_sequence<J...>) {
   return HasDerivative<F, Lane<D>, decltype((void)J, Lane<D>())...>;
 }
 
-template <class T, class D, class F, template <class> class Mode>
+template <class T, class D, class F, template <class> class Mode, bool scalar = scalar_constants<F, D>>
 HWY_ATTR void backward_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   using Number = Dual<Lane<D>, static_cast<int>(A::inputs)>;
@@ -197,16 +224,15 @@ HWY_ATTR void backward_row(const Row<T>& row, std::size_t n) {
   }
   const T* const dy = row.dy;
   const bool stream = row.stream;
-  Lane<D> p[A::parameters + 1];
-  bool uniform = true;
-  for (std::size_t k = 0; k < A::parameters; ++k) {
-    p[k] = Lane<D>::constant(row.parameter[k].value);
-    uniform = uniform && row.parameter[k].data == nullptr;
+  Constant<scalar, D> p[A::parameters + 1];
+  const bool uniform = constants_of<F, D>(row, p);
+  if constexpr (scalar) {
+    if (!uniform) return backward_row<T, Wide, F, Mode, false>(row, n);
   }
   for (std::size_t i = 0; i < n; i += lanes) {
     Lane<D> x[A::inputs];
     for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<D>(input[k], i);
-    if constexpr (A::parameters > 0) {
+    if constexpr (A::parameters > 0 && !scalar) {
       if (!uniform) {
         for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
       }

@@ -105,6 +105,7 @@ inline F64 normal_cdf(F64 a) {
   if (!(std::fabs(a.v) < 40)) return {value};
   return {value - 0.56418958354775628694807945156077 * exp_of_square(z, 1.0) * error};
 }
+inline F64 normal_centred(F64 a, F64) { return erf(0.70710678118654752440 * a); }
 
 inline F64 cauchy(F64 a) {
   if (std::fabs(a.v) > 1) {

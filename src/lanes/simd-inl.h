@@ -139,10 +139,24 @@ template <class D>
 HWY_INLINE Lane<D> select(Truth<D> mask, double a, Lane<D> b) {
   return select(mask, Lane<D>::constant(a), b);
 }
+// The same choice for all lanes.
+template <class D>
+HWY_INLINE Lane<D> select(bool mask, Lane<D> a, Lane<D> b) {
+  return mask ? a : b;
+}
 template <class D>
 HWY_INLINE Lane<D> detach(Lane<D> a) {
   return a;
 }
+// What definitions do to parameters that are the same for a whole row (scalar_constants in rows-inl.h).
+HWY_INLINE double detach(double a) { return a; }
+HWY_INLINE double sqrt(double a) { return std::sqrt(a); }
+HWY_INLINE double exp(double a) { return std::exp(a); }
+HWY_INLINE double sigmoid(double a) {
+  const double e = std::exp(-std::fabs(a));
+  return (a < 0 ? e : 1) / (1 + e);
+}
+HWY_INLINE double softplus(double a) { return (a > 0 ? a : 0.0 * a) + std::log1p(std::exp(-std::fabs(a))); }
 template <class D>
 HWY_INLINE Lane<D> straight_through(Lane<D> value, Lane<D>) {
   return value;
@@ -374,6 +388,7 @@ HWY_INLINE Lane<D> log(Lane<D> x) {
 template <class D>
 HWY_INLINE Lane<D> sigmoid(Lane<D> x) {
   const Lane<D> e = exp_decay(x);
+  if constexpr (is_wide<D>) return select(x < 0.0, e, 1.0) * (1.0 / (1.0 + e));  // the quotient serves the slope, too
   return select(x < 0.0, e, 1.0) / (1.0 + e);
 }
 // e/(1+e)^2, scaled last: a subnormal e has lost digits already.
@@ -381,12 +396,20 @@ template <class D>
 HWY_INLINE Lane<D> sigmoid_slope(Lane<D> x) {
   const Exponential<D> p = exp_parts(at_least(-abs(x), exp_low<D>));
   const Lane<D> s = 1.0 + scaled(p.mantissa, p.exponent);
+  if constexpr (is_wide<D>) {
+    const Lane<D> inverse = 1.0 / s;
+    return scaled(p.mantissa * (inverse * inverse), p.exponent);
+  }
   return scaled(p.mantissa / (s * s), p.exponent);
 }
 template <class D>
 HWY_INLINE Lane<D> sech2(Lane<D> x) {
-  const Exponential<D> p = exp_parts(at_least(-2.0 * abs(x), exp_low<D>));
+  const Exponential<D> p = exp_parts(at_least(-abs(2.0 * abs(x)), exp_low<D>));  // the same as in tanh, for both
   const Lane<D> s = 1.0 + scaled(p.mantissa, p.exponent);
+  if constexpr (is_wide<D>) {
+    const Lane<D> inverse = 1.0 / s;
+    return scaled(4.0 * p.mantissa * (inverse * inverse), p.exponent);
+  }
   return scaled(4.0 * p.mantissa / (s * s), p.exponent);
 }
 // u/(u+2), u = exp(2|x|) - 1, whose relative error this quotient makes smaller, never larger.
@@ -397,7 +420,7 @@ HWY_INLINE Lane<D> tanh(Lane<D> x) {
     const Lane<D> e = exp_decay(2.0 * a);
     const Lane<D> z = a * a;
     const Lane<D> near = fused_minus(a * z, 1.0 / 3, a);
-    return with_sign_of(select(a < 1e-4, near, (1.0 - e) / (1.0 + e)), x);
+    return with_sign_of(select(a < 1e-4, near, (1.0 - e) * (1.0 / (1.0 + e))), x);  // sech2 shares the quotient
   }
   const Lane<D> u = expm1(2.0 * at_most(a, sizeof(hn::TFromD<D>) == 4 ? 10.0 : 22.0));
   Lane<D> t = u / (u + 2.0);
@@ -450,6 +473,12 @@ template <class D>
 HWY_INLINE Lane<D> normal_cdf(Lane<D> x) {
   const Lane<D> tail = exp_of_square(x, 0.5) * mills(abs(x));
   return select(x > 0.0, 1.0 - tail, tail);
+}
+// 2 Phi(x) - 1 = erf(x/sqrt 2), where Phi(x) is at hand.
+template <class D>
+HWY_INLINE Lane<D> normal_centred(Lane<D> x, Lane<D> cdf) {
+  const Lane<D> z = 0.70710678118654752440 * x;
+  return select(abs(z) < 1.0, z * polynomial(z * z, Lane<D>::P::erf), 2.0 * cdf - 1.0);
 }
 template <class D>
 HWY_INLINE Lane<D> erf(Lane<D> x) {
