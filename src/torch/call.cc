@@ -450,16 +450,15 @@ class Prepared {
     }
   }
 
-  // Room for the gradients of all parameters.
+  // Room for the gradients of the parameters that are tensors; the others are constants of the call.
   void want_parameters() {
-    const std::size_t count = request_.values.size();
     std::size_t total = 0;
-    for (std::size_t k = 0; k < count; ++k) total += width(k);
+    for (const std::int64_t slot : request_.slots) total += width(static_cast<std::size_t>(slot));
     gradients_.assign(total, 0.0);
     total = 0;
-    for (std::size_t k = 0; k < count; ++k) {
-      call.dp[k] = gradients_.data() + total;
-      total += width(k);
+    for (const std::int64_t slot : request_.slots) {
+      call.dp[slot] = gradients_.data() + total;
+      total += width(static_cast<std::size_t>(slot));
     }
   }
   void append_gradients(std::vector<at::Tensor>& results) const {
