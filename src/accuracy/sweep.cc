@@ -10,6 +10,8 @@
 #include <random>
 
 #include "accuracy/compare.h"
+#include "kernels/noise.h"
+#include "registry/catalogue.h"
 
 namespace ogee::accuracy {
 namespace {
@@ -21,6 +23,8 @@ constexpr std::size_t parameter_piece = 1024;  // points a call where every poin
 Format format_of(Type type) {
   return type == Type::bfloat16 ? bfloat16_format : type == Type::float16 ? float16_format : float32_format;
 }
+
+constexpr NoiseKey noise_key{7, 11};
 
 // How near, as a share of it, is near a declared root.
 constexpr double root_window = 0.1;
@@ -259,7 +263,7 @@ class Sweep {
     call.type = type;
     call.length = n;
     call.mode = mode_;
-    call.noise = {7, 11};
+    call.noise = noise_key;
     call.first = number;
     call.precision = plan_.precision;
     for (std::size_t k = 0; k < spec_.inputs; ++k) call.input[k] = {input[k].data()};
@@ -300,6 +304,19 @@ class Sweep {
       call.dp[k] = sums[k].data();
     }
     backward(call);
+    // Every other point once more as a call of its own: parameters that are the same for all elements of a call may
+    // have other kernels, and the learned ones alone have.
+    Call one = call;
+    one.length = one.channels = 1;
+    for (std::size_t i = 0; i < n; i += 2) {
+      for (std::size_t k = 0; k < spec_.inputs; ++k) one.input[k] = {static_cast<const T*>(call.input[k].data) + i};
+      one.first = call.first + i;
+      for (std::size_t k = 0; k < count; ++k) {
+        one.parameter[k] = {&values[k][i], false};
+        one.dp[k] = i % 4 == 0 || spec_.parameters[k].role == Role::learned ? &sums[k][i] : nullptr;
+      }
+      backward(one);
+    }
     for (std::size_t q = 0; q < quantities_.size(); ++q) {
       const std::vector<double>& sum = sums[quantities_[q].argument - spec_.inputs];
       for (std::size_t i = 0; i < n; ++i) out[q][i] = static_cast<Out>(sum[i]);
@@ -421,14 +438,14 @@ class Sweep {
   void find(const std::vector<std::vector<float>>& input, const std::vector<std::vector<double>>& exact,
             const std::vector<std::vector<float>>& got, std::uint64_t number, std::size_t q, double& most,
             std::size_t& at) const {
-    (void)number;
     const std::size_t n = input[0].size();
     at = n;
     const Format format = format_of(type_);
     const double bound = type_ != Type::float32 ? 1 : quantities_[q].derivative ? 4 : 2;
     for (std::size_t i = 0; i < n; ++i) {
       double error = error_in_ulp(got[q][i], exact[q][i], format);
-      if (error > most && error > bound) error = error_in_ulp(got[q][i], exact[q][i], format, term(input, i, q));
+      if (error > most && error > bound)
+        error = error_in_ulp(got[q][i], exact[q][i], format, term(input, i, number + i, q));
       if (error > most) {
         most = error;
         at = i;
@@ -436,10 +453,23 @@ class Sweep {
     }
   }
 
+  // Noisy functions in training: sums with the noise, which vanish along whole curves in the plane of input and noise.
+  // There, as near any root where terms cancel, the unit is that of the largest of the terms that the definition names,
+  // and of a derivative that of their derivatives. At evaluation there is no noise and no such leave.
+  double noisy_term(double x, std::uint64_t number, std::size_t q) const {
+    if (mode_ != Mode::training) return 0;
+    float e = 0;
+    kernels::fill_noise(spec_.noise, noise_key, number, 1, &e);
+    std::vector<double> direction(spec_.inputs + spec_.parameters.size(), 0.0);
+    if (quantities_[q].derivative) direction[quantities_[q].argument] = 1;
+    return activation_.function().reference.largest_term(&x, activation_.parameters().data(), e,
+                                                         quantities_[q].derivative ? direction.data() : nullptr);
+  }
+
   // Near a declared root r of the quantity f, the terms that cancel there: |x f'(x)|, at the edge of the neighbourhood
   // where it is larger (at a double root f' is 0, too).
-  double term(const std::vector<std::vector<float>>& input, std::size_t i, std::size_t q) const {
-    if (spec_.noise != Noise::none) return 0;
+  double term(const std::vector<std::vector<float>>& input, std::size_t i, std::uint64_t number, std::size_t q) const {
+    if (spec_.noise != Noise::none) return noisy_term(input[0][i], number, q);
     const double x = input[0][i];
     double most = 0;
     for (double root : spec_.roots) {

@@ -48,13 +48,16 @@ constexpr Single at_evaluation_of() {
 }
 
 // Double backward has one kernel, the exact one: it is the longest to compile, and speed is not asked of it.
+template <class F, class D>
+inline constexpr bool learned_apart = partly_learned<F> && !has_partials<F, D>(typename Arity<F>::Parameters());
+
 template <class T, class D, class F, template <class> class Mode>
 constexpr RowKernels<T> row_kernels() {
   using Second = std::conditional_t<std::is_same_v<T, float> && !single_of<F>().all, Wide, D>;
   RowKernels<T> k{forward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>,
                   second_row<T, Second, F, Mode>};
   if constexpr (Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, D, F, Mode>;
-  if constexpr (partly_learned<F>) k.backward_learned = backward_learned_row<T, D, F, Mode>;
+  if constexpr (learned_apart<F, D>) k.backward_learned = backward_learned_row<T, D, F, Mode>;
   return k;
 }
 
@@ -67,7 +70,7 @@ constexpr RowKernels<T> exact_kernels(const RowKernels<T>& fast) {
     if constexpr (!single.value) k.forward = forward_row<T, Wide, F, Mode>;
     if constexpr (!single.slope) k.backward = k.backward_all = backward_row<T, Wide, F, Mode>;
     if constexpr (!single.all && Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, Wide, F, Mode>;
-    if constexpr (!single.all && !single.learned && partly_learned<F>) {
+    if constexpr (!single.all && !single.learned && learned_apart<F, Wide>) {
       k.backward_learned = backward_learned_row<T, Wide, F, Mode>;
     }
   }

@@ -17,10 +17,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-using SingleTag = hn::ScalableTag<float>;
-using Float = Lane<SingleTag>;
-using FloatTruth = Truth<SingleTag>;
-
 // Functions with a faster form; quick-inl.h says which and how.
 template <class F>
 struct QuickValue {

@@ -173,6 +173,13 @@ template <class D>
 HWY_INLINE Lane<D> damp(double x, Lane<D> g) {
   return damp(Lane<D>::constant(x), g);
 }
+// x*g + y, rounded once.
+template <class D>
+HWY_INLINE Lane<D> damp_plus(Lane<D> x, double g, Lane<D> y) {
+  return g == 0 ? y : fused(x, Lane<D>::constant(g), y);
+}
+// Whether float32 primitives are table lookups, more exact than the formulas (piecewise-inl.h).
+inline constexpr bool primitives_by_table = HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86;
 template <class D>
 HWY_INLINE Lane<D> abs(Lane<D> a) {
   return {hn::Abs(a.v)};
@@ -188,6 +195,16 @@ HWY_INLINE Lane<D> sign(Lane<D> a) {
 template <class D>
 HWY_INLINE Lane<D> sqrt(Lane<D> a) {
   return {hn::Sqrt(a.v)};
+}
+
+// sqrt(x^2 + b). Where the square would overflow, both are scaled, the latter to almost nothing.
+template <class D>
+HWY_INLINE Lane<D> hypotenuse(Lane<D> x, Lane<D> b) {
+  constexpr bool single = sizeof(hn::TFromD<D>) == 4;
+  const Truth<D> large = abs(x) > (single ? 1e18 : 1e150);
+  const Lane<D> s = select(large, single ? 0x1p-65 : 0x1p-550, Lane<D>::constant(1.0));
+  const Lane<D> z = x * s;
+  return sqrt(fused(z, z, (b * s) * s)) * select(large, single ? 0x1p65 : 0x1p550, Lane<D>::constant(1.0));
 }
 
 // Estrin's scheme, coefficients lowest power first: the chain of dependent operations is what bounds these kernels.
@@ -385,11 +402,21 @@ HWY_INLINE Lane<D> log(Lane<D> x) {
   return select(x < inf, low, x);
 }
 
+// log(u/(1 - u)) for a uniform deviate u: a multiple of 2^-24 that is neither 0 nor 1.
+template <class D>
+HWY_INLINE Lane<D> logit(Lane<D> u) {
+  if constexpr (is_wide<D>) return log_of_sum(u / (1.0 - u), Lane<D>::constant(0.0));  // digits enough near 0, too
+  return log(u) - log1p(-u);
+}
 template <class D>
 HWY_INLINE Lane<D> sigmoid(Lane<D> x) {
   const Lane<D> e = exp_decay(x);
   if constexpr (is_wide<D>) return select(x < 0.0, e, 1.0) * (1.0 / (1.0 + e));  // the quotient serves the slope, too
-  return select(x < 0.0, e, 1.0) / (1.0 + e);
+  const Lane<D> d = 1.0 + e;
+  const Lane<D> q = select(x < 0.0, e, 1.0) / d;
+  if constexpr (sizeof(hn::TFromD<D>) == 8) return q;
+  // What the rounding of 1 + e lost, given back to the first order; 1/d to a few percent.
+  return fused_minus(q * fused(-0.5, e, 0.957), e - (d - 1.0), q);
 }
 // e/(1+e)^2, scaled last: a subnormal e has lost digits already.
 template <class D>
