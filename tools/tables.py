@@ -134,7 +134,8 @@ def table(function, step, first, root):
             break
     else:
         raise SystemExit("no degree is enough")
-    columns = {k % 32: [np.float32(float(v)) for v in c] for k, c in fits.items()}
+    # A subnormal coefficient (where a symmetric function has none) would be a subnormal sum at the centre: slow.
+    columns = {k % 32: [np.float32(float(v) if abs(v) > 1.2e-38 else 0.0) for v in c] for k, c in fits.items()}
     errors = {k: error(function, centres[k], *bounds(k), [mp.mpf(float(v)) for v in columns[k % 32]], root) for k in fits}
     # (Slopes, which have roots, are allowed more.) Far out a steep tail's coefficients round too much for the value of a product of three: up to where they do not.
     trusted = min([k for k in fits if errors[k] > TRUSTED and not root] + [first + 32])

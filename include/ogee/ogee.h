@@ -196,10 +196,12 @@ struct Call {
   std::uint64_t first = 0;             // the number of element 0 in the noise's stream
   const Parallel* parallel = nullptr;  // null: the calling thread
 
-  Out y;                            // forward
-  In dy;                            // backward, second
-  Out dx[max_inputs];               // backward: gradients of the inputs; second: what flows into the inputs
-  double* dp[max_parameters] = {};  // backward, second: gradients of parameters, one value or `channels`; all or none
+  Out y;               // forward
+  In dy;               // backward, second
+  Out dx[max_inputs];  // backward: gradients of the inputs; second: what flows into the inputs
+  // backward, second: gradients of parameters, one value or `channels`; null: not wanted. Where the learned ones alone
+  // are wanted that is faster than all.
+  double* dp[max_parameters] = {};
 
   // second (double backward): gradients with respect to backward's results; null data counts as zeros.
   In ddx[max_inputs];

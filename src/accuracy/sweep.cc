@@ -11,6 +11,8 @@
 #include <span>
 
 #include "accuracy/compare.h"
+#include "kernels/noise.h"
+#include "registry/catalogue.h"
 
 namespace ogee::accuracy {
 namespace {
@@ -22,6 +24,8 @@ constexpr std::size_t parameter_piece = 1024;  // points a call where every poin
 Format format_of(Type type) {
   return type == Type::bfloat16 ? bfloat16_format : type == Type::float16 ? float16_format : float32_format;
 }
+
+constexpr NoiseKey noise_key{7, 11};
 
 // How near, as a share of it, is near a declared root.
 constexpr double root_window = 0.1;
@@ -272,7 +276,7 @@ class Sweep {
     call.type = type;
     call.length = n;
     call.mode = mode_;
-    call.noise = {7, 11};
+    call.noise = noise_key;
     call.first = number;
     call.precision = plan_.precision;
     for (std::size_t k = 0; k < spec_.inputs; ++k) call.input[k] = {input[k]};
@@ -327,6 +331,19 @@ class Sweep {
       call.dp[k] = sums[k].data();
     }
     backward(call);
+    // Every other point once more as a call of its own: parameters that are the same for all elements of a call may
+    // have other kernels, and the learned ones alone have.
+    Call one = call;
+    one.length = one.channels = 1;
+    for (std::size_t i = 0; i < n; i += 2) {
+      for (std::size_t k = 0; k < spec_.inputs; ++k) one.input[k] = {static_cast<const T*>(call.input[k].data) + i};
+      one.first = call.first + i;
+      for (std::size_t k = 0; k < count; ++k) {
+        one.parameter[k] = {&values[k][i], false};
+        one.dp[k] = i % 4 == 0 || spec_.parameters[k].role == Role::learned ? &sums[k][i] : nullptr;
+      }
+      backward(one);
+    }
     for (std::size_t q = 0; q < quantities_.size(); ++q) {
       const std::vector<double>& sum = sums[quantities_[q].argument - spec_.inputs];
       for (std::size_t i = 0; i < n; ++i) out[q][i] = static_cast<Out>(sum[i]);
@@ -393,7 +410,7 @@ class Sweep {
           for (const auto& column : narrow) bits.push_back(column.data());
           compute(type_, bits, points.first + begin, count, got);
         }
-        compare(t, input, exact_[task], got, count);
+        compare(t, input, exact_[task], got, points.first + begin, count);
       });
     }
     use_target("");
@@ -412,7 +429,7 @@ class Sweep {
 
   void compare(std::size_t target, const std::vector<const float*>& input,
                const std::vector<std::vector<double>>& exact, const std::vector<std::vector<float>>& got,
-               std::size_t n) {
+               std::uint64_t number, std::size_t n) {
     for (std::size_t q = 0; q < quantities_.size(); ++q) {
       Worst& known = worst_[target * quantities_.size() + q];
       double most;
@@ -421,7 +438,7 @@ class Sweep {
         most = known.ulp;
       }
       if (type_ == Type::float32 && !(worst(got[q].data(), exact[q].data(), n) > most)) continue;
-      const std::size_t at = find(input, exact, got, n, q, most);
+      const std::size_t at = find(input, exact, got, number, n, q, most);
       if (at == n) continue;
       const std::lock_guard lock(mutex_);
       if (most > known.ulp) {
@@ -440,13 +457,14 @@ class Sweep {
   // The first point with an error above `most`, and above all others, which becomes `most`; n if there is none. Beyond
   // the bound, terms may cancel: there the unit is asked for.
   std::size_t find(const std::vector<const float*>& input, const std::vector<std::vector<double>>& exact,
-                   const std::vector<std::vector<float>>& got, std::size_t n, std::size_t q, double& most) const {
+                   const std::vector<std::vector<float>>& got, std::uint64_t number, std::size_t n, std::size_t q,
+                   double& most) const {
     std::size_t at = n;
     const Format format = format_of(type_);
     for (std::size_t i = 0; i < n; ++i) {
       double error = error_in_ulp(got[q][i], exact[q][i], format);
       if (error > most && error > bound(quantities_[q])) {
-        error = error_in_ulp(got[q][i], exact[q][i], format, term(input, i, q));
+        error = error_in_ulp(got[q][i], exact[q][i], format, term(input, i, number + i, q));
       }
       if (error > most) {
         most = error;
@@ -456,10 +474,23 @@ class Sweep {
     return at;
   }
 
+  // Noisy functions in training: sums with the noise, which vanish along whole curves in the plane of input and noise.
+  // There, as near any root where terms cancel, the unit is that of the largest of the terms that the definition names,
+  // and of a derivative that of their derivatives. At evaluation there is no noise and no such leave.
+  double noisy_term(double x, std::uint64_t number, std::size_t q) const {
+    if (mode_ != Mode::training) return 0;
+    float e = 0;
+    kernels::fill_noise(spec_.noise, noise_key, number, 1, &e);
+    std::vector<double> direction(spec_.inputs + spec_.parameters.size(), 0.0);
+    if (quantities_[q].derivative) direction[quantities_[q].argument] = 1;
+    return activation_.function().reference.largest_term(&x, activation_.parameters().data(), e,
+                                                         quantities_[q].derivative ? direction.data() : nullptr);
+  }
+
   // Near a declared root r of the quantity f, the terms that cancel there: |x f'(x)|, at the edge of the neighbourhood
   // where it is larger (at a double root f' is 0, too).
-  double term(const std::vector<const float*>& input, std::size_t i, std::size_t q) const {
-    if (spec_.noise != Noise::none) return 0;
+  double term(const std::vector<const float*>& input, std::size_t i, std::uint64_t number, std::size_t q) const {
+    if (spec_.noise != Noise::none) return noisy_term(input[0][i], number, q);
     const double x = input[0][i];
     double most = 0;
     for (double root : spec_.roots) {

@@ -10,10 +10,11 @@
 namespace ogee {
 
 // Which kernels of a definition are within the contract (values 2 ULP, derivatives 4) in plain float32 arithmetic:
-// the value, the derivatives by inputs, those by parameters, too. The others are computed in double precision, as is
-// all of a definition that says nothing. `ogee accuracy` is the judge.
+// the value, the derivatives by inputs, those by parameters, too, or only those by inputs and learned parameters. The
+// others are computed in double precision, as is all of a definition that says nothing. `ogee accuracy` is the judge.
 struct Single {
-  bool value = false, slope = false, all = false;
+  bool value = false, slope = false, all = false, learned = false;
+  constexpr bool operator==(const Single&) const = default;
 };
 inline constexpr Single single_throughout{true, true, true};
 

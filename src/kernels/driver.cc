@@ -117,10 +117,17 @@ class Runner {
     const ModeKernels<T>& modes = call.precision == Precision::fast ? kernels.fast : kernels.exact;
     const bool own_evaluation = call.mode == Mode::evaluation && modes.evaluation.forward != nullptr;
     const RowKernels<T>& set = own_evaluation ? modes.evaluation : modes.training;
-    for (std::size_t k = 0; k < parameters_; ++k) summing_ = summing_ || call.dp[k] != nullptr;
+    learned_ = pass == Pass::backward && set.backward_learned != nullptr;
+    for (std::size_t k = 0; k < parameters_; ++k) {
+      if (call.dp[k] == nullptr) continue;
+      summing_ = true;
+      learned_ = learned_ && spec.parameters[k].role == Role::learned;
+    }
     switch (pass) {
       case Pass::forward: kernel_ = set.forward; break;
-      case Pass::backward: kernel_ = summing_ ? set.backward_all : set.backward; break;
+      case Pass::backward:
+        kernel_ = !summing_ ? set.backward : learned_ ? set.backward_learned : set.backward_all;
+        break;
       case Pass::second: kernel_ = set.second; break;
     }
     noisy_ = spec.noise != Noise::none && call.mode == Mode::training;
@@ -351,7 +358,7 @@ class Runner {
           row.ddp[k] = {nullptr, call_.ddp[k][per_channel ? channel : 0]};
         }
       }
-      if (sums != nullptr) {
+      if (sums != nullptr && (!learned_ || spec_.parameters[k].role == Role::learned)) {
         if (per_channel && expanding_) {
           row.elements[k] = s.elements.data() + k * block_size;
         } else {
@@ -409,6 +416,7 @@ class Runner {
   std::size_t parameters_, width_;
   Shape shape_;
   Kernel<T> kernel_ = nullptr;
+  bool learned_ = false;  // the gradients of no other parameters are asked for, and there is a kernel for these
   bool summing_ = false, noisy_ = false, channelwise_ = false, expanding_ = false;
   bool any_staged_ = false, cut_at_rows_ = false, streaming_ = false;
   std::array<Array, operand_count> arrays_;

@@ -6,5 +6,6 @@
 #define OGEE_WORLD HWY_NAMESPACE
 #define OGEE_FN HWY_INLINE
 #include "lanes/simd-inl.h"
+#include "lanes/piecewise-inl.h"
 #include "lanes/dual-inl.h"
-#include "kernels/rows-inl.h"
+#include "kernels/kernel_table-inl.h"

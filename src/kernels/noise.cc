@@ -4,8 +4,12 @@
 #define HWY_TARGET_INCLUDE "kernels/noise.cc"
 #include "hwy/foreach_target.h"
 //
+#include <iterator>
+#include <utility>
+
 #include "kernels/family-inl.h"
 #include "kernels/noise.h"
+#include "kernels/normal_table.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -59,39 +63,83 @@ HWY_INLINE Lane<D> to_float(V words) {  // words below 2^31
   return {hn::ConvertTo(D(), hn::BitCast(di, words))};
 }
 
-// The sine and cosine of q*pi/2 + x, |x| <= pi/4, q and x from one word: its top two bits and the other thirty.
-template <class D, class V>
-HWY_INLINE void sine_and_cosine(V word, Lane<D>& sine, Lane<D>& cosine) {
+// Where the coefficients of each lane's octave are looked up, given a float's exponent field: in registers, or, where
+// the target has no such table or the octave is not in it, in memory.
+struct InMemory {
+  template <class D, class VI>
+  static HWY_INLINE Lane<D> coefficient(D d, std::size_t k, VI octave) {
+    const hn::RebindToSigned<D> di;
+    return {hn::GatherIndex(d, kernels::normal_quantile[k], hn::And(octave, hn::Set(di, 31)))};
+  }
+};
+struct InRegisters {
+  template <class D, class VI>
+  static HWY_INLINE Lane<D> coefficient(D, std::size_t k, VI octave) {
+    [[maybe_unused]] const float* c = kernels::normal_quantile[k];
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86  // all 32 octaves
+    return {hn::Vec<D>{_mm512_permutex2var_ps(_mm512_loadu_ps(c), octave.raw, _mm512_loadu_ps(c + 16))}};
+#elif HWY_TARGET == HWY_AVX2  // those from 1/256 on: the exponent fields 119 to 126
+    const auto place = hn::Add(octave, hn::Set(hn::RebindToSigned<D>(), 1));  // modulo 8, 0 to 7
+    return {hn::Vec<D>{_mm256_permutevar8x32_ps(_mm256_loadu_ps(c + 23), place.raw)}};
+#else
+    return InMemory::coefficient(D(), k, octave);
+#endif
+  }
+};
+
+// Normal deviates from words: a word's top bit is the sign, the others are t, the probability beyond, in (0, 1/2], of
+// which a table has the quantiles (normal_table.h). Several words at once, step by step: a step waits for the one
+// before it, and the other words fill the wait.
+template <class Where, class D, class VI, std::size_t count>
+HWY_INLINE void normal_quantiles(const Lane<D> (&m)[count], const VI (&octave)[count], Lane<D> (&z)[count]) {
+  constexpr std::size_t degree = std::size(kernels::normal_quantile) - 1;
+  for (std::size_t i = 0; i < count; ++i) z[i] = Where::coefficient(D(), degree, octave[i]);
+  for (std::size_t k = degree; k-- > 0;) {
+    for (std::size_t i = 0; i < count; ++i) z[i] = fused(z[i], m[i], Where::coefficient(D(), k, octave[i]));
+  }
+}
+template <class D, class V, std::size_t count>
+HWY_INLINE void normal_of(const V (&word)[count], Lane<D> (&z)[count]) {
   const hn::RebindToUnsigned<D> du;
-  const Lane<D> fraction = to_float<D>(hn::ShiftRight<1>(hn::ShiftLeft<2>(word)));
-  const Lane<D> x = (fraction * 0x1p-31 - 0.5) * 1.5707963267948966192;
-  const Lane<D> z = x * x;
-  const Lane<D> s = fused(x * z, polynomial(z, Lane<D>::P::sin), x);
-  const Lane<D> c = fused(z * z, polynomial(z, Lane<D>::P::cos), fused(z, Lane<D>::constant(-0.5), 1.0));
-  const auto odd = hn::TestBit(word, hn::Set(du, 0x40000000u));
-  const auto sine_negative = hn::TestBit(word, hn::Set(du, 0x80000000u));
-  const auto cosine_negative = hn::TestBit(hn::Add(word, hn::Set(du, 0x40000000u)), hn::Set(du, 0x80000000u));
-  sine = {hn::IfThenElse(hn::RebindMask(D(), odd), c.v, s.v)};
-  cosine = {hn::IfThenElse(hn::RebindMask(D(), odd), s.v, c.v)};
-  sine = select(Truth<D>{hn::RebindMask(D(), sine_negative)}, -sine, sine);
-  cosine = select(Truth<D>{hn::RebindMask(D(), cosine_negative)}, -cosine, cosine);
+  const hn::RebindToSigned<D> di;
+  const V sign = hn::Set(du, 0x80000000u);
+  hn::Vec<decltype(di)> octave[count];
+  Lane<D> m[count];
+  for (std::size_t i = 0; i < count; ++i) {
+    const Lane<D> t = fused(to_float<D>(hn::AndNot(sign, word[i])), Lane<D>::constant(0x1p-32), 0x1p-32);
+    const auto bits = hn::BitCast(di, t.v);
+    const auto mantissa = hn::Or(hn::And(bits, hn::Set(di, 0x007fffff)), hn::Set(di, 0x3f800000));
+    octave[i] = hn::ShiftRight<23>(bits);
+    m[i] = Lane<D>{hn::BitCast(D(), mantissa)} - 1.5;
+  }
+  normal_quantiles<InRegisters>(m, octave, z);
+#if HWY_TARGET == HWY_AVX2
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto far = hn::Lt(octave[i], hn::Set(di, 119));
+    if (HWY_LIKELY(hn::AllFalse(di, far))) continue;
+    const Lane<D> own[1] = {m[i]};
+    const hn::Vec<decltype(di)> place[1] = {octave[i]};
+    Lane<D> exact[1];
+    normal_quantiles<InMemory>(own, place, exact);
+    z[i] = select(Truth<D>{hn::RebindMask(D(), far)}, exact[0], z[i]);
+  }
+#endif
+  for (std::size_t i = 0; i < count; ++i) {
+    z[i] = {hn::BitCast(D(), hn::Xor(hn::BitCast(du, z[i].v), hn::And(word[i], sign)))};
+  }
 }
 
 template <bool normal, class D, class V>
 HWY_INLINE void deviates(const Words<V>& words, float* out) {
-  Lane<D> a, b;
+  const V word[2] = {words.first, words.second};
+  Lane<D> z[2];
   if constexpr (normal) {
-    const Lane<D> u = to_float<D>(hn::ShiftRight<1>(words.first)) * 0x1p-31 + 0x1p-32;  // normal, and below 1
-    const Lane<D> radius = sqrt(-2.0 * log_of_sum(u, Lane<D>::constant(0.0)));
-    sine_and_cosine(words.second, b, a);
-    a = radius * a;
-    b = radius * b;
+    normal_of<D>(word, z);
   } else {
-    a = to_float<D>(hn::ShiftRight<9>(words.first)) * 0x1p-23 + 0x1p-24;
-    b = to_float<D>(hn::ShiftRight<9>(words.second)) * 0x1p-23 + 0x1p-24;
+    for (std::size_t i = 0; i < 2; ++i) z[i] = to_float<D>(hn::ShiftRight<9>(word[i])) * 0x1p-23 + 0x1p-24;
   }
-  hn::StoreU(a.v, D(), out);
-  hn::StoreU(b.v, D(), out + 16);
+  hn::StoreU(z[0].v, D(), out);
+  hn::StoreU(z[1].v, D(), out + 16);
 }
 
 // Whole groups of 32 elements, from group `group` on.
@@ -106,12 +154,15 @@ HWY_ATTR void fill_groups(std::uint64_t key, std::uint64_t group, std::size_t gr
     return Words<V>{hn::Iota(du, static_cast<std::uint32_t>(number)),
                     hn::Set(du, static_cast<std::uint32_t>(number >> 32))};
   };
+  // A last group that has no partner is drawn with another one, which is dropped.
+  HWY_ALIGN float spare[32];
   for (std::size_t g = 0; g < groups; g += 2) {
+    float* const second = g + 1 < groups ? out + g * 32 + 32 : spare;
     for (std::size_t j = 0; j < 16; j += hn::Lanes(d)) {
       Words<V> a = counter((group + g) * 16 + j), b = counter((group + g + 1) * 16 + j);
       threefry(du, k0, k1, a, b);
       deviates<normal, D>(a, out + g * 32 + j);
-      if (g + 1 < groups) deviates<normal, D>(b, out + g * 32 + 32 + j);
+      deviates<normal, D>(b, second + j);
     }
   }
 }

@@ -16,109 +16,22 @@
 #include <cstddef>
 #include <utility>
 
-#include "lanes/tables.h"
-
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
-template <class Table>
-class Piecewise {
- public:
-  HWY_INLINE void load() { load(std::make_index_sequence<Table::size>()); }
-  // The function at z, low <= z <= high.
-  HWY_INLINE Float operator()(Float z) const {
-    const Float shifted = fused(z, Float::constant(Table::steps), 12582912.0);
-    const __m512i interval = _mm512_castps_si512(shifted.v.raw);
-    const Float t = z - look_up(centre_, interval);
-    return horner<0>(t, interval);
-  }
-  // m times the function at z. The sum's large part, m c_0, and the rest meet in one rounding, where m times a rounded
-  // sum would have two.
-  HWY_INLINE Float times(Float m, Float z) const {
-    const Float shifted = fused(z, Float::constant(Table::steps), 12582912.0);
-    const __m512i interval = _mm512_castps_si512(shifted.v.raw);
-    const Float t = z - look_up(centre_, interval);
-    return fused(m, look_up(c_[0], interval), (m * t) * horner<1>(t, interval));
-  }
-
- private:
-  struct Pair {
-    __m512 low, high;
-  };
-  template <std::size_t... I>
-  HWY_INLINE void load(std::index_sequence<I...>) {
-    load(centre_, Table::centre);
-    (load(c_[I], Table::c[I]), ...);
-  }
-  static HWY_INLINE void load(Pair& pair, const float* p) {
-    pair.low = _mm512_loadu_ps(p);
-    pair.high = _mm512_loadu_ps(p + 16);
-  }
-  static HWY_INLINE Float look_up(const Pair& pair, __m512i interval) {
-    return {hn::Vec<SingleTag>{_mm512_permutex2var_ps(pair.low, interval, pair.high)}};
-  }
-  template <std::size_t I>
-  HWY_INLINE Float horner(Float t, __m512i interval) const {
-    const Float c = look_up(c_[I], interval);
-    if constexpr (I + 1 == Table::size) {
-      return c;
-    } else {
-      return fused(horner<I + 1>(t, interval), t, c);
-    }
-  }
-  Pair centre_;
-  Pair c_[Table::size];
-};
-
-template <class Table>
-HWY_INLINE Float clamped(Float x) {
-  return at_most(abs(x), Table::high);
-}
 // Where y is neither infinite nor NaN.
 HWY_INLINE FloatTruth finite(FloatTruth mask, Float y) {
   return {hn::And(mask.m, (abs(y) < std::numeric_limits<double>::infinity()).m)};
 }
 HWY_INLINE FloatTruth always() { return {hn::FirstN(SingleTag(), hn::MaxLanes(SingleTag()))}; }
 
-// A gate g(x) with g(x) + g(-x) = 1, from its negative side.
-template <class Table>
-struct SymmetricGate {
-  Piecewise<Table> tail;
-  HWY_INLINE void load() { tail.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= -Table::trusted; }
-  HWY_INLINE Float operator()(Float x) const {
-    const Float p = tail(clamped<Table>(x));
-    return select(x < 0.0, p, 1.0 - p);
-  }
-  // m*g(x) for finite m
-  HWY_INLINE Float times(Float m, Float x) const {
-    const Float p = tail.times(m, clamped<Table>(x));
-    return select(x < 0.0, p, m - p);
-  }
-};
 struct MishForm {
   Piecewise<tables::MishGate> gate;
   HWY_INLINE void load() { gate.load(); }
   HWY_INLINE FloatTruth inside(Float x) const { return x >= tables::MishGate::low; }
   HWY_INLINE Float times(Float m, Float x) const { return gate.times(m, at_most(x, tables::MishGate::high)); }
-};
-struct TanhForm {
-  Piecewise<tables::TanhRatio> ratio;
-  HWY_INLINE void load() { ratio.load(); }
-  HWY_INLINE Float operator()(Float x) const {
-    const Float z = clamped<tables::TanhRatio>(x);
-    return with_sign_of(select(z >= 9.02, 1.0, ratio.times(z, z)), x);
-  }
-};
-// An even function that falls off; outside the table's range only its tail.
-template <class Table>
-struct EvenForm {
-  Piecewise<Table> side;
-  HWY_INLINE void load() { side.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= Table::high; }
-  HWY_INLINE Float operator()(Float x) const { return side(abs(x)); }
 };
 // exp(min(x, 0)) - 1
 struct NegativeExpm1 {
@@ -483,6 +396,27 @@ struct QuickSlopes<SwishBeta> : QuickAll {  // by beta: x^2 s(x) s(-x)
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     d[0] = slope(x[0]);
     d[1] = x[0] * (x[0] * gate_slope(x[0]));
+  }
+};
+template <>
+struct QuickSlopes<DynamicTanh> : QuickAll {
+  TanhForm form;
+  EvenForm<tables::TanhSlope> slope;
+  double gain, alpha;
+  HWY_INLINE bool load(const double* p) {
+    form.load();
+    slope.load();
+    gain = p[0];
+    alpha = p[1];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(alpha * x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const Float z = alpha * x[0], k = gain * slope(z);
+    d[0] = alpha * k;
+    d[1] = form(z);
+    d[2] = x[0] * k;
+    d[3] = Float::constant(1.0);
   }
 };
 template <>

@@ -9,8 +9,8 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "kernels/kernel_table-inl.h"
 #include "kernels/quick-inl.h"
-#include "kernels/rows-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {

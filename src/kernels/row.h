@@ -27,8 +27,8 @@ struct Row {  // nothing has a default: `Row<T> row{}` clears it, a small call s
   T* y;               // forward
   const T* dy;        // backward, second
   T* dx[max_inputs];  // backward: dy * dphi/dx; second: the gradient that flows into x
-  // backward_all, second: what flows into each parameter. The row's sum is added to *sum, or, where elements is
-  // not null, one value an element is written there.
+  // backward_all, backward_learned, second: what flows into each parameter. The row's sum is added to *sum, or, where
+  // elements is not null, one value an element is written there. backward_learned serves the learned ones alone.
   double* sum[max_parameters];
   T* elements[max_parameters];
 
@@ -51,6 +51,7 @@ struct RowKernels {
   Kernel<T> backward = nullptr;      // inputs only
   Kernel<T> backward_all = nullptr;  // inputs and parameters
   Kernel<T> second = nullptr;
+  Kernel<T> backward_learned = nullptr;  // inputs and learned parameters; null where that is all or nothing
 };
 
 // The kernels of one function: in training, and at evaluation where that is a formula of its own.

@@ -17,10 +17,6 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-using SingleTag = hn::ScalableTag<float>;
-using Float = Lane<SingleTag>;
-using FloatTruth = Truth<SingleTag>;
-
 // Functions with a faster form; quick-inl.h says which and how.
 template <class F>
 struct QuickValue {
@@ -130,7 +126,35 @@ HWY_INLINE Lane<D> with_nan_of(Lane<D> derivative, const Lane<D>* x) {
   return derivative;
 }
 
-template <class T, class D, class F, template <class> class Mode>
+// Parameters that are the same for a whole row come to a definition as doubles where it says `scalar_constants`: what
+// is made of them (1 - alpha, 1/temperature, softplus(p)) is then computed once a row, in double precision, and rounded
+// once. Rows whose elements have parameters of their own take wide arithmetic, element by element.
+template <class F>
+concept WantsScalarConstants = requires {
+  F::scalar_constants;
+};
+template <class F, class D>
+inline constexpr bool scalar_constants = WantsScalarConstants<F> &&
+                                         (std::is_same_v<D, SingleTag> || std::is_same_v<D, Wide>);
+template <bool scalar, class D>
+using Constant = std::conditional_t<scalar, double, Lane<D>>;
+
+// The parameters' values; whether all are the same for the whole row.
+template <class F, class D, class T, class P>
+HWY_INLINE bool constants_of(const Row<T>& row, P* p) {
+  bool uniform = true;
+  for (std::size_t k = 0; k < Arity<F>::parameters; ++k) {
+    if constexpr (std::is_same_v<P, double>) {
+      p[k] = row.parameter[k].value;
+    } else {
+      p[k] = Lane<D>::constant(row.parameter[k].value);
+    }
+    uniform = uniform && row.parameter[k].data == nullptr;
+  }
+  return uniform;
+}
+
+template <class T, class D, class F, template <class> class Mode, bool scalar = scalar_constants<F, D>>
 HWY_ATTR void forward_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   const std::size_t lanes = hn::Lanes(D());
@@ -138,16 +162,15 @@ HWY_ATTR void forward_row(const Row<T>& row, std::size_t n) {
   for (std::size_t k = 0; k < A::inputs; ++k) input[k] = row.input[k];
   T* const y = row.y;
   const bool stream = row.stream;
-  Lane<D> p[A::parameters + 1];
-  bool uniform = true;
-  for (std::size_t k = 0; k < A::parameters; ++k) {
-    p[k] = Lane<D>::constant(row.parameter[k].value);
-    uniform = uniform && row.parameter[k].data == nullptr;
+  Constant<scalar, D> p[A::parameters + 1];
+  const bool uniform = constants_of<F, D>(row, p);
+  if constexpr (scalar) {
+    if (!uniform) return forward_row<T, Wide, F, Mode, false>(row, n);
   }
   for (std::size_t i = 0; i < n; i += lanes) {
     Lane<D> x[A::inputs];
     for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<D>(input[k], i);
-    if constexpr (A::parameters > 0) {
+    if constexpr (A::parameters > 0 && !scalar) {
       if (!uniform) {
         for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
       }
@@ -175,8 +198,8 @@ concept HasDerivative = requires(X x, P... p) {
   F::derivative(x, p...);
 };
 
-template <class F, class D, std::size_t... J>
-HWY_INLINE Lane<D> closed_derivative(Lane<D> x, const Lane<D>* p, std::index_sequence<J...>) {
+template <class F, class D, class P, std::size_t... J>
+HWY_INLINE Lane<D> closed_derivative(Lane<D> x, const P* p, std::index_sequence<J...>) {
   return F::derivative(x, p[J]...);
 }
 template <class F, class D, std::size_t... J>
@@ -184,7 +207,7 @@ constexpr bool has_derivative(std::index_sequence<J...>) {
   return HasDerivative<F, Lane<D>, decltype((void)J, Lane<D>())...>;
 }
 
-template <class T, class D, class F, template <class> class Mode>
+template <class T, class D, class F, template <class> class Mode, bool scalar = scalar_constants<F, D>>
 HWY_ATTR void backward_row(const Row<T>& row, std::size_t n) {
   using A = Arity<F>;
   using Number = Dual<Lane<D>, static_cast<int>(A::inputs)>;
@@ -197,16 +220,15 @@ HWY_ATTR void backward_row(const Row<T>& row, std::size_t n) {
   }
   const T* const dy = row.dy;
   const bool stream = row.stream;
-  Lane<D> p[A::parameters + 1];
-  bool uniform = true;
-  for (std::size_t k = 0; k < A::parameters; ++k) {
-    p[k] = Lane<D>::constant(row.parameter[k].value);
-    uniform = uniform && row.parameter[k].data == nullptr;
+  Constant<scalar, D> p[A::parameters + 1];
+  const bool uniform = constants_of<F, D>(row, p);
+  if constexpr (scalar) {
+    if (!uniform) return backward_row<T, Wide, F, Mode, false>(row, n);
   }
   for (std::size_t i = 0; i < n; i += lanes) {
     Lane<D> x[A::inputs];
     for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<D>(input[k], i);
-    if constexpr (A::parameters > 0) {
+    if constexpr (A::parameters > 0 && !scalar) {
       if (!uniform) {
         for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
       }
@@ -229,69 +251,6 @@ HWY_ATTR void backward_row(const Row<T>& row, std::size_t n) {
       }
     }
   }
-}
-
-// A sum in float lanes goes on over at most so many elements; beyond, in double.
-inline constexpr std::size_t longest_sum = 4096;
-
-// Partial derivatives by all arguments at once would need more registers than there are for the functions with ten
-// parameters; those go over their parameters in groups of this many.
-inline constexpr std::size_t group_size = 4;
-
-template <class T, class D, class F, template <class> class Mode>
-HWY_ATTR void backward_all_row(const Row<T>& row, std::size_t n) {
-  using A = Arity<F>;
-  constexpr std::size_t total = A::inputs + A::parameters;
-  constexpr std::size_t group = total < group_size ? total : group_size;
-  using Number = Dual<Lane<D>, static_cast<int>(group)>;
-  const std::size_t lanes = hn::Lanes(D());
-  const Lane<D> one = Lane<D>::constant(1.0), zero = Lane<D>::constant(0.0);
-  Lane<D> sums[total];
-  for (std::size_t k = 0; k < total; ++k) sums[k] = zero;
-  const auto flush = [&]() HWY_ATTR {
-    for (std::size_t k = A::inputs; k < total; ++k) {
-      if (row.elements[k - A::inputs] == nullptr) *row.sum[k - A::inputs] += sum_of(sums[k]);
-      sums[k] = zero;
-    }
-  };
-  for (std::size_t i = 0; i < n; i += lanes) {
-    if (HWY_UNLIKELY(i % longest_sum == 0 && i > 0)) flush();
-    Lane<D> x[A::inputs], p[A::parameters + 1];
-    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<D>(row.input[k], i);
-    for (std::size_t k = 0; k < A::parameters; ++k) p[k] = read<D>(row.parameter[k], i);
-    Lane<D> e = zero;
-    if constexpr (A::noisy) e = read<D>(row.noise, i);
-    const Lane<D> dy = read<D>(row.dy, i);
-    for (std::size_t first = 0; first < total; first += group) {
-      Number seeded_x[A::inputs], seeded_p[A::parameters + 1];
-      for (std::size_t k = 0; k < A::inputs; ++k) {
-        seeded_x[k] = lift<Number>(x[k]);
-        for (std::size_t g = 0; g < group; ++g) seeded_x[k].d[g] = first + g == k ? one : zero;
-      }
-      for (std::size_t k = 0; k < A::parameters; ++k) {
-        seeded_p[k] = lift<Number>(p[k]);
-        for (std::size_t g = 0; g < group; ++g) seeded_p[k].d[g] = first + g == k + A::inputs ? one : zero;
-      }
-      const Number y = call<F, Mode>(seeded_x, seeded_p, e);
-      for (std::size_t g = 0; g < group; ++g) {
-        const std::size_t which = first + g;
-        if (which >= total) break;
-        Lane<D> slope = y.d[g];
-        if constexpr (has_derivative<F, D>(typename A::Parameters())) {
-          if (which == 0) slope = closed_derivative<F, D>(x[0], p, typename A::Parameters());
-        }
-        const Lane<D> flow = dy * with_nan_of<F>(slope, x);
-        if (which < A::inputs) {
-          write<D>(flow, row.dx[which], i);
-        } else if (row.elements[which - A::inputs] != nullptr) {
-          write<D>(flow, row.elements[which - A::inputs], i);
-        } else {
-          sums[which] = sums[which] + flow;
-        }
-      }
-    }
-  }
-  flush();
 }
 
 // Double backward. Given directions v (gradients with respect to the first gradients), the first derivative along v,
@@ -337,81 +296,6 @@ HWY_ATTR void second_row(const Row<T>& row, std::size_t n) {
     }
   }
 }
-
-template <class F>
-concept HasEvaluation = requires {
-  F::has_evaluation;
-};
-template <class F>
-concept DeclaresSingle = requires {
-  F::single;
-};
-template <class F>
-constexpr Single single_of() {
-  if constexpr (DeclaresSingle<F>) {
-    return F::single;
-  } else {
-    return {};
-  }
-}
-
-// Double backward has one kernel, the exact one: it is the longest to compile, and speed is not asked of it.
-template <class T, class D, class F, template <class> class Mode>
-constexpr RowKernels<T> row_kernels() {
-  using Second = std::conditional_t<std::is_same_v<T, float> && !single_of<F>().all, Wide, D>;
-  RowKernels<T> k{forward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>, backward_row<T, D, F, Mode>,
-                  second_row<T, Second, F, Mode>};
-  if constexpr (Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, D, F, Mode>;
-  return k;
-}
-
-// Exact kernels are those of T where the definition says that T's rounding is within the contract, else of Wide; and
-// the quick ones, where there are such, in either case.
-template <class T, class F, template <class> class Mode>
-constexpr RowKernels<T> exact_kernels(const RowKernels<T>& fast) {
-  RowKernels<T> k = fast;
-  if constexpr (std::is_same_v<T, float>) {
-    constexpr Single single = single_of<F>();
-    if constexpr (!single.value) k.forward = forward_row<T, Wide, F, Mode>;
-    if constexpr (!single.slope) k.backward = k.backward_all = backward_row<T, Wide, F, Mode>;
-    if constexpr (!single.all && Arity<F>::parameters > 0) k.backward_all = backward_all_row<T, Wide, F, Mode>;
-  }
-  return k;
-}
-
-// The quick forms' rows, in quick_rows-inl.h.
-template <class F>
-struct QuickRows;
-
-template <class T, class F>
-constexpr FunctionKernels<T> function_kernels() {
-  using D = hn::ScalableTag<T>;
-  ModeKernels<T> fast{row_kernels<T, D, F, Training>(), {}}, exact{exact_kernels<T, F, Training>(fast.training), {}};
-  if constexpr (std::is_same_v<T, float>) {
-    if constexpr (QuickValue<F>::exists) exact.training.forward = fast.training.forward = QuickRows<F>::forward;
-    if constexpr (QuickSlopes<F>::exists) {
-      exact.training.backward = fast.training.backward = QuickRows<F>::backward;
-      if constexpr (Arity<F>::parameters == 0) {
-        exact.training.backward_all = fast.training.backward_all = QuickRows<F>::backward;
-      } else if constexpr (QuickSlopes<F>::parameters) {
-        exact.training.backward_all = fast.training.backward_all = QuickRows<F>::backward_all;
-      }
-    }
-  }
-  if constexpr (HasEvaluation<F>) {
-    fast.evaluation = row_kernels<T, D, F, Evaluation>();
-    exact.evaluation = exact_kernels<T, F, Evaluation>(fast.evaluation);
-  }
-  return {exact, fast};
-}
-
-template <class T, class Functions>
-struct Table;
-template <class T, class... F>
-struct Table<T, Family<F...>> {
-  static constexpr FunctionKernels<T> functions[] = {function_kernels<T, F>()...};
-  static constexpr KernelTable<T> table{functions, sizeof...(F), hn::MaxLanes(hn::ScalableTag<T>())};
-};
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -11,6 +11,7 @@
 #endif
 
 #include <cstddef>
+#include <limits>
 #include <utility>
 
 #ifdef OGEE_SIMD
@@ -238,11 +239,27 @@ OGEE_FN Dual<L, K> damp(const Dual<L, K>& x, const Dual<L, K>& g) {
 }
 template <class L, int K, class C>
 requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K> damp(const Dual<L, K>& x, C g) {
-  return damp(x, lift<Dual<L, K>>(g));
+  Dual<L, K> r;
+  r.v = damp(x.v, g);
+  for (int k = 0; k < K; ++k) r.d[k] = damp(lift<L>(g), x.d[k]);
+  return r;
 }
 template <class L, int K, class C>
 requires ConstantFor<Dual<L, K>, C> OGEE_FN Dual<L, K> damp(C x, const Dual<L, K>& g) {
   return damp(lift<Dual<L, K>>(x), g);
+}
+
+// damp(x, g) + y; for a factor that is the same for all elements with one rounding less.
+template <class L, int K>
+OGEE_FN Dual<L, K> damp_plus(const Dual<L, K>& x, double g, const Dual<L, K>& y) {
+  Dual<L, K> r;
+  r.v = damp_plus(x.v, g, y.v);
+  for (int k = 0; k < K; ++k) r.d[k] = damp_plus(x.d[k], g, y.d[k]);
+  return r;
+}
+template <class X, class P>
+OGEE_FN X damp_plus(X x, P g, X y) {
+  return damp(x, g) + y;
 }
 
 // d|a| = sgn(a) da, with slope 0 at 0.
@@ -261,6 +278,16 @@ OGEE_FN Dual<L, K> sqrt(const Dual<L, K>& a) {
   Dual<L, K> r;
   r.v = sqrt(a.v);
   for (int k = 0; k < K; ++k) r.d[k] = damp(0.5 / r.v, a.d[k]);  // 0 for a constant, at sqrt(0) too
+  return r;
+}
+// hypotenuse(x, b) = sqrt(x^2 + b): by x x over it, 1 at infinity (0 at 0), by b 1/2 over it
+template <class L, int K, class B>
+OGEE_FN Dual<L, K> hypotenuse(const Dual<L, K>& x, const B& b) {
+  const auto high = lift<Dual<L, K>>(b);
+  Dual<L, K> r;
+  r.v = hypotenuse(x.v, high.v);
+  const L slope = select(abs(x.v) < std::numeric_limits<double>::infinity(), damp(1.0 / r.v, x.v), sign(x.v));
+  for (int k = 0; k < K; ++k) r.d[k] = damp(x.d[k], slope) + damp(0.5 / r.v, high.d[k]);
   return r;
 }
 template <class L, int K>

@@ -44,15 +44,19 @@ inline F64 straight_through(F64 value, F64) { return value; }
 inline F64 damp(F64 x, F64 g) { return g.v == 0 ? F64{0.0} : x * g; }
 inline F64 damp(F64 x, double g) { return damp(x, F64{g}); }
 inline F64 damp(double x, F64 g) { return damp(F64{x}, g); }
+inline F64 damp_plus(F64 x, double g, F64 y) { return damp(x, g) + y; }
+inline constexpr bool primitives_by_table = false;
 
 inline F64 abs(F64 a) { return {std::fabs(a.v)}; }
 inline F64 sign(F64 a) { return {a.v > 0 ? 1.0 : (a.v < 0 ? -1.0 : a.v)}; }
 inline F64 sqrt(F64 a) { return {std::sqrt(a.v)}; }
+inline F64 hypotenuse(F64 x, F64 b) { return {std::hypot(x.v, std::sqrt(b.v))}; }
 inline F64 exp(F64 a) { return {std::exp(a.v)}; }
 inline F64 expm1(F64 a) { return {std::expm1(a.v)}; }
 inline F64 log1p(F64 a) { return {std::log1p(a.v)}; }
 inline F64 log(F64 a) { return {std::log(a.v)}; }
 inline F64 tanh(F64 a) { return {std::tanh(a.v)}; }
+inline F64 logit(F64 a) { return {std::log(a.v) - std::log1p(-a.v)}; }
 inline F64 sin(F64 a) { return {std::sin(a.v)}; }
 inline F64 cos(F64 a) { return {std::cos(a.v)}; }
 inline F64 atan(F64 a) { return {std::atan(a.v)}; }
@@ -105,6 +109,7 @@ inline F64 normal_cdf(F64 a) {
   if (!(std::fabs(a.v) < 40)) return {value};
   return {value - 0.56418958354775628694807945156077 * exp_of_square(z, 1.0) * error};
 }
+inline F64 normal_centred(F64 a, F64) { return erf(0.70710678118654752440 * a); }
 
 inline F64 cauchy(F64 a) {
   if (std::fabs(a.v) > 1) {

@@ -139,10 +139,24 @@ template <class D>
 HWY_INLINE Lane<D> select(Truth<D> mask, double a, Lane<D> b) {
   return select(mask, Lane<D>::constant(a), b);
 }
+// The same choice for all lanes.
+template <class D>
+HWY_INLINE Lane<D> select(bool mask, Lane<D> a, Lane<D> b) {
+  return mask ? a : b;
+}
 template <class D>
 HWY_INLINE Lane<D> detach(Lane<D> a) {
   return a;
 }
+// What definitions do to parameters that are the same for a whole row (scalar_constants in rows-inl.h).
+HWY_INLINE double detach(double a) { return a; }
+HWY_INLINE double sqrt(double a) { return std::sqrt(a); }
+HWY_INLINE double exp(double a) { return std::exp(a); }
+HWY_INLINE double sigmoid(double a) {
+  const double e = std::exp(-std::fabs(a));
+  return (a < 0 ? e : 1) / (1 + e);
+}
+HWY_INLINE double softplus(double a) { return (a > 0 ? a : 0.0 * a) + std::log1p(std::exp(-std::fabs(a))); }
 template <class D>
 HWY_INLINE Lane<D> straight_through(Lane<D> value, Lane<D>) {
   return value;
@@ -159,6 +173,13 @@ template <class D>
 HWY_INLINE Lane<D> damp(double x, Lane<D> g) {
   return damp(Lane<D>::constant(x), g);
 }
+// x*g + y, rounded once.
+template <class D>
+HWY_INLINE Lane<D> damp_plus(Lane<D> x, double g, Lane<D> y) {
+  return g == 0 ? y : fused(x, Lane<D>::constant(g), y);
+}
+// Whether float32 primitives are table lookups, more exact than the formulas (piecewise-inl.h).
+inline constexpr bool primitives_by_table = HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86;
 template <class D>
 HWY_INLINE Lane<D> abs(Lane<D> a) {
   return {hn::Abs(a.v)};
@@ -174,6 +195,16 @@ HWY_INLINE Lane<D> sign(Lane<D> a) {
 template <class D>
 HWY_INLINE Lane<D> sqrt(Lane<D> a) {
   return {hn::Sqrt(a.v)};
+}
+
+// sqrt(x^2 + b). Where the square would overflow, both are scaled, the latter to almost nothing.
+template <class D>
+HWY_INLINE Lane<D> hypotenuse(Lane<D> x, Lane<D> b) {
+  constexpr bool single = sizeof(hn::TFromD<D>) == 4;
+  const Truth<D> large = abs(x) > (single ? 1e18 : 1e150);
+  const Lane<D> s = select(large, single ? 0x1p-65 : 0x1p-550, Lane<D>::constant(1.0));
+  const Lane<D> z = x * s;
+  return sqrt(fused(z, z, (b * s) * s)) * select(large, single ? 0x1p65 : 0x1p550, Lane<D>::constant(1.0));
 }
 
 // Estrin's scheme, coefficients lowest power first: the chain of dependent operations is what bounds these kernels.
@@ -371,22 +402,41 @@ HWY_INLINE Lane<D> log(Lane<D> x) {
   return select(x < inf, low, x);
 }
 
+// log(u/(1 - u)) for a uniform deviate u: a multiple of 2^-24 that is neither 0 nor 1.
+template <class D>
+HWY_INLINE Lane<D> logit(Lane<D> u) {
+  if constexpr (is_wide<D>) return log_of_sum(u / (1.0 - u), Lane<D>::constant(0.0));  // digits enough near 0, too
+  return log(u) - log1p(-u);
+}
 template <class D>
 HWY_INLINE Lane<D> sigmoid(Lane<D> x) {
   const Lane<D> e = exp_decay(x);
-  return select(x < 0.0, e, 1.0) / (1.0 + e);
+  if constexpr (is_wide<D>) return select(x < 0.0, e, 1.0) * (1.0 / (1.0 + e));  // the quotient serves the slope, too
+  const Lane<D> d = 1.0 + e;
+  const Lane<D> q = select(x < 0.0, e, 1.0) / d;
+  if constexpr (sizeof(hn::TFromD<D>) == 8) return q;
+  // What the rounding of 1 + e lost, given back to the first order; 1/d to a few percent.
+  return fused_minus(q * fused(-0.5, e, 0.957), e - (d - 1.0), q);
 }
 // e/(1+e)^2, scaled last: a subnormal e has lost digits already.
 template <class D>
 HWY_INLINE Lane<D> sigmoid_slope(Lane<D> x) {
   const Exponential<D> p = exp_parts(at_least(-abs(x), exp_low<D>));
   const Lane<D> s = 1.0 + scaled(p.mantissa, p.exponent);
+  if constexpr (is_wide<D>) {
+    const Lane<D> inverse = 1.0 / s;
+    return scaled(p.mantissa * (inverse * inverse), p.exponent);
+  }
   return scaled(p.mantissa / (s * s), p.exponent);
 }
 template <class D>
 HWY_INLINE Lane<D> sech2(Lane<D> x) {
-  const Exponential<D> p = exp_parts(at_least(-2.0 * abs(x), exp_low<D>));
+  const Exponential<D> p = exp_parts(at_least(-abs(2.0 * abs(x)), exp_low<D>));  // the same as in tanh, for both
   const Lane<D> s = 1.0 + scaled(p.mantissa, p.exponent);
+  if constexpr (is_wide<D>) {
+    const Lane<D> inverse = 1.0 / s;
+    return scaled(4.0 * p.mantissa * (inverse * inverse), p.exponent);
+  }
   return scaled(4.0 * p.mantissa / (s * s), p.exponent);
 }
 // u/(u+2), u = exp(2|x|) - 1, whose relative error this quotient makes smaller, never larger.
@@ -397,7 +447,7 @@ HWY_INLINE Lane<D> tanh(Lane<D> x) {
     const Lane<D> e = exp_decay(2.0 * a);
     const Lane<D> z = a * a;
     const Lane<D> near = fused_minus(a * z, 1.0 / 3, a);
-    return with_sign_of(select(a < 1e-4, near, (1.0 - e) / (1.0 + e)), x);
+    return with_sign_of(select(a < 1e-4, near, (1.0 - e) * (1.0 / (1.0 + e))), x);  // sech2 shares the quotient
   }
   const Lane<D> u = expm1(2.0 * at_most(a, sizeof(hn::TFromD<D>) == 4 ? 10.0 : 22.0));
   Lane<D> t = u / (u + 2.0);
@@ -450,6 +500,12 @@ template <class D>
 HWY_INLINE Lane<D> normal_cdf(Lane<D> x) {
   const Lane<D> tail = exp_of_square(x, 0.5) * mills(abs(x));
   return select(x > 0.0, 1.0 - tail, tail);
+}
+// 2 Phi(x) - 1 = erf(x/sqrt 2), where Phi(x) is at hand.
+template <class D>
+HWY_INLINE Lane<D> normal_centred(Lane<D> x, Lane<D> cdf) {
+  const Lane<D> z = 0.70710678118654752440 * x;
+  return select(abs(z) < 1.0, z * polynomial(z * z, Lane<D>::P::erf), 2.0 * cdf - 1.0);
 }
 template <class D>
 HWY_INLINE Lane<D> erf(Lane<D> x) {

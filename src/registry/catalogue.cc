@@ -2,6 +2,7 @@
 #include "registry/catalogue.h"
 
 #include <array>
+#include <cmath>
 #include <utility>
 
 #include "functions/support.h"
@@ -76,10 +77,38 @@ double second(const double* x, const double* p, double e, Mode mode, const doubl
   return with_nan_of<F>(call<F, N>(inputs, parameters, e, mode).d[0].d[0].v, x);
 }
 
+// The largest of the terms that a noisy function's sum adds up, or of their derivatives along a direction.
+template <class F, class N, std::size_t... J>
+void terms_of(N x, const N* p, double e, N* t, std::index_sequence<J...>) {
+  F::terms(x, p[J]..., F64{e}, t);
+}
+template <class F>
+double largest_term(const double* x, const double* p, double e, const double* direction) {
+  if constexpr (requires { F::term_count; }) {
+    using N = Dual<F64, 1>;
+    const auto seeded = [direction](double v, std::size_t k) {
+      return N{{v}, {{direction != nullptr ? direction[k] : 0.0}}};
+    };
+    N parameters[max_parameters], t[F::term_count];
+    for (std::size_t k = 0; k < F::spec.parameters.size(); ++k) parameters[k] = seeded(p[k], 1 + k);
+    terms_of<F, N>(seeded(x[0], 0), parameters, e, t, std::make_index_sequence<F::spec.parameters.size()>());
+    double most = 0;
+    for (const N& term : t) {
+      const double size = std::fabs(direction != nullptr ? term.d[0].v : term.v.v);
+      if (size > most) most = size;
+    }
+    return most;
+  } else {
+    (void)x, (void)p, (void)e, (void)direction;
+    return 0;
+  }
+}
+
 template <class... F>
 void append(Family<F...>, std::string_view name, std::size_t family, std::vector<Function>& list) {
   std::size_t index = 0;
-  (list.push_back(Function{&F::spec, name, {family, index++}, {value<F>, derivative<F>, second<F>}}), ...);
+  (list.push_back(Function{&F::spec, name, {family, index++}, {value<F>, derivative<F>, second<F>, largest_term<F>}}),
+   ...);
 }
 
 std::vector<Function> all() {

@@ -66,6 +66,30 @@ TEST(NoiseTest, UniformsAreTheGeneratorsWords) {
   }
 }
 
+// A normal deviate is the quantile of its word: the top bit is the sign, the others are the probability beyond. All
+// octaves of that probability occur, those that only a table in memory has, too.
+TEST(NoiseTest, NormalsAreTheWordsQuantiles) {
+  const NoiseKey key{3, 4};
+  const auto [low, high] = threefry2x32(key.seed, key.call, 0);
+  const std::uint64_t stream = (std::uint64_t{high} << 32) | low;
+  const std::size_t n = 1 << 18;
+  for (const std::string& target : targets()) {
+    const OnTarget on(target);
+    const auto z = draw(Noise::normal, key, 0, n);
+    double least = 1;
+    for (std::size_t j = 0; j < n; ++j) {
+      const auto words = threefry2x32(stream, static_cast<std::uint32_t>(j / 32 * 16 + j % 16), 0);
+      const std::uint32_t word = j % 32 < 16 ? words.first : words.second;
+      const double t = (static_cast<double>(word & 0x7fffffffu) + 1) * 0x1p-32;
+      least = std::min(least, t);
+      const double size = word >> 31 != 0 ? -double{z[j]} : double{z[j]};
+      const double density = std::exp(-size * size / 2) / std::sqrt(2 * std::acos(-1.0));
+      ASSERT_NEAR(0.5 * std::erfc(size / std::sqrt(2.0)), t, 2e-6 * density + 1e-15) << target << " " << j;
+    }
+    EXPECT_LT(least, 0x1p-16);
+  }
+}
+
 struct Moments {
   double mean = 0, variance = 0, skew = 0, kurtosis = 0;
 };
