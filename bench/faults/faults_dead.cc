@@ -70,7 +70,12 @@ void sparse(std::vector<Plan>& plans, Design design, const double (&deviations)[
   plan.disturb = [sites](Step& step, double deviations_below) {
     torch::NoGradGuard guard;
     for (std::size_t i = 0; i < step.net.sites.size(); ++i)
-      if (sites.empty() || i == sites[0]) step.net.sites[i].bias.fill_(-deviations_below);
+      if (sites.empty() || i == sites[0]) {
+        // Inputs have a mean square of about 1, so that this is the deviation of what is put in front of the bias.
+        const at::Tensor& weight = step.net.sites[i].weight;
+        const double deviation = weight.norm().item<double>() / std::sqrt(static_cast<double>(weight.size(0)));
+        step.net.sites[i].bias.fill_(-deviations_below * deviation);
+      }
   };
   plan.expected = {"too_sparse", "dead_units", "dying"};
   plans.push_back(std::move(plan));

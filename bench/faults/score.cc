@@ -57,6 +57,7 @@ struct Totals {
   std::map<std::string, std::map<int, Tally>> by_fault;
   std::map<int, Tally> all;
   std::vector<std::string> order;
+  double findings = 0, faulty = 0;
   int healthy = 0, excluded = 0, false_finding = 0, false_debugger = 0;
   std::map<std::string, int> false_rules, false_debugger_rules;
 };
@@ -76,6 +77,8 @@ Totals count(const std::vector<Row>& rows) {
       for (const auto& rule : row.debugger) ++totals.false_debugger_rules[rule];
       continue;
     }
+    totals.findings += static_cast<double>(row.findings.size());
+    ++totals.faulty;
     if (!totals.by_fault.contains(row.fault)) totals.order.push_back(row.fault);
     for (Tally* tally : {&totals.by_fault[row.fault][row.level], &totals.all[row.level]}) {
       ++tally->runs;
@@ -180,6 +183,8 @@ std::string report(const std::vector<Row>& rows, bool details) {
   text += fmt::format("{:<28} {:>8.3f} {:>8.3f} {:>8.3f}   {:>8.3f} {:>8.3f} {:>8.3f}\n", "recall", all[mild].recall(),
                       all[middle].recall(), all[severe].recall(), all[mild].debugger_recall(),
                       all[middle].debugger_recall(), all[severe].debugger_recall());
+  if (totals.faulty > 0)
+    text += fmt::format("{:<28} {:.1f}\n", "findings a faulty network", totals.findings / totals.faulty);
   text += fmt::format(
       "\nhealthy networks: {} ({} more did not train well and do not count); with a finding: {} ({:.1f} %); with one "
       "of "

@@ -13,23 +13,36 @@ namespace {
 // problem grows with the square of this ratio, so that at 5 the offset has 25 times what the signal has.
 constexpr double far_off = 5;
 constexpr double very_far_off = 15;
+// Where the network learns all the same: so many times what the function itself gives under N(0,1), relu's at least.
+constexpr double times_natural = 8;
+constexpr double least_natural = 0.7;
 // Mean over units of |sum g|/sum |g|: 1 where the gradients of a unit's weights all have one sign.
 constexpr double of_one_sign = 0.9;
 constexpr double not_by_chance = 0.3;
 // Successive updates that point back where the ones before came from.
 constexpr double zig_zag = 0.1;
 
-double offset_of(const Snapshot& s) { return std::abs(s.y_mean) / s.y_deviation; }
+// Unit by unit where that was measured: offsets of both signs hide in a layer's mean.
+double offset_of(const Snapshot& s) {
+  return std::isfinite(s.unit_offset) ? s.unit_offset : std::abs(s.y_mean) / s.y_deviation;
+}
+
+double threshold_of(const View& view, const FunctionFacts& f) {
+  if (!view.learning) return far_off;
+  const double variance = 1 / (f.gain * f.gain) - f.mean * f.mean;
+  return times_natural * std::max(least_natural, variance > 0 ? std::abs(f.mean) / std::sqrt(variance) : 0);
+}
 
 }  // namespace
 
 Findings not_zero_centred(const View& view) {
-  if (view.learning) return {};  // whatever is off centre, it does not keep the network from learning
   Hits hits;
   double worst = 0;
   for (const Reading& reading : view.layers) {
-    const double offset = offset_of(reading.recent);
-    if (!(offset >= far_off) || !std::isfinite(offset)) continue;
+    // A network that broke down on it may not show it any more.
+    const double then = offset_of(reading.layer->first), now = offset_of(reading.recent);
+    const double enough = threshold_of(view, reading.layer->function), offset = now >= enough ? now : then;
+    if (!(offset >= enough) || !std::isfinite(offset)) continue;
     hits.push_back(&reading);
     worst = std::max(worst, offset);
   }
@@ -41,7 +54,7 @@ Findings not_zero_centred(const View& view) {
   const Reading& first = *hits.front();
   finding.evidence =
       fmt::format("{}: outputs lie up to {} deviations off zero (layer {}: {} +- {})", where(view, hits), number(worst),
-                  first.layer->name, number(first.recent.y_mean), number(first.recent.y_deviation));
+                  first.layer->name, number(first.layer->first.y_mean), number(first.layer->first.y_deviation));
   finding.why =
       "The next layer sees the same large offset in every input and a small signal on top: its weights must agree on "
       "the "

@@ -28,7 +28,6 @@ bool collapsed(const Layer& layer, const Snapshot& s) {
 }  // namespace
 
 Findings collapsed_rank(const View& view) {
-  if (view.learning) return {};
   Hits hits;
   double least = few_directions, correlation = 0;
   for (const Reading& reading : view.layers) {

@@ -13,10 +13,18 @@ namespace {
 // training is left out: then every network moves.
 constexpr double drifts = 0.3;
 constexpr double drifts_far = 1;
+// The same, unit by unit, where the few examples of a window add noise.
+constexpr double units_drift = 0.5;
 constexpr std::size_t fewest_windows = 6;
 // Excess kurtosis: 3 is Laplace's distribution, 6 the exponential one's. Sizes of examples that differ give a few.
 constexpr double heavy_tails = 20;
 constexpr double skewed = 4;
+
+// In units of the threshold.
+double drift_of(const Snapshot& s) {
+  const double layer = s.drift / drifts, units = s.unit_drift / units_drift;
+  return units > layer || std::isnan(layer) ? units : layer;
+}
 
 }  // namespace
 
@@ -25,20 +33,20 @@ Findings covariate_drift(const View& view) {
   double worst = 0, travelled = 0;
   for (const Reading& reading : view.layers) {
     const Layer& layer = *reading.layer;
-    if (layer.history.size() < fewest_windows || !(reading.recent.drift >= drifts)) continue;
+    if (layer.history.size() < fewest_windows || !(drift_of(reading.recent) >= 1)) continue;
     hits.push_back(&reading);
     const double way = std::abs(layer.history.back().z_mean - layer.first.z_mean) / reading.recent.z_deviation;
-    if (reading.recent.drift > worst) worst = reading.recent.drift, travelled = way;
+    if (drift_of(reading.recent) > worst) worst = drift_of(reading.recent), travelled = way;
   }
   if (hits.empty()) return {};
   Finding finding = about(view, "covariate_drift", hits);
-  finding.severity = worst >= drifts_far ? Severity::error : Severity::warning;
-  finding.sure = sure(view.windows, worst / drifts);
-  finding.since = first_since(hits, [](const Snapshot& s) { return s.drift >= drifts; });
+  finding.severity = worst * units_drift >= drifts_far ? Severity::error : Severity::warning;
+  finding.sure = sure(view.windows, worst);
+  finding.since = first_since(hits, [](const Snapshot& s) { return drift_of(s) >= 1; });
   finding.evidence = fmt::format(
       "{}: the mean of the inputs moves by up to {} of their deviation from one window to the next, and "
       "still does; {} deviations since the first window",
-      where(view, hits), number(worst), number(travelled));
+      where(view, hits), number(worst * units_drift), number(travelled));
   finding.why =
       "Each layer learns for inputs that will not be there any more: it chases the layers before it, or data that "
       "change.";
@@ -51,7 +59,6 @@ Findings covariate_drift(const View& view) {
 }
 
 Findings non_normal(const View& view) {
-  if (view.learning) return {};
   Hits hits;
   double kurtosis = 0, skew = 0;
   for (const Reading& reading : view.layers) {

@@ -32,12 +32,17 @@ struct Point {
 double log_of(double value) { return std::isnan(value) ? value : std::log10(std::max(value, floor_of_gradients)); }
 
 // One point for each depth: the gates of a cell share a weight, and their gradients are averaged.
-std::vector<Point> points_of(const View& view, Snapshot Reading::*when) {
+using When = const Snapshot& (*)(const Reading&);
+const Snapshot& in_the_first(const Reading& reading) { return reading.layer->first; }
+const Snapshot& early(const Reading& reading) { return reading.early; }
+const Snapshot& recently(const Reading& reading) { return reading.recent; }
+
+std::vector<Point> points_of(const View& view, When when) {
   std::vector<Point> points;
   std::string weight;
   int gates = 0;
   for (const Reading& reading : view.layers) {
-    const Snapshot& s = reading.*when;
+    const Snapshot& s = when(reading);
     const double gradient = log_of(std::isnan(s.z_gradient) ? s.y_gradient : s.z_gradient);
     if (std::isnan(gradient)) continue;
     if (!points.empty() && !reading.layer->weight.empty() && reading.layer->weight == weight) {
@@ -100,8 +105,15 @@ std::string cause_of(const std::vector<Point>& points) {
 
 }  // namespace
 
+double first_decay(const View& view) {
+  const Decay decay = decay_of(points_of(view, in_the_first));
+  // The smaller of the two, as both have to say so.
+  if (!(decay.total * decay.ends > 0)) return 0;
+  return std::abs(decay.total) < std::abs(decay.ends) ? decay.total : decay.ends;
+}
+
 Findings vanishing_gradient(const View& view) {
-  const auto points = points_of(view, &Reading::recent);
+  const auto points = points_of(view, recently);
   const Decay decay = decay_of(points);
   const double total = std::max(decay.total, decay.ends);  // both must say so
   if (!(total <= -lost)) return {};
@@ -141,8 +153,8 @@ Findings vanishing_gradient(const View& view) {
 Findings exploding_gradient(const View& view) {
   Decay decay;
   std::vector<Point> points;
-  // An exploding gradient ends in NaN soon, so what the first windows showed counts as much.
-  for (const auto when : {&Reading::recent, &Reading::early}) {
+  // An exploding gradient ends in NaN or in flat functions soon: what the first windows showed counts as much.
+  for (const When when : {recently, early, in_the_first}) {
     const auto here = points_of(view, when);
     const Decay found = decay_of(here);
     if (std::min(found.total, found.ends) >= exploded && !(found.total < decay.total)) decay = found, points = here;

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t fewest_layers = 3;
 // The signal's size may change a hundredfold from the first layer to the last before the first steps are lost on it.
 constexpr double signal_changes = 2;  // powers of ten
+// And the gradient a thousandfold: biases hide how little of the signal is left, the gradient does not.
+constexpr double gradient_changes = 3;  // powers of ten
 // A function's inputs this many times wider than N(0,1) saturate it, or blow up what has no bounds.
 constexpr double too_wide = 6;
 constexpr double silent_from_the_start = 0.6;
@@ -27,7 +29,7 @@ double ideal(const Reading* before, const Layer& layer) {
 }  // namespace
 
 Findings poor_initialisation(const View& view) {
-  if (view.layers.empty() || view.learning) return {};
+  if (view.layers.empty() || (view.learning && !view.delayed)) return {};
   std::vector<double> sizes, offs;
   Hits known;
   const Reading* before = nullptr;
@@ -55,11 +57,13 @@ Findings poor_initialisation(const View& view) {
       sizes.size() >= fewest_layers ? robust_slope(sizes) * static_cast<double>(sizes.size() - 1) : not_measured;
   const double off = median(offs);
   const bool off_scale = std::abs(off) >= std::log10(times_off);
-  const bool changes = std::abs(growth) >= signal_changes && !view.record->normalised;
-  const bool too_large = 2 * wide > count && off > 0;
+  const double decay = first_decay(view);
+  const bool changes =
+      (std::abs(growth) >= signal_changes || std::abs(decay) >= gradient_changes) && !view.record->normalised;
+  const bool too_large = 2 * wide > count && off >= std::log10(times_off);
   const bool too_silent = 2 * silent > count;
   if (!changes && !too_large && !too_silent) return {};
-  if (!too_silent && !offs.empty() && !off_scale && !too_large) return {};
+  if (!too_silent && !offs.empty() && !off_scale) return {};
   Hits hits;
   for (std::size_t i = 0; i < known.size(); ++i)
     if (std::abs(offs[i]) >= std::log10(times_off)) hits.push_back(known[i]);

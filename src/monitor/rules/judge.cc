@@ -38,28 +38,40 @@ const std::map<std::string, std::set<std::string>> follows = {
     {"dead_units", {"too_sparse", "non_normal", "one_signed_gradients", "collapsed_rank", "update_too_small"}},
     {"dying", {"too_sparse", "non_normal", "one_signed_gradients", "collapsed_rank", "update_too_small"}},
     {"saturated", {"not_zero_centred", "one_signed_gradients", "non_normal", "update_too_small"}},
-    {"collapsed_rank", {"non_normal", "one_signed_gradients", "not_zero_centred"}},
+    {"collapsed_rank", {"non_normal", "one_signed_gradients"}},
     {"exploding_gradient", {"non_normal", "one_signed_gradients"}},
     {"vanishing_gradient", {"update_too_small", "one_signed_gradients", "non_normal"}},
     {"covariate_drift", {"non_normal", "not_zero_centred", "one_signed_gradients"}},
     {"not_zero_centred", {"one_signed_gradients", "non_normal"}},
     {"non_finite", {"non_normal", "one_signed_gradients", "not_zero_centred", "covariate_drift", "collapsed_rank"}}};
 
+// The place in the network where a finding begins; the network's own come first.
+std::size_t begins(const View& view, const Finding& finding) {
+  std::size_t first = view.layers.size();
+  for (std::size_t i = 0; i < view.layers.size(); ++i) {
+    const std::string& name = view.layers[i].layer->name;
+    if (std::find(finding.layers.begin(), finding.layers.end(), name) != finding.layers.end())
+      first = std::min(first, i);
+  }
+  return first == view.layers.size() ? 0 : first;
+}
+
+bool causes(const View& view, const Finding& cause, const Finding& finding) {
+  const auto list = follows.find(cause.rule);
+  if (list == follows.end() || !list->second.contains(finding.rule)) return false;
+  // What begins nearer to the input does not follow from what lies behind it.
+  return begins(view, cause) <= begins(view, finding) || cause.rule == "update_too_large" || cause.rule == "non_finite";
+}
+
 }  // namespace
 
-Findings merge(Findings findings) {
+Findings merge(const View& view, Findings findings) {
   std::map<std::string, std::vector<std::string>> dropped;
   Findings kept;
   for (const Finding& finding : findings) {
-    const Finding* cause = nullptr;
-    for (const Finding& other : findings) {
-      const auto list = follows.find(other.rule);
-      if (list != follows.end() && list->second.contains(finding.rule)) {
-        cause = &other;
-        break;
-      }
-    }
-    if (cause == nullptr)
+    const auto cause = std::find_if(findings.begin(), findings.end(),
+                                    [&](const Finding& other) { return causes(view, other, finding); });
+    if (cause == findings.end())
       kept.push_back(finding);
     else
       dropped[cause->rule].push_back(finding.rule);
@@ -89,7 +101,7 @@ std::vector<Finding> judge(const Record& record) {
                           rules::one_signed_gradients, rules::too_sparse, rules::non_normal, rules::useful_sparsity}) {
     for (Finding& finding : rule(view)) all.push_back(std::move(finding));
   }
-  return rules::merge(std::move(all));
+  return rules::merge(view, std::move(all));
 }
 
 }  // namespace ogee::monitor

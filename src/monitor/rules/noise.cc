@@ -13,9 +13,9 @@ namespace {
 // reach much above 2.
 constexpr double drowned = 1.3;
 constexpr double lost = 2;
-// How far a learned parameter may go from where it started, in units of its start or of 1 where that is smaller; and it
-// must be on its way still: so much of the way in the last third.
-constexpr double far_away = 3;
+// How far a learned parameter may go from where it started, in units of its start or of 1 where that is smaller; less
+// far where it is on its way still: so much of the way in the last third.
+constexpr double far_away = 2.5, far_away_and_moving = 1.5;
 constexpr double very_far_away = 10;
 constexpr double still_moving = 0.15;
 constexpr std::size_t fewest_windows = 6;
@@ -80,12 +80,15 @@ Findings noise_drowns_signal(const View& view) {
 Findings learned_slopes_overfitting(const View& view) {
   Hits hits;
   Way worst;
+  bool moving = false;
   for (const Reading& reading : view.layers) {
     const Layer& layer = *reading.layer;
     if (layer.history.size() < fewest_windows || layer.first.parameters.empty()) continue;
     const Way way = way_of(layer);
-    if (!(way.reach >= far_away) || !(way.reach - way.before >= still_moving * way.reach)) continue;
+    const bool moves = way.reach - way.before >= still_moving * way.reach;
+    if (!(way.reach >= (moves ? far_away_and_moving : far_away))) continue;
     hits.push_back(&reading);
+    moving = moving || moves;
     if (way.reach > worst.reach) worst = way;
   }
   if (hits.empty()) return {};
@@ -94,9 +97,9 @@ Findings learned_slopes_overfitting(const View& view) {
   finding.sure = sure(view.windows, worst.reach / far_away);
   finding.since = hits.front()->layer->history[hits.front()->layer->history.size() * 2 / 3].step;
   finding.evidence =
-      fmt::format("{}: parameter {} of {} started at {}, lies between {} and {} now, and still moves away",
-                  where(view, hits), worst.parameter + 1, function_of(*hits.front()->layer), number(worst.start),
-                  number(worst.low), number(worst.high));
+      fmt::format("{}: parameter {} of {} started at {}, lies between {} and {} now{}", where(view, hits),
+                  worst.parameter + 1, function_of(*hits.front()->layer), number(worst.start), number(worst.low),
+                  number(worst.high), moving ? ", and still moves away" : "");
   finding.why =
       "A learned shape adds freedom where few data, or too large steps, leave it unbounded: it fits the training set's "
       "accidents, and its slopes multiply from layer to layer.";

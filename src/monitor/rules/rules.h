@@ -8,6 +8,8 @@ namespace ogee::monitor::rules {
 // gradient.cc
 Findings vanishing_gradient(const View& view);
 Findings exploding_gradient(const View& view);
+// How many powers of ten the gradient gains (or, below 0, loses) from the last layer to the first in the first window.
+double first_decay(const View& view);
 // saturation.cc
 Findings saturated(const View& view);
 // dead.cc
@@ -36,6 +38,6 @@ Findings update_too_large(const View& view);
 Findings non_finite(const View& view);
 
 // judge.cc: without what follows from another finding, worst first.
-Findings merge(Findings findings);
+Findings merge(const View& view, Findings findings);
 
 }  // namespace ogee::monitor::rules

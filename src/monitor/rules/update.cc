@@ -14,6 +14,8 @@ constexpr double too_small = 1e-5;
 constexpr double hardly_any = 1e-7;
 constexpr double too_large = 0.2;
 constexpr double far_too_large = 1;
+// Weights that steps of this size have made so many times larger were of no use as they were drawn.
+constexpr double large_for_growing = 0.05, grown = 5;
 constexpr double good = 1e-3;
 constexpr double turns_back = 0.3;
 
@@ -63,9 +65,17 @@ Findings update_too_large(const View& view) {
   Hits hits;
   std::vector<double> ratios;
   std::size_t measured = 0;
+  bool outgrown = false;
   for (const Reading& reading : view.layers) {
-    const double ratio = median(course(*reading.layer, &Snapshot::update_ratio));
+    // Weights that have grown make the same steps look smaller: the first windows count as well.
+    const Snapshot &first = reading.layer->first, &recent = reading.recent;
+    double ratio = not_measured;
+    for (const double seen :
+         {median(course(*reading.layer, &Snapshot::update_ratio)), first.update_ratio, reading.early.update_ratio})
+      if (std::isfinite(seen) && !(seen <= ratio)) ratio = seen;
     if (std::isnan(ratio)) continue;
+    if (ratio >= large_for_growing && recent.weight >= grown * first.weight)
+      outgrown = true, ratio = std::max(ratio, too_large);
     ++measured;
     if (ratio < too_large) continue;
     hits.push_back(&reading);
@@ -73,13 +83,16 @@ Findings update_too_large(const View& view) {
   }
   if (hits.empty() || 3 * hits.size() < measured) return {};
   const double typical = median(ratios);
-  if (view.learning && typical < far_too_large) return {};
+  if (view.learning && typical < far_too_large && !outgrown) return {};
   Finding finding = about(view, "update_too_large", hits);
   finding.severity = typical >= far_too_large || !view.learning ? Severity::error : Severity::warning;
   finding.sure = sure(view.windows, typical / too_large);
-  finding.since = first_since(hits, [](const Snapshot& s) { return s.update_ratio >= too_large; });
+  finding.since = hits.front()->layer->first.step;
+  if (hits.front()->recent.update_ratio >= too_large)
+    finding.since = first_since(hits, [](const Snapshot& s) { return s.update_ratio >= too_large; });
   finding.evidence =
-      fmt::format("{}: a step changes the weights by {} of their size", where(view, hits), percent(typical));
+      fmt::format("{}: a step {} the weights by {} of their size", where(view, hits),
+                  hits.front()->recent.update_ratio >= too_large ? "changes" : "changed", percent(typical));
   double reversal = 0;
   for (const Reading* hit : hits)
     if (hit->recent.reversal > reversal) reversal = hit->recent.reversal;

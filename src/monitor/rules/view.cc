@@ -17,6 +17,11 @@ constexpr std::size_t fewest_losses = 6;
 // A network whose loss has fallen by a quarter learns. A faulty one may lose a tenth or two by learning how frequent
 // each class is, which the output layer's biases can do alone.
 constexpr double enough_progress = 0.25;
+// A first loss so many times what comes soon after was a bad start.
+constexpr double far_above = 1.8;
+constexpr double still_falling = 0.9, fallen_far = 0.35;
+// Nothing learned in the first third.
+constexpr double hardly_moved = 0.93;
 constexpr std::size_t most_recent = 24;
 
 Snapshot medians(const std::vector<Snapshot>& history, std::size_t from, std::size_t to) {
@@ -45,16 +50,30 @@ Reading read(const Layer& layer) {
   return reading;
 }
 
-double progress_of(const std::vector<Loss>& losses) {
-  if (losses.size() < fewest_losses) return not_measured;
-  const std::size_t head = std::clamp<std::size_t>(losses.size() / 20, 1, 5),
-                    tail = std::max<std::size_t>(losses.size() / 5, 3);
-  std::vector<double> begin, end;
-  for (std::size_t i = 0; i < head; ++i) begin.push_back(losses[i].value);
-  for (std::size_t i = losses.size() - tail; i < losses.size(); ++i) end.push_back(losses[i].value);
-  const double from = median(begin), to = median(end);
+double median_of(const std::vector<Loss>& losses, std::size_t from, std::size_t to) {
+  std::vector<double> values;
+  for (std::size_t i = from; i < to; ++i) values.push_back(losses[i].value);
+  return median(values);
+}
+
+void see_progress(const std::vector<Loss>& losses, View& view) {
+  const std::size_t count = losses.size();
+  if (count < fewest_losses) return;
+  const std::size_t head = std::clamp<std::size_t>(count / 20, 1, 5);
+  const double end = median_of(losses, count - std::max<std::size_t>(count / 5, 3), count);
+  const double typical = median_of(losses, 0, head);
+  const double first = losses[0].value < typical ? losses[0].value : typical;
+  const double behind_start = median_of(losses, head, head + std::max<std::size_t>(count / 10, 2));
+  const double third = median_of(losses, count / 5, std::max(count / 3, count / 5 + 1));
   // Losses below zero (likelihoods of densities) have no natural zero to measure progress from.
-  return from > 0 && to > -from ? 1 - to / from : not_measured;
+  if (!(first > 0) || !(end > -first)) return;
+  view.progress = 1 - end / first;
+  // Weights drawn too large begin with a loss far above that of a constant answer: coming down to that is no learning.
+  const double from = first > far_above * behind_start ? behind_start : first;
+  // A loss that has stood still since the first third has fallen to where a constant answer lies, unless it fell far.
+  const bool falls = end <= still_falling * third || end <= fallen_far * first;
+  view.learning = 1 - end / from >= enough_progress && falls;
+  view.delayed = third >= hardly_moved * first;
 }
 
 }  // namespace
@@ -130,8 +149,7 @@ View look(const Record& record) {
   }
   std::stable_sort(view.layers.begin(), view.layers.end(),
                    [](const Reading& a, const Reading& b) { return a.layer->order < b.layer->order; });
-  view.progress = progress_of(record.losses);
-  view.learning = view.progress >= enough_progress;
+  see_progress(record.losses, view);
   return view;
 }
 

@@ -25,6 +25,8 @@ struct View {
   double progress = not_measured;
   // The loss has fallen by enough that slow or ill-conditioned training is no longer what one sees.
   bool learning = false;
+  // A third of the training went by before it fell at all.
+  bool delayed = false;
 };
 
 View look(const Record& record);
