@@ -296,6 +296,11 @@ std::int64_t Observer::weight_number(const at::Tensor& weight, const Operator& o
     std::string kind = op.name.substr(op.name.rfind(':') + 1);
     if (kind == "addmm" || kind == "mm" || kind == "matmul") kind = "linear";
     if (kind.find("conv") != std::string::npos) kind = "conv";
+    // Seen first on its way into a product, its shape tells what it is for.
+    for (const char* view :
+         {"t", "transpose", "permute", "numpy_T", "select", "slice", "view", "reshape", "unsqueeze"}) {
+      if (kind == view) kind = weight.dim() > 2 ? "conv" : "linear";
+    }
     name = fmt::format("{} {}", kind, ++kinds_seen_[kind]);
   }
   weights_.emplace_back(weight, std::move(name));
@@ -321,7 +326,8 @@ Origin Observer::origin_of(const Operator& op, c10::ArrayRef<const c10::IValue> 
     const at::Tensor& w = arguments[static_cast<std::size_t>(op.weight)].toTensor();
     const auto view =
         w.defined() ? thread.views_of_weights.find(w.unsafeGetTensorImpl()) : thread.views_of_weights.end();
-    if (view != thread.views_of_weights.end()) {
+    // Still the view that was seen: a later tensor may have its address.
+    if (view != thread.views_of_weights.end() && w.is_view() && w._base().unsafeGetTensorImpl() == view->second) {
       const std::lock_guard lock(mutex_);
       const auto known = weight_numbers_.find(view->second);
       if (known != weight_numbers_.end()) return {static_cast<std::int64_t>(known->second), 0, op.channels_first};
