@@ -206,6 +206,25 @@ TEST_F(Lines, EndWithTheRecord) {
   EXPECT_EQ(lines_of(content(file)).size(), 2u);
 }
 
+TEST_F(Lines, StayReadableForLargeNetworks) {
+  Record record = sample_record(200, 250);
+  for (Layer& layer : record.layers)
+    for (std::int64_t i = 0; i < 4096; ++i) layer.unit.push_back({.index = i, .seen = 1});
+  const std::string file = path("run.jsonl");
+  {
+    Output output(file, "", nullptr);
+    output.finish(record, {});
+  }
+  EXPECT_LT(std::filesystem::file_size(file), 25'000'000u);
+  const LineReader reader = read_lines(file);
+  ASSERT_TRUE(reader.complete());
+  const Layer& layer = reader.record().layers[199];
+  EXPECT_EQ(layer.unit.front().index, 0);
+  EXPECT_EQ(layer.unit.back().index, 4095);
+  EXPECT_EQ(layer.history.back().step, record.layers[199].history.back().step);
+  EXPECT_EQ(layer.history.size(), 16384u / 200);
+}
+
 TEST_F(Lines, OutliveACutAnywhere) {
   const Record record = sample_record(2, 6);
   const std::string file = path("run.jsonl");

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -59,6 +60,9 @@ LineWriter::LineWriter(const std::string& target) : target_(target) {
   else
     descriptor_ = open(target.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (descriptor_ < 0) throw Error(fmt::format("{}: cannot be written: {}", target, std::strerror(errno)));
+  // A reader that has stopped must not stop the program.
+  const timeval patience{.tv_sec = 10, .tv_usec = 0};
+  if (socket_) setsockopt(descriptor_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 }
 
 LineWriter::~LineWriter() {

@@ -33,6 +33,29 @@ std::string program_name() {
   return words.substr(0, 400);
 }
 
+// What a line may hold, however large the network: about ten megabytes.
+constexpr std::size_t most_units = 16384, most_snapshots = 16384;
+
+// At most so many, evenly spaced, with the first and the last.
+template <class T>
+void thin(std::vector<T>& values, std::size_t limit) {
+  if (values.size() <= limit || limit < 2) return;
+  for (std::size_t i = 0; i < limit; ++i) {
+    T& taken = values[i * (values.size() - 1) / (limit - 1)];
+    if (&taken != &values[i]) values[i] = std::move(taken);
+  }
+  values.resize(limit);
+}
+
+Record trimmed(Record record) {
+  const std::size_t layers = std::max<std::size_t>(record.layers.size(), 1);
+  for (Layer& layer : record.layers) {
+    thin(layer.unit, std::max<std::size_t>(most_units / layers, 16));
+    thin(layer.history, std::max<std::size_t>(most_snapshots / layers, 16));
+  }
+  return record;
+}
+
 // What makes a finding the same one as before, whatever its numbers.
 auto key(const Finding& f) { return std::tie(f.rule, f.layer); }
 
@@ -127,7 +150,7 @@ void Output::judge_now_and_then(std::int64_t step) {
 void Output::finish(const Record& record, const std::vector<Finding>& findings) try {
   if (!wanted()) return;
   if (lines_) {
-    lines_->write({{"event", "record"}, {"record", record}, {"findings", findings}});
+    lines_->write({{"event", "record"}, {"record", trimmed(record)}, {"findings", findings}});
     lines_.reset();
   }
   if (events_) {
