@@ -133,7 +133,19 @@ OGEE_PRIMITIVE(bell, (x * x).neg().exp())
 OGEE_PRIMITIVE(normal_pdf, (x * x).mul(-0.5).exp().mul(0.39894228040143267793994605993438))
 OGEE_PRIMITIVE(cauchy, (x * x + 1).reciprocal())
 OGEE_PRIMITIVE(normal_cdf, x.mul(-0.70710678118654752440).erfc().mul(0.5))
+OGEE_PRIMITIVE(logit, x.log() - x.neg().log1p())
 #undef OGEE_PRIMITIVE
+
+constexpr bool primitives_by_table = false;
+
+// sqrt(x^2 + b), b >= 0.
+Number hypotenuse(const Number& a, const Number& b) {
+  if (a.is_constant() && b.is_constant()) return {{}, hypotenuse(reference::F64{a.c}, reference::F64{b.c}).v};
+  const Number root = sqrt(b);
+  const at::Tensor& known = a.is_constant() ? root.t : a.t;
+  const auto full = [&](const Number& n) { return n.is_constant() ? at::scalar_tensor(n.c, known.options()) : n.t; };
+  return {at::hypot(full(a), full(root))};
+}
 
 // e/(1 + e)^2, e = exp(-|x|): symmetric, so the right tail is as exact as the left.
 Number sigmoid_slope(const Number& a) {
