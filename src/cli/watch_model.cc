@@ -156,7 +156,7 @@ Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
       }
       if (live && step > 0 && live->due()) {
         const monitor::Record record = monitor.record();
-        live->show(record, judge(record));
+        if (!record.layers.empty()) live->show(record, judge(record));
       }
     }
   } catch (const std::exception& e) {

@@ -38,6 +38,7 @@ std::atomic<Observer*> current{nullptr};
 std::atomic<std::uint64_t> current_number{0};
 std::atomic<int> inside{0};
 std::atomic<std::uint64_t> observers_made{0};
+std::atomic<void (*)()> first_use{nullptr};
 
 struct Entry {
   Entry() {
@@ -280,6 +281,8 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
   return call;
 }
 
+void Observer::when_first_used(void (*call)()) { first_use = call; }
+
 std::int64_t Observer::weight_number(const at::Tensor& weight, const Operator& op) {
   const std::lock_guard lock(mutex_);
   const c10::TensorImpl* key = weight.unsafeGetTensorImpl();
@@ -335,6 +338,7 @@ Origin Observer::origin_of(const Operator& op, c10::ArrayRef<const c10::IValue> 
     // Without a graph nothing tells a weight from any other matrix, but that these operators take one there.
     const bool surely = op.name == "aten::linear" || op.channels_first;
     if (w.defined() && (is_parameter(w) || (surely && !grad_mode))) {
+      if (const auto call = first_use.exchange(nullptr)) call();
       return {weight_number(w, op), 0, op.channels_first};
     }
   }
@@ -414,10 +418,7 @@ std::size_t Observer::layer_for(const Origin& origin, const Operator& op, const 
   std::string name, weight;
   if (origin.weight >= 0) {
     weight = weights_[static_cast<std::size_t>(origin.weight)].name();
-    name = weight;
-    for (const char* end : {".weight", "_weight"}) {
-      if (name.ends_with(end)) name = name.substr(0, name.rfind(end));
-    }
+    name = without_weight(weight);
     if (origin.path > 0) name += fmt::format("[{}]", origin.path - 1);
   } else {
     name = fmt::format("{} {}", function.empty() ? op.name : function, place + 1);

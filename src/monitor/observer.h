@@ -59,6 +59,9 @@ class Observer {
 
   void name(const at::Tensor& parameter, const std::string& name);
   Record record() const;
+  // Calls this once, from within the program, when it uses a weight for the first time: names given then come in time
+  // for the first layer.
+  static void when_first_used(void (*call)());
   // Hands the end to what writes; the observing is over.
   void finish(const Record& record, const std::vector<Finding>& findings);
   const MonitorOptions& options() const { return options_; }

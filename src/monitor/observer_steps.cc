@@ -170,11 +170,21 @@ void Observer::name(const at::Tensor& parameter, const std::string& name) {
   const c10::TensorImpl* key = parameter.unsafeGetTensorImpl();
   given_names_[key] = name;
   const auto known = weight_numbers_.find(key);
-  if (known != weight_numbers_.end()) weights_[known->second].rename(name);
+  if (known == weight_numbers_.end()) return;
+  const std::string before = weights_[known->second].name();
+  weights_[known->second].rename(name);
+  const std::string stem = without_weight(before);
+  for (LayerState& layer : layers_) {
+    Layer& seen = layer.record();
+    if (seen.weight != before) continue;
+    seen.weight = name;
+    if (seen.name.starts_with(stem)) seen.name.replace(0, stem.size(), without_weight(name));
+  }
 }
 
 void Observer::finish(const Record& record, const std::vector<Finding>& findings) {
   callbacks_on(false);
+  const std::lock_guard lock(mutex_);  // a window may be closing
   output_->finish(record, findings);
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <thread>
 
+#include "monitor/observer.h"
 #include "monitor/settings.h"
 #include "ogee/ogee.h"
 
@@ -91,10 +92,58 @@ void heed(int signal, void (*handler)(int)) {
   sigaction(signal, &action, nullptr);
 }
 
+// --- Python, where this process runs it: asked by name, as this library is not linked with it.
+// ------------------------
+template <class F>
+F python(const char* name) {
+  return reinterpret_cast<F>(dlsym(RTLD_DEFAULT, name));
+}
+
 // Python ends in its own way after an interrupt, by a signal: before that it calls what is registered with it.
 void end_with_python() {
-  using At = int (*)(void (*)());
-  if (const auto at_exit = reinterpret_cast<At>(dlsym(RTLD_DEFAULT, "Py_AtExit"))) at_exit(end_with_process);
+  if (const auto at_exit = python<int (*)(void (*)())>("Py_AtExit")) at_exit(end_with_process);
+}
+
+// Asks all modules that no other module holds for their parameters' names.
+constexpr const char* naming = R"(
+import gc, torch
+try:
+    found = [o for o in gc.get_objects() if issubclass(type(o), torch.nn.Module)]
+    inner = {id(c) for m in found for c in m.__dict__.get('_modules', {}).values()}
+    roots = [(m, list(m.named_parameters())) for m in found if id(m) not in inner]
+    roots = [(m, parameters) for m, parameters in roots if parameters]
+    for m, parameters in roots:
+        for name, parameter in parameters:
+            name = type(m).__name__ + '.' + name if len(roots) > 1 else name
+            torch.ops.ogee.watch_name(parameter, name)
+except Exception:
+    pass
+)";
+
+std::atomic<bool> named{false};
+
+// On Python's main thread, between two of the script's instructions.
+int name_in_python(void*) {
+  if (!mine() || named.exchange(true)) return 0;
+  const auto dictionary = python<void* (*)()>("PyDict_New");
+  const auto builtins = python<void* (*)()>("PyEval_GetBuiltins");
+  const auto set = python<int (*)(void*, const char*, void*)>("PyDict_SetItemString");
+  const auto run = python<void* (*)(const char*, int, void*, void*)>("PyRun_String");
+  const auto drop = python<void (*)(void*)>("Py_DecRef");
+  constexpr int file_input = 257;  // Py_file_input: statements
+  if (!dictionary || !builtins || !set || !run || !drop) return 0;
+  void* const names = dictionary();
+  if (!names) return -1;
+  void* const result = set(names, "__builtins__", builtins()) == 0 ? run(naming, file_input, names, names) : nullptr;
+  drop(names);
+  if (!result) return -1;  // an interrupt, which is the script's
+  drop(result);
+  return 0;
+}
+
+void ask_python_for_names() {
+  const auto later = python<int (*)(int (*)(void*), void*)>("Py_AddPendingCall");
+  if (later && !named) later(name_in_python, nullptr);
 }
 
 void heed_all() {
@@ -113,6 +162,8 @@ void start_process_watch(const MonitorOptions& options, bool heed_signals) {
   if (owner != 0 && !mine()) throw Error("monitor: a process forked from a watched one cannot be watched");
   if (state().monitor) throw Error("monitor: this process is watched already");
   state().monitor = std::make_unique<Monitor>(options);
+  named = false;
+  Observer::when_first_used(ask_python_for_names);
   static bool first = true;
   if (!first) return;
   first = false;
@@ -133,6 +184,8 @@ bool stop_process_watch() {
   }
   return last != nullptr;
 }
+
+void names_are_given() { named = true; }
 
 Monitor* process_watch() { return mine() ? state().monitor.get() : nullptr; }
 

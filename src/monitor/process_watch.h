@@ -12,6 +12,8 @@ namespace ogee::monitor {
 void start_process_watch(const MonitorOptions& options, bool heed_signals);
 // False if there was none.
 bool stop_process_watch();
+// Somebody names the weights: nobody else shall.
+void names_are_given();
 // Null if there is none; not to be kept.
 Monitor* process_watch();
 

@@ -1,8 +1,7 @@
 // The monitor from Python, once torch.ops.load_library has loaded this library:
 //
 //   torch.ops.ogee.watch("every=1,json=run.jsonl")             # the settings of monitor/settings.h
-//   for name, parameter in model.named_parameters():
-//       torch.ops.ogee.watch_name(parameter, name)
+//   torch.ops.ogee.watch_name(parameter, "layer1.weight")      # where other names are wanted than the modules'
 //   json.loads(torch.ops.ogee.watch_findings())
 //   torch.ops.ogee.watch_stop()                                # or the end of the script
 #include <ATen/core/Tensor.h>
@@ -41,7 +40,10 @@ void watch(const std::string& settings) {
 }
 
 void watch_name(const at::Tensor& parameter, const std::string& name) {
-  for_python([&] { running().name(parameter, name); });
+  for_python([&] {
+    names_are_given();
+    running().name(parameter, name);
+  });
 }
 
 std::string watch_findings() {

@@ -108,4 +108,11 @@ WeightNumbers Weight::close() {
   return n;
 }
 
+std::string without_weight(std::string name) {
+  for (const char* end : {".weight", "_weight"}) {
+    if (name.ends_with(end)) name = name.substr(0, name.rfind(end));
+  }
+  return name;
+}
+
 }  // namespace ogee::monitor

@@ -44,4 +44,7 @@ class Weight {
   double one_sign_sum_ = 0, one_sign_n_ = 0, row_length_ = 0;
 };
 
+// What a layer is called after its weight: "encoder.0.linear1" for "encoder.0.linear1.weight".
+std::string without_weight(std::string name);
+
 }  // namespace ogee::monitor
