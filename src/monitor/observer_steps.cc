@@ -183,8 +183,8 @@ void Observer::name(const at::Tensor& parameter, const std::string& name) {
 }
 
 void Observer::finish(const Record& record, const std::vector<Finding>& findings) {
-  callbacks_on(false);
   const std::lock_guard lock(mutex_);  // a window may be closing
+  callbacks_on(false);
   output_->finish(record, findings);
 }
 
