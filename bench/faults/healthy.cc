@@ -61,6 +61,21 @@ std::vector<Plan> healthy_plans(bool with_fashion) {
   add(plans, {.kind = "transformer", .depth = 4, .activation = "relu"});
   add(plans, {.kind = "transformer", .depth = 6, .activation = "silu"}, {.rate = 1e-3, .steps = 160});
   add(plans, {.kind = "transformer", .depth = 2, .activation = "squared_relu"});
+  // Every second of these, too, belongs to the other half.
+  add(plans, {.kind = "lstm", .depth = 3, .width = 24, .activation = "tanh"}, {.rate = 5e-3, .steps = 200});
+  add(plans, {.kind = "lstm", .depth = 1, .width = 64, .activation = "tanh"}, {.rate = 2e-3, .steps = 160});
+  add(plans, {.kind = "resnet", .depth = 16, .activation = "tanh"}, sgd);
+  add(plans, {.kind = "resnet", .depth = 24, .activation = "hardtanh", .norm = "layer"}, sgd);
+  add(plans, {.kind = "resnet", .depth = 40, .activation = "tanh"});
+  add(plans, {.kind = "resnet", .depth = 20, .width = 12, .activation = "tanh", .norm = "batch"});
+  add(plans, {.kind = "convnet", .depth = 6, .width = 12, .activation = "tanh", .norm = "batch"});
+  add(plans, {.kind = "convnet", .depth = 6, .width = 12, .activation = "elu", .norm = "batch"});
+  add(plans, {.kind = "mlp", .depth = 3, .activation = "sigmoid", .norm = "batch"}, {.rate = 5e-3, .steps = 200});
+  add(plans, {.kind = "convnet", .depth = 3, .width = 12, .activation = "softplus"});
+  add(plans, {.kind = "mlp", .depth = 6, .activation = "softplus", .norm = "layer"});
+  add(plans, {.kind = "mlp", .depth = 6, .width = 128, .activation = "tanh"}, sgd);
+  add(plans, {.kind = "transformer", .depth = 3, .width = 64, .activation = "tanh"});
+  add(plans, {.kind = "mlp", .depth = 8, .width = 64, .activation = "hardtanh"}, sgd);
   if (with_fashion) {
     const auto fashion = [&](Design design, Training training) {
       training.data = "fashion-mnist";

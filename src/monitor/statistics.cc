@@ -301,7 +301,8 @@ void Covariance::add(const Block& y) {
     means[u] = mean;
     variance += squares / static_cast<float>(samples - 1);
   }
-  compare_means(means, variance, samples);
+  // The places of one image are no samples of their own.
+  compare_means(means, variance, std::max<std::size_t>(2, std::min(samples, y.rows)));
   constexpr double kept = 0.8;  // of older windows: about five count
   samples_ = kept * samples_ + static_cast<double>(samples - 1);
   for (std::size_t u = 0; u < units; ++u) {

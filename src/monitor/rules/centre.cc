@@ -27,6 +27,14 @@ double offset_of(const Snapshot& s) {
   return std::isfinite(s.unit_offset) ? s.unit_offset : std::abs(s.y_mean) / s.y_deviation;
 }
 
+// Three functions or more behind one weight are a cell's gates: what they give is multiplied with, so that its offset
+// is no layer's input.
+bool gate(const View& view, const Reading& reading) {
+  if (reading.layer->weight.empty()) return false;
+  return std::count_if(view.layers.begin(), view.layers.end(),
+                       [&](const Reading& other) { return other.layer->weight == reading.layer->weight; }) >= 3;
+}
+
 double threshold_of(const View& view, const FunctionFacts& f) {
   if (!view.learning) return far_off;
   const double variance = 1 / (f.gain * f.gain) - f.mean * f.mean;
@@ -41,8 +49,9 @@ Findings not_zero_centred(const View& view) {
   for (const Reading& reading : view.layers) {
     // A network that broke down on it may not show it any more.
     const double then = offset_of(reading.layer->first), now = offset_of(reading.recent);
-    const double enough = threshold_of(view, reading.layer->function), offset = now >= enough ? now : then;
-    if (!(offset >= enough) || !std::isfinite(offset)) continue;
+    const double enough = threshold_of(view, reading.layer->function);
+    const double offset = now >= enough || view.learning ? now : then;
+    if (gate(view, reading) || !(offset >= enough) || !std::isfinite(offset)) continue;
     hits.push_back(&reading);
     worst = std::max(worst, offset);
   }
@@ -73,7 +82,8 @@ Findings one_signed_gradients(const View& view) {
   double worst = 0, chance = 0, reversal = 0;
   for (const Reading& reading : view.layers) {
     const Snapshot& s = reading.recent;
-    if (!(s.one_sign >= of_one_sign) || !(s.one_sign >= s.one_sign_chance + not_by_chance)) continue;
+    if (gate(view, reading) || !(s.one_sign >= of_one_sign) || !(s.one_sign >= s.one_sign_chance + not_by_chance))
+      continue;
     hits.push_back(&reading);
     if (s.one_sign > worst) worst = s.one_sign, chance = s.one_sign_chance;
     if (s.reversal > reversal) reversal = s.reversal;

@@ -12,11 +12,13 @@ namespace {
 // N(0,1) alone puts 3 % of tanh's inputs and 32 % of hardtanh's where they saturate. A layer counts when it has used up
 // this much of the way from there to 1.
 constexpr double way_to_all = 0.5;
+// Where the loss falls all the same, more: late layers of a trained network hold decided features.
+constexpr double way_where_it_learns = 0.75;
 // A rectifier is flat on the left by design, for half of its inputs or more: too_sparse and dead_units judge those. Of
 // the functions that are flat on one side only, those that bend softly count from here.
 constexpr double one_sided = 0.9;
 // Units that are flat for 95 % of the examples or more say nothing about the others; some are normal.
-constexpr double many_stuck = 0.4;
+constexpr double many_stuck = 0.4, many_where_it_learns = 0.6;
 constexpr double nearly_all = 0.9;
 // One side has this many times what the other has.
 constexpr double lopsided = 4;
@@ -32,11 +34,12 @@ double by_chance(const FunctionFacts& f) {
          (std::isfinite(f.right_bound) ? 1 - normal_share(f.right_bound) : 0);
 }
 
-double threshold_of(const FunctionFacts& f) {
-  if (two_sided(f)) return by_chance(f) + way_to_all * (1 - by_chance(f));
+double threshold_of(const View& view, const FunctionFacts& f) {
+  const double way = view.learning ? way_where_it_learns : way_to_all;
+  if (two_sided(f)) return by_chance(f) + way * (1 - by_chance(f));
   if (soft_left(f)) return one_sided;
   // A ceiling: relu6, clipped_relu.
-  if (f.right != Saturation::none) return way_to_all;
+  if (f.right != Saturation::none) return way;
   return 2;  // never
 }
 
@@ -45,7 +48,9 @@ double share_of(const FunctionFacts& f, const Snapshot& s) {
   return soft_left(f) ? s.left : s.right;
 }
 
-bool stuck(const FunctionFacts& f, const Snapshot& s) { return two_sided(f) && s.stuck_units >= many_stuck; }
+bool stuck(const View& view, const FunctionFacts& f, const Snapshot& s) {
+  return two_sided(f) && s.stuck_units >= (view.learning ? many_where_it_learns : many_stuck);
+}
 
 }  // namespace
 
@@ -56,7 +61,7 @@ Findings saturated(const View& view) {
   for (const Reading& reading : view.layers) {
     const FunctionFacts& f = reading.layer->function;
     const double share = share_of(f, reading.recent);
-    if (!(share >= threshold_of(f)) && !stuck(f, reading.recent)) continue;
+    if (!(share >= threshold_of(view, f)) && !stuck(view, f, reading.recent)) continue;
     hits.push_back(&reading);
     worst = std::max(worst, share);
     stuck_units = std::max(stuck_units, reading.recent.stuck_units);
@@ -69,7 +74,7 @@ Findings saturated(const View& view) {
   const char* side = left > lopsided * right ? "left" : right > lopsided * left ? "right" : "both sides";
   Finding finding = about(view, "saturated", hits);
   finding.severity = worst >= nearly_all ? Severity::error : Severity::warning;
-  finding.sure = sure(view.windows, worst / std::min(threshold_of(f), 1.0));
+  finding.sure = sure(view.windows, worst / std::min(threshold_of(view, f), 1.0));
   finding.since = first_since(hits, [](const Snapshot& s) { return s.left + s.right >= 0.3 || s.stuck_units >= 0.3; });
   finding.evidence =
       fmt::format("{}: {} saturates on {} ({}): up to {} of a layer's elements have under 5 % of its largest slope",
