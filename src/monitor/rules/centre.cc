@@ -61,6 +61,8 @@ Findings not_zero_centred(const View& view) {
   finding.sure = sure(view.windows, worst / far_off);
   finding.since = first_since(hits, [](const Snapshot& s) { return offset_of(s) >= far_off; });
   const Reading& first = *hits.front();
+  if (offset_of(first.layer->first) >= threshold_of(view, first.layer->function))
+    finding.since = first.layer->first.step;
   finding.evidence =
       fmt::format("{}: outputs lie up to {} deviations off zero (layer {}: {} +- {})", where(view, hits), number(worst),
                   first.layer->name, number(first.layer->first.y_mean), number(first.layer->first.y_deviation));

@@ -59,6 +59,9 @@ std::size_t begins(const View& view, const Finding& finding) {
 bool causes(const View& view, const Finding& cause, const Finding& finding) {
   const auto list = follows.find(cause.rule);
   if (list == follows.end() || !list->second.contains(finding.rule)) return false;
+  // Offsets that were there in the first window are a cause, not what a step too large has led to.
+  const bool from_the_start = finding.since <= view.layers.front().layer->first.step;
+  if (finding.rule == "not_zero_centred" && from_the_start && cause.rule != "poor_initialisation") return false;
   // What begins nearer to the input does not follow from what lies behind it.
   return begins(view, cause) <= begins(view, finding) || cause.rule == "update_too_large" || cause.rule == "non_finite";
 }
