@@ -25,9 +25,9 @@ constexpr std::size_t most_points = 16384;
 
 std::string_view between(const char* begin, const char* end) { return {begin, static_cast<std::size_t>(end - begin)}; }
 
-Json rounded(double value) {
+Json rounded(double value, int digits = 4) {
   if (!std::isfinite(value)) return nullptr;
-  const double near = std::stod(fmt::format("{:.4g}", value));
+  const double near = std::stod(fmt::format("{:.{}g}", value, digits));
   if (near == std::floor(near) && std::abs(near) < 1e9) return static_cast<std::int64_t>(near);
   return near;
 }
@@ -76,7 +76,7 @@ Json data_of(const monitor::Record& record, const std::vector<monitor::Finding>&
   for (const monitor::Layer& layer : record.layers) layers.push_back(layer_data(layer, limit));
   data["layers"] = std::move(layers);
   Json losses = Json::array();
-  for (const monitor::Loss& loss : record.losses) losses.push_back({loss.step, rounded(loss.value)});
+  for (const monitor::Loss& loss : record.losses) losses.push_back({loss.step, rounded(loss.value, 7)});
   data["losses"] = std::move(losses);
   return data;
 }

@@ -114,10 +114,13 @@ function lossCurve() {
   const y = value => top + (height - top - bottom) * (scale(high) - scale(value)) / (scale(high) - scale(low));
   const svg = drawn('svg', {viewBox: `0 0 ${width} ${height}`, role: 'img', 'aria-label': 'loss over steps'});
   const ticks = log ? ticksBetween(scale(low), scale(high), 4).map(t => 10 ** t) : ticksBetween(low, high, 4);
+  // As many digits as tell two of them apart.
+  const digits = log || ticks.length < 2 ? 0 : Math.max(0, -Math.floor(Math.log10(ticks[1] - ticks[0]) + 1e-9));
+  const label = tick => log ? number(tick) : tick.toFixed(digits);
   for (const tick of ticks)
     svg.append(
         drawn('line', {class: 'grid', x1: left, x2: width - right, y1: y(tick), y2: y(tick)}),
-        drawn('text', {x: left - 6, y: y(tick) + 4, 'text-anchor': 'end'}, number(tick)));
+        drawn('text', {x: left - 6, y: y(tick) + 4, 'text-anchor': 'end'}, label(tick)));
   for (const tick of ticksBetween(first, last, 8).filter(Number.isInteger))
     svg.append(drawn('text', {x: x(tick), y: height - 6, 'text-anchor': 'middle'}, count(tick)));
   for (const finding of findings)
@@ -138,7 +141,7 @@ function lossCurve() {
     const box = svg.getBoundingClientRect();
     const at = (event.clientX - box.left) / box.width * width;
     const [step, value] = points.reduce((a, b) => Math.abs(x(b[0]) - at) < Math.abs(x(a[0]) - at) ? b : a);
-    showTip(event, `step ${count(step)}\nloss ${number(value)}`);
+    showTip(event, `step ${count(step)}\nloss ${Number(value.toPrecision(6))}`);
   });
   svg.addEventListener('mouseleave', hideTip);
   return element(

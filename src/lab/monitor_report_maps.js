@@ -77,6 +77,8 @@ function windowAt(layer, step) {
   return low - 1;
 }
 
+const namesWidth = Math.min(130, 8 + 6 * Math.max(0, ...layers.map(layer => shortName(layer).length)));
+
 function labels(rows, rowHeight) {
   const names = element('div', {class: 'names', style: `height:${rows.length * rowHeight}px`});
   const every = rowHeight >= 12 ? 1 : Math.ceil(16 / rowHeight);
@@ -125,7 +127,7 @@ function heatMap(measure) {
   return element(
       'div', {class: 'map'}, element('h3', {}, measure.title), note(measure.text),
       element(
-          'div', {class: 'frame'}, labels(rows, rowHeight), canvas,
+          'div', {class: 'frame', style: `grid-template-columns:${namesWidth}px minmax(0, 1fr)`}, labels(rows, rowHeight), canvas,
           element(
               'div', {class: 'axis'}, element('span', {}, `step ${count(firstStep)}`),
               element('span', {}, count(Math.round((firstStep + lastStep) / 2))), element('span', {}, count(lastStep))),
@@ -135,11 +137,14 @@ function heatMap(measure) {
 }
 
 function heatMaps() {
-  const zero = [], worth = [];
+  const zero = [], little = [], worth = [];
   for (const measure of measures) {
     const values = layers.flatMap(layer => layer.measures[measure.key] ?? []).filter(v => v !== null);
     if (!values.length) continue;
-    (values.every(v => v === 0) ? zero : worth).push(measure);
+    const most = values.reduce((a, b) => Math.max(a, Math.abs(b)), 0);
+    if (most === 0) zero.push(measure);
+    else if (measure.scale === 'share' && most < 0.005) little.push(`${measure.title.toLowerCase()} ${percent(most)}`);
+    else worth.push(measure);
   }
   const out = [element('h2', {}, 'Layers over time')];
   if (!worth.length) return [...out, note('No window was observed.')];
@@ -147,6 +152,7 @@ function heatMaps() {
       note('Layers from the input (top) to the output, steps from left to right. Point at a place for its number.'),
       element('div', {class: 'maps'}, ...worth.slice(0, 6).map(heatMap)));
   if (zero.length) out.push(note(`Zero everywhere: ${zero.map(m => m.title.toLowerCase()).join(', ')}.`));
+  if (little.length) out.push(note(`At most, anywhere: ${little.join(', ')}.`));
   if (worth.length > 6) {
     const more = element('details', {class: 'more'}, element('summary', {}, `${worth.length - 6} more measures`));
     // Drawn when asked for.
