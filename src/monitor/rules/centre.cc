@@ -68,8 +68,7 @@ Findings not_zero_centred(const View& view) {
                   first.layer->name, number(first.layer->first.y_mean), number(first.layer->first.y_deviation));
   finding.why =
       "The next layer sees the same large offset in every input and a small signal on top: its weights must agree on "
-      "the "
-      "offset before they can learn the signal, and a rate that is stable for the one is too small for the other.";
+      "the offset before they can learn the signal, and a rate that is stable for the one is too small for the other.";
   finding.advice =
       first.layer->function.zero_centred
           ? "The function is centred, its inputs are not: look at the biases and at the data, or normalise before it."
@@ -100,8 +99,8 @@ Findings one_signed_gradients(const View& view) {
   if (reversal > zig_zag)
     finding.evidence += fmt::format("; successive updates turn back (cosine {})", number(-reversal));
   finding.why =
-      "With inputs all of one sign, the weights of a unit can only all grow or all shrink in a step: to raise some and "
-      "lower others the network has to zig-zag.";
+      "With inputs all of one sign, the weights of a unit can only all grow or all shrink in a step: to raise some "
+      "and lower others the network has to zig-zag.";
   finding.advice =
       "Centre what goes into these layers: a function centred at zero before them, normalised data, or normalisation.";
   finding.command = compare(view, {"tanh", "elu", "selu"});

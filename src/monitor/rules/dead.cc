@@ -78,8 +78,7 @@ Findings dead_units(const View& view) {
       where(view, hits), dead, units, percent(worst));
   finding.why =
       "A unit whose input is on the flat side for every example gets no gradient, so that nothing can bring it back: "
-      "it "
-      "is width paid for and not there.";
+      "it is width paid for and not there.";
   finding.advice =
       "Start biases at 0 or slightly above, lower the learning rate, normalise before the function, or take one whose "
       "slope is not 0 on the left.";

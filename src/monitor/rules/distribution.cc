@@ -44,16 +44,15 @@ Findings covariate_drift(const View& view) {
   finding.sure = sure(view.windows, worst);
   finding.since = first_since(hits, [](const Snapshot& s) { return drift_of(s) >= 1; });
   finding.evidence = fmt::format(
-      "{}: the mean of the inputs moves by up to {} of their deviation from one window to the next, and "
-      "still does; {} deviations since the first window",
+      "{}: the mean of the inputs moves by up to {} of their deviation from one window to the next, and still does; "
+      "{} deviations since the first window",
       where(view, hits), number(worst * units_drift), number(travelled));
   finding.why =
       "Each layer learns for inputs that will not be there any more: it chases the layers before it, or data that "
       "change.";
   finding.advice =
       "Normalise before the function (batch or layer normalisation), lower the learning rate of what lies before, and "
-      "see "
-      "whether the data come in an order: shuffle them.";
+      "see whether the data come in an order: shuffle them.";
   finding.command = compare(view, {"selu", "elu"});
   return {finding};
 }
@@ -78,9 +77,8 @@ Findings non_normal(const View& view) {
       "{}: inputs of the function have skew up to {} and excess kurtosis up to {} (a normal distribution: 0, 0)",
       where(view, hits), number(skew), number(kurtosis));
   finding.why =
-      "A few very large inputs set the scale and the rest lie close together, where the function is nearly linear: the "
-      "layer "
-      "answers to outliers, and over-fits to them.";
+      "A few very large inputs set the scale and the rest lie close together, where the function is nearly linear: "
+      "the layer answers to outliers, and over-fits to them.";
   finding.advice =
       "Look for outliers in the data and for single huge weights; normalise before the function, or clip the gradient.";
   finding.command = compare(view, {"tanh", "softsign"});

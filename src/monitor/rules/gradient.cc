@@ -198,8 +198,8 @@ Findings exploding_gradient(const View& view) {
                                    number(std::pow(10, growth)), where(view, hits));
   }
   finding.why =
-      "The steps of the first layers are then far too large for any learning rate that suits the last ones, and "
-      "the loss jumps or overflows.";
+      "The steps of the first layers are then far too large for any learning rate that suits the last ones, and the "
+      "loss jumps or overflows.";
   finding.advice =
       backwards ? "Draw the weights with the function's gain over sqrt(fan_in), normalise, or clip the gradient's norm."
                 : "Lower the learning rate, or clip the gradient's norm.";

@@ -87,8 +87,7 @@ Findings poor_initialisation(const View& view) {
   if (too_silent) finding.evidence += fmt::format("; in {} of {} layers most units are silent", silent, count);
   finding.why =
       "Each layer multiplies the signal, and on the way back the gradient, by the same factor: a factor off 1 is "
-      "raised to the "
-      "power of the depth.";
+      "raised to the power of the depth.";
   const FunctionFacts& f = view.layers.front().layer->function;
   finding.advice =
       f.text.empty()

@@ -101,12 +101,11 @@ Findings learned_slopes_overfitting(const View& view) {
                   worst.parameter + 1, function_of(*hits.front()->layer), number(worst.start), number(worst.low),
                   number(worst.high), moving ? ", and still moves away" : "");
   finding.why =
-      "A learned shape adds freedom where few data, or too large steps, leave it unbounded: it fits the training set's "
-      "accidents, and its slopes multiply from layer to layer.";
+      "A learned shape adds freedom where few data, or too large steps, leave it unbounded: it fits the training "
+      "set's accidents, and its slopes multiply from layer to layer.";
   finding.advice =
       "Give these parameters a smaller learning rate, or weight decay towards their start; share one among the "
-      "channels; "
-      "or hold them fixed.";
+      "channels; or hold them fixed.";
   finding.command = compare(view, {"leaky_relu", "silu"});
   return {finding};
 }

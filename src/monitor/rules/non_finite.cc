@@ -30,9 +30,8 @@ Findings non_finite(const View& view) {
       first->op.empty()
           ? "Attach the monitor with trace_non_finite to learn which operator made it; look at the rows of data that "
             "were in the batch."
-          : "Keep that operator's input inside its domain (clamp, add an epsilon, or use the stable form), look at the "
-            "row "
-            "of data named here, and lower the learning rate if the values that went in had grown.";
+          : "Keep that operator's input inside its domain (clamp, add an epsilon, or use the stable form), look at "
+            "the row of data named here, and lower the learning rate if the values that went in had grown.";
   return {finding};
 }
 

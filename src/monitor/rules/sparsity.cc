@@ -38,8 +38,7 @@ Findings too_sparse(const View& view) {
   finding.evidence = fmt::format("{}: up to {:.1f} % of the outputs are exactly 0", where(view, hits), 100 * worst);
   finding.why =
       "Each example reaches a few units only, and each unit learns from a few examples only: the layer is a narrow "
-      "one, and "
-      "most of its weights get no gradient in a step.";
+      "one, and most of its weights get no gradient in a step.";
   finding.advice = "Raise the biases, normalise before the function, or take one that is not 0 on the left.";
   finding.command = compare(view, {"leaky_relu", "elu", "gelu"});
   return {finding};
@@ -63,15 +62,13 @@ Findings useful_sparsity(const View& view) {
   finding.since = first_since(hits, [](const Snapshot& s) { return s.y_zero >= pays; });
   // One product of two is full, of the other only the active rows are read.
   finding.evidence = fmt::format(
-      "{}: at least {} of the outputs are exactly 0, and the loss falls. The product behind such a layer "
-      "needs {} of its weights: for one token at a time up to {:.1f} times as fast, a block of two products "
-      "up to {:.1f} times",
+      "{}: at least {} of the outputs are exactly 0, and the loss falls. The product behind such a layer needs {} of "
+      "its weights: for one token at a time up to {:.1f} times as fast, a block of two products up to {:.1f} times",
       where(view, hits), percent(least), percent(1 - least), 1 / (1 - least), 2 / (2 - least));
   finding.why = "It does not hurt: it can be used. Weights of units that are 0 need not be read.";
   finding.advice =
       "For inference of a few tokens at a time, put ogee::nn::SparseFeedForward (ogee/torch_sparse.h) in the place of "
-      "the "
-      "two linear layers: it takes the dense way by itself where that is faster.";
+      "the two linear layers: it takes the dense way by itself where that is faster.";
   return {finding};
 }
 

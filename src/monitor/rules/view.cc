@@ -205,8 +205,11 @@ std::string compare(const View& view, const std::vector<std::string>& others) {
     weight = layer.weight;
   }
   if (activations.size() > 3) activations.resize(3);
+  const auto name_of = [](const std::string& text) { return text.substr(0, text.find('(')); };
   for (const std::string& other : others)
-    if (std::find(activations.begin(), activations.end(), other) == activations.end()) activations.push_back(other);
+    if (std::none_of(activations.begin(), activations.end(),
+                     [&](const std::string& text) { return text == other || name_of(text) == other; }))
+      activations.push_back(other);
   std::int64_t width = 0;
   int most = 0;
   for (const auto& [units, count] : widths)
