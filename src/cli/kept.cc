@@ -7,6 +7,8 @@
 #include <fstream>
 #include <stdexcept>
 
+#include "ogee/ogee.h"
+
 namespace ogee::cli {
 
 Kept::Kept(std::string path) : path_(std::move(path)) {

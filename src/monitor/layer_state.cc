@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t most_history = 256;
 // A unit counts as stuck on a side when it is there for so many of its examples.
 constexpr double nearly_always = 0.95;
+constexpr std::int64_t calls_between_covariances = 8;
 // How much of `recent` numbers a window leaves.
 constexpr double fading = 15.0 / 16;
 
@@ -64,9 +65,13 @@ void LayerState::input(const Block& z, std::int64_t units, std::int64_t unit_ste
 void LayerState::output(const Block& y, std::span<const float> quiet) {
   add(y_, sums_of(y.all()));
   y_moments_.merge(moments_of(y.all()));
-  if (!covariance_taken_) {  // once a window does
+  // Directions change slowly, and cost more than all else: once a window, and not in each of windows without a gap.
+  if (!covariance_taken_ && record_.calls >= covariance_due_) {
     covariance_.add(y);
+    rank_ = covariance_.rank();
+    correlation_ = covariance_.correlation();
     covariance_taken_ = true;
+    covariance_due_ = record_.calls + calls_between_covariances;
   }
   if (quiet.size() == y.all().size() && !quiet.empty()) {
     for (std::size_t i = 0; i < quiet.size(); ++i) {
@@ -164,8 +169,8 @@ bool LayerState::close(std::int64_t step, const WeightNumbers& weights) {
   s.reversal = weights.reversal;
   s.one_sign = weights.one_sign;
   s.one_sign_chance = weights.one_sign_chance;
-  s.rank = covariance_.rank();
-  s.correlation = covariance_.correlation();
+  s.rank = rank_;
+  s.correlation = correlation_;
   s.unit_offset = covariance_.offset();
   s.unit_drift = covariance_.moved();
   if (noise_n_ > 0 && quiet_.deviation() > 0) s.noise = std::sqrt(noise_squares_ / noise_n_) / quiet_.deviation();

@@ -56,6 +56,8 @@ class LayerState {
   std::vector<double> parameter_[3];  // mean, low, high
   Covariance covariance_;
   bool covariance_taken_ = false;
+  std::int64_t covariance_due_ = 0;
+  double rank_ = not_measured, correlation_ = not_measured;
   // The window before.
   double last_mean_ = not_measured, last_deviation_ = not_measured;
 };

@@ -183,20 +183,34 @@ Sums sums_of(std::span<const float> x) {
 
 void Histogram::add(std::span<const float> x) {
   std::size_t count = 0;
+  Range range[2] = {used_[0], used_[1]};
   for (const float v : x) {
     const auto bits = std::bit_cast<std::uint32_t>(v);
     if ((bits & 0x7f800000U) == 0x7f800000U) continue;
-    ++bin_[bits >> dropped_bits];
+    const std::uint32_t bin = bits >> dropped_bits;
+    ++bin_[bin];
+    Range& r = range[bits >> 31];
+    r.low = std::min(r.low, bin);
+    r.high = std::max(r.high, bin);
     ++count;
   }
+  used_[0] = range[0];
+  used_[1] = range[1];
   total_ += static_cast<double>(count);
 }
 void Histogram::merge(const Histogram& other) {
-  for (std::size_t i = 0; i < bins; ++i) bin_[i] += other.bin_[i];
+  for (int side = 0; side < 2; ++side) {
+    const Range& r = other.used_[side];
+    for (std::uint32_t i = r.low; i <= r.high; ++i) bin_[i] += other.bin_[i];
+    used_[side] = {std::min(used_[side].low, r.low), std::max(used_[side].high, r.high)};
+  }
   total_ += other.total_;
 }
 void Histogram::clear() {
-  bin_.fill(0);
+  for (Range& r : used_) {
+    for (std::uint32_t i = r.low; i <= r.high; ++i) bin_[i] = 0;
+    r = none;
+  }
   total_ = 0;
 }
 std::vector<double> Histogram::quantiles(std::span<const double> shares) const {
@@ -204,7 +218,11 @@ std::vector<double> Histogram::quantiles(std::span<const double> shares) const {
   if (total_ == 0) return result;
   double before = 0;
   std::size_t next = 0;
-  const auto edge = [](std::uint32_t bin) { return static_cast<double>(std::bit_cast<float>(bin << dropped_bits)); };
+  // A bin's own end, towards 0, and where the next one starts.
+  const auto edge = [](std::uint32_t bin) {
+    const float v = std::bit_cast<float>(bin << dropped_bits);
+    return std::isinf(v) ? std::copysign(std::numeric_limits<double>::max(), v) : static_cast<double>(v);
+  };
   const auto visit = [&](std::uint32_t bin, double low, double high) {
     const double here = bin_[bin];
     while (next < shares.size() && here > 0 && shares[next] * total_ <= before + here) {
@@ -214,9 +232,12 @@ std::vector<double> Histogram::quantiles(std::span<const double> shares) const {
     before += here;
   };
   // Below 0 the larger magnitudes come first.
-  constexpr auto half = static_cast<std::uint32_t>(bins / 2);
-  for (std::uint32_t bin = bins; bin-- > half;) visit(bin, edge(bin + 1 < bins ? bin + 1 : bin), edge(bin));
-  for (std::uint32_t bin = 0; bin < half; ++bin) visit(bin, edge(bin), edge(bin + 1 < half ? bin + 1 : bin));
+  if (const Range& r = used_[1]; r.low <= r.high) {
+    for (std::uint32_t bin = r.high + 1; bin-- > r.low;) visit(bin, edge(bin + 1), edge(bin));
+  }
+  if (const Range& r = used_[0]; r.low <= r.high) {
+    for (std::uint32_t bin = r.low; bin <= r.high; ++bin) visit(bin, edge(bin), edge(bin + 1));
+  }
   return result;
 }
 

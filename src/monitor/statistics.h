@@ -36,7 +36,13 @@ class Histogram {
  private:
   static constexpr int dropped_bits = 19;
   static constexpr std::size_t bins = std::size_t{1} << (32 - dropped_bits);
+  // Bins beyond these are empty, on either side of 0: most numbers are of a few sizes.
+  struct Range {
+    std::uint32_t low, high;  // both ends included; low > high: none
+  };
+  static constexpr Range none{~0U, 0};
   std::array<std::uint32_t, bins> bin_{};
+  Range used_[2] = {none, none};
   double total_ = 0;
 };
 

@@ -10,7 +10,7 @@
 namespace ogee::monitor {
 namespace {
 
-constexpr std::int64_t most_weights = 1024, most_gradients = 4096, most_rows = 32, most_columns = 256;
+constexpr std::int64_t most_weights = 512, most_gradients = 1024, most_rows = 16, most_columns = 256;
 
 double squares(const std::vector<float>& x) {
   double sum = 0;
