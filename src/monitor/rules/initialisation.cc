@@ -44,7 +44,8 @@ Findings poor_initialisation(const View& view) {
       const double off = s.weight / ideal(before, *reading.layer);
       offs.push_back(std::log10(off));
       known.push_back(&reading);
-      if (std::abs(std::log10(off)) > std::abs(std::log10(worst_off))) {
+      // After a step that was as large as the weights these are not what was drawn.
+      if (!(s.update_ratio > 0.5) && std::abs(std::log10(off)) > std::abs(std::log10(worst_off))) {
         worst_off = off;
         typical_wanted = ideal(before, *reading.layer);
         typical_is = s.weight;
@@ -71,7 +72,7 @@ Findings poor_initialisation(const View& view) {
     for (const Reading& reading : view.layers) hits.push_back(&reading);
   Finding finding = about(view, "poor_initialisation", hits);
   finding.since = view.layers.front().layer->first.step;
-  finding.severity = std::abs(growth) >= 2 * signal_changes || too_large ? Severity::error : Severity::warning;
+  finding.severity = !view.learning || std::abs(decay) >= 2 * gradient_changes ? Severity::error : Severity::warning;
   finding.sure = sure(view.windows, std::abs(growth) >= signal_changes ? std::abs(growth) / signal_changes : 1);
   finding.evidence = "in the first window ";
   if (std::isfinite(growth))

@@ -56,12 +56,16 @@ std::size_t begins(const View& view, const Finding& finding) {
   return first == view.layers.size() ? 0 : first;
 }
 
+bool from_the_start(const View& view, const Finding& finding) {
+  return !view.layers.empty() && finding.since <= view.layers.front().layer->first.step;
+}
+
 bool causes(const View& view, const Finding& cause, const Finding& finding) {
   const auto list = follows.find(cause.rule);
   if (list == follows.end() || !list->second.contains(finding.rule)) return false;
   // Offsets that were there in the first window are a cause, not what a step too large has led to.
-  const bool from_the_start = finding.since <= view.layers.front().layer->first.step;
-  if (finding.rule == "not_zero_centred" && from_the_start && cause.rule != "poor_initialisation") return false;
+  if (finding.rule == "not_zero_centred" && from_the_start(view, finding) && cause.rule != "poor_initialisation")
+    return false;
   // What begins nearer to the input does not follow from what lies behind it.
   return begins(view, cause) <= begins(view, finding) || cause.rule == "update_too_large" || cause.rule == "non_finite";
 }
@@ -85,9 +89,13 @@ Findings merge(const View& view, Findings findings) {
     finding.evidence += "; from it follows ";
     for (std::size_t i = 0; i < more->second.size(); ++i) finding.evidence += (i > 0 ? ", " : "") + more->second[i];
   }
-  std::stable_sort(kept.begin(), kept.end(), [](const Finding& a, const Finding& b) {
-    if (a.severity != b.severity) return a.severity > b.severity;
-    return nearness.at(a.rule) < nearness.at(b.rule);
+  const auto place = [&](const Finding& finding) {
+    // Offsets from the start come before what they lead to.
+    const bool early = finding.rule == "not_zero_centred" && from_the_start(view, finding);
+    return early ? nearness.at("update_too_large") : nearness.at(finding.rule);
+  };
+  std::stable_sort(kept.begin(), kept.end(), [&](const Finding& a, const Finding& b) {
+    return a.severity != b.severity ? a.severity > b.severity : place(a) < place(b);
   });
   return kept;
 }
