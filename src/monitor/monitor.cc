@@ -7,6 +7,7 @@
 #include <typeinfo>
 
 #include "monitor/observer.h"
+#include "monitor/show/table.h"
 
 namespace ogee {
 namespace {
@@ -47,14 +48,15 @@ Monitor::Monitor(const torch::nn::Module& model, const torch::optim::Optimizer& 
 Monitor::~Monitor() {
   try {
     const monitor::Record seen = record();
-    const auto found = monitor::judge(seen);
+    auto found = monitor::judge(seen);
     observer_->finish(seen, found);
     if (observer_->options().print()) {
-      for (const monitor::Finding& finding : found) {
-        if (finding.severity == monitor::Severity::note) continue;
-        const std::string where = finding.layer.empty() ? "" : " in " + finding.layer;
-        fmt::print(stderr, "ogee: {}{}, since step {}: {}. {}\n", finding.rule, where, finding.since, finding.evidence,
-                   finding.advice);
+      // A healthy network gets silence, whatever else could be said of it.
+      std::erase_if(found, [](const monitor::Finding& f) { return f.severity == monitor::Severity::note; });
+      if (!found.empty()) {
+        const monitor::show::Style style = monitor::show::style_for(fileno(stderr));
+        fmt::print(stderr, "ogee: {}\n{}", monitor::show::summary(seen, found),
+                   monitor::show::report(seen, found, style));
       }
     }
   } catch (const std::exception& error) {
@@ -63,6 +65,8 @@ Monitor::~Monitor() {
 }
 
 void Monitor::name(const at::Tensor& parameter, const std::string& name) { observer_->name(parameter, name); }
+void Monitor::pause() { observer_->pause(true); }
+void Monitor::resume() { observer_->pause(false); }
 monitor::Record Monitor::record() const { return observer_->record(); }
 std::vector<monitor::Finding> Monitor::findings() const { return monitor::judge(record()); }
 
