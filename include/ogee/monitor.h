@@ -36,6 +36,9 @@ struct MonitorOptions {
   // Looks at every operator's results in every step, to name the one that made the first NaN or infinity. Without it
   // the step is known, and the operator only if that step was observed.
   TORCH_ARG(bool, trace_non_finite) = false;
+  // Watches what the thread that makes the monitor runs, and nothing else: several threads may have one each, which
+  // must be destroyed on its own thread.
+  TORCH_ARG(bool, this_thread) = false;
   // A file that gets a line of JSON for each window, and the whole record at the end; "" for none.
   TORCH_ARG(std::string, json) = "";
   // A directory for TensorBoard's event files; "" for none.
@@ -44,8 +47,8 @@ struct MonitorOptions {
   TORCH_ARG(bool, print) = true;
 };
 
-// One at a time in a process: a second throws ogee::Error. May be made, asked and destroyed on any thread; programs may
-// run LibTorch on any number of them meanwhile.
+// One at a time in a process (or a thread, with this_thread): a second throws ogee::Error. May be made, asked and
+// destroyed on any thread; programs may run LibTorch on any number of them meanwhile.
 class Monitor {
  public:
   explicit Monitor(MonitorOptions options = {});
@@ -59,6 +62,9 @@ class Monitor {
 
   // Calls a parameter by a name, such as those of model.named_parameters().
   void name(const at::Tensor& parameter, const std::string& name);
+  // What the program runs from now on is not training, and not looked at: an evaluation that goes backward, say.
+  void pause();
+  void resume();
   // What has been seen so far, and what the rules say of it.
   monitor::Record record() const;
   std::vector<monitor::Finding> findings() const;

@@ -136,6 +136,13 @@ function page() {
                   2))}. Dead: units with slope 0 for every training example. ` +
           'Saturated: share of slopes below 5 % of the largest. ' +
           'Gradient first/last: norms of the loss gradient at the first and last activation, at initialisation.'));
+  const watched = arms.flatMap(arm => (arm.watched || []).map(finding => [arm, finding]));
+  if (watched.length) {
+    out.append(element('h2', {}, 'What the monitor saw in training'));
+    out.append(element('ul', {class: 'watched'}, ...watched.map(([arm, finding]) => element('li', {},
+        swatch(arm.activation), element('b', {}, arm.activation), `, ${finding.runs} of ${finding.of} runs: `,
+        element('b', {}, finding.rule.replaceAll('_', ' ')), `. ${finding.evidence}. ${finding.advice}`))));
+  }
   if (results.remarks.length)
     out.append(element('ul', {class: 'note'}, ...results.remarks.map(line => element('li', {}, line))));
   out.append(

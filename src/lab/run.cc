@@ -14,6 +14,7 @@
 #include "lab/measure.h"
 #include "lab/optimiser.h"
 #include "models/network.h"
+#include "ogee/monitor.h"
 #include "ogee/torch.h"
 #include "tasks/task.h"
 
@@ -80,10 +81,15 @@ class Run {
     const std::int64_t steps_per_epoch = data_.train.size() / batch_;
     network_->train();
     if (measured_) measure(0, unknown);
+    // At fixed steps, so that the same run finds the same.
+    watching_ = std::make_unique<Monitor>(
+        *network_, MonitorOptions().every(std::max<std::int64_t>(8, key_.steps / 40)).this_thread(true).print(false));
     for (std::int64_t epoch = 1; step_ < key_.steps && result_.status == Status::finished; ++epoch) {
       const double loss = train_epoch(std::min(steps_per_epoch, key_.steps - step_));
       if (result_.status == Status::finished && measured_) measure(epoch, loss);
     }
+    result_.findings = watching_->findings();
+    watching_.reset();  // on the thread that made it
     if (result_.status == Status::finished) finish();
     result_.ms_per_step = 1e3 * median(std::move(step_seconds_));
     result_.seconds = seconds_since(start);
@@ -123,10 +129,12 @@ class Run {
   }
 
   void measure(std::int64_t epoch, double train_loss) {
+    if (watching_) watching_->pause();
     const tasks::Score score = tasks::evaluate(*task_, *network_, data_.validation);
     Point point{epoch, train_loss, score.error, score.loss, gradient_norms(*network_, *task_, probe_)};
     if (hooks_.point) hooks_.point(point);
     result_.points.push_back(std::move(point));
+    if (watching_) watching_->resume();
   }
 
   void finish() {
@@ -161,6 +169,7 @@ class Run {
   data::Part probe_;
   std::int64_t step_ = 0;
   std::vector<double> step_seconds_;
+  std::unique_ptr<Monitor> watching_;
   RunResult result_;
 };
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "lab/experiment.h"
+#include "ogee/monitor_record.h"
 
 namespace ogee::lab {
 
@@ -50,6 +51,7 @@ struct RunResult {
   double ms_per_step = unknown, seconds = unknown;
   double dead = unknown, saturated = unknown;  // shares
   std::vector<Point> points;
+  std::vector<monitor::Finding> findings;  // what the monitor says of the training
 };
 
 struct RunHooks {

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "monitor/json.h"
 #include "ogee/ogee.h"
 
 namespace ogee::lab {
@@ -20,7 +21,7 @@ CREATE TABLE IF NOT EXISTS runs(
   id INTEGER PRIMARY KEY, arm TEXT NOT NULL, stage TEXT NOT NULL, seed INTEGER NOT NULL, learning_rate REAL NOT NULL,
   steps INTEGER NOT NULL, status TEXT NOT NULL, message TEXT, parameters INTEGER, validation_error REAL,
   validation_loss REAL, test_error REAL, test_loss REAL, ms_per_step REAL, seconds REAL, dead REAL, saturated REAL,
-  UNIQUE(arm, stage, seed, learning_rate, steps));
+  findings TEXT, UNIQUE(arm, stage, seed, learning_rate, steps));
 CREATE TABLE IF NOT EXISTS points(
   run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, epoch INTEGER NOT NULL, train_loss REAL,
   validation_error REAL, validation_loss REAL, gradients TEXT, PRIMARY KEY(run, epoch));
@@ -82,6 +83,9 @@ RunResult read_result(const Statement& row, int from) {
   double* const fields[] = {&result.validation_error, &result.validation_loss, &result.test_error, &result.test_loss,
                             &result.ms_per_step,      &result.seconds,         &result.dead,       &result.saturated};
   for (std::size_t i = 0; i < std::size(fields); ++i) *fields[i] = row.real(from + 3 + static_cast<int>(i));
+  const auto findings =
+      nlohmann::ordered_json::parse(row.text(from + 3 + static_cast<int>(std::size(fields))), nullptr, false);
+  if (findings.is_array()) result.findings = findings.get<std::vector<monitor::Finding>>();
   return result;
 }
 
@@ -108,6 +112,8 @@ Store::Store(const std::string& path, const std::string& identity) : path_(path)
   sqlite3_busy_timeout(database_, 10000);
   if (sqlite3_exec(database_, schema, nullptr, nullptr, nullptr) != SQLITE_OK)
     fail(fmt::format("{}: {}", path, sqlite3_errmsg(database_)));
+  // A store from before runs were watched gets the column; where it is, this fails and changes nothing.
+  sqlite3_exec(database_, "ALTER TABLE runs ADD COLUMN findings TEXT", nullptr, nullptr, nullptr);
   std::string problem;
   {
     Statement query(database_, path_, "SELECT settings FROM experiment");
@@ -125,10 +131,11 @@ Store::~Store() { sqlite3_close(database_); }
 
 std::optional<RunResult> Store::find(const RunKey& key) {
   const std::lock_guard lock(mutex_);
-  Statement query(database_, path_,
-                  "SELECT status, message, parameters, validation_error, validation_loss, test_error, test_loss, "
-                  "ms_per_step, seconds, dead, saturated FROM runs WHERE arm = ? AND stage = ? AND seed = ? AND "
-                  "learning_rate = ? AND steps = ? AND status != 'running'");
+  Statement query(
+      database_, path_,
+      "SELECT status, message, parameters, validation_error, validation_loss, test_error, test_loss, "
+      "ms_per_step, seconds, dead, saturated, findings FROM runs WHERE arm = ? AND stage = ? AND seed = ? AND "
+      "learning_rate = ? AND steps = ? AND status != 'running'");
   query.add(key.arm).add(name_of(key.stage)).add(std::int64_t(key.seed)).add(key.rate).add(key.steps);
   if (!query.step()) return std::nullopt;
   return read_result(query, 0);
@@ -161,9 +168,10 @@ void Store::point(std::int64_t run, const Point& point) {
 
 void Store::end(std::int64_t run, const RunResult& result) {
   const std::lock_guard lock(mutex_);
-  Statement(database_, path_,
-            "UPDATE runs SET status = ?, message = ?, parameters = ?, validation_error = ?, validation_loss = ?, "
-            "test_error = ?, test_loss = ?, ms_per_step = ?, seconds = ?, dead = ?, saturated = ? WHERE id = ?")
+  Statement(
+      database_, path_,
+      "UPDATE runs SET status = ?, message = ?, parameters = ?, validation_error = ?, validation_loss = ?, "
+      "test_error = ?, test_loss = ?, ms_per_step = ?, seconds = ?, dead = ?, saturated = ?, findings = ? WHERE id = ?")
       .add(name_of(result.status))
       .add(result.message)
       .add(result.parameters)
@@ -175,6 +183,7 @@ void Store::end(std::int64_t run, const RunResult& result) {
       .add(result.seconds)
       .add(result.dead)
       .add(result.saturated)
+      .add(nlohmann::ordered_json(result.findings).dump())
       .add(run)
       .step();
 }
@@ -189,7 +198,7 @@ std::vector<StoredRun> Store::all() {
   std::vector<StoredRun> runs;
   Statement query(database_, path_,
                   "SELECT id, arm, stage, seed, learning_rate, steps, status, message, parameters, validation_error, "
-                  "validation_loss, test_error, test_loss, ms_per_step, seconds, dead, saturated FROM runs "
+                  "validation_loss, test_error, test_loss, ms_per_step, seconds, dead, saturated, findings FROM runs "
                   "WHERE status != 'running' ORDER BY arm, stage, seed, learning_rate, steps");
   while (query.step()) {
     StoredRun run;

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "lab/arm.h"
 #include "lab/plan.h"
+#include "monitor/json.h"
 #include "ogee/ogee.h"
 
 namespace ogee::lab {
@@ -55,6 +57,36 @@ Json curve_of(const Arm& arm) {
   return curve;
 }
 
+// What the monitor found in an arm's runs, rule by rule; the words are those of the first run that shows it.
+Json watched(const Arm& arm) {
+  std::vector<std::pair<const monitor::Finding*, int>> rules;
+  for (const StoredRun* run : arm.results) {
+    std::set<std::string> here;
+    for (const monitor::Finding& finding : run->result.findings) {
+      if (finding.severity == monitor::Severity::note || !here.insert(finding.rule).second) continue;
+      const auto known =
+          std::find_if(rules.begin(), rules.end(), [&](const auto& r) { return r.first->rule == finding.rule; });
+      if (known == rules.end()) {
+        rules.emplace_back(&finding, 1);
+      } else {
+        ++known->second;
+      }
+    }
+  }
+  Json json = Json::array();
+  for (const auto& [finding, runs] : rules)
+    json.push_back({{"rule", finding->rule},
+                    {"runs", runs},
+                    {"of", arm.results.size()},
+                    {"layer", finding->layer},
+                    {"since", finding->since},
+                    {"evidence", finding->evidence},
+                    {"why", finding->why},
+                    {"advice", finding->advice},
+                    {"explained", finding->explained}});
+  return json;
+}
+
 Json run_json(const StoredRun& run) {
   Json points = Json::array();
   for (const Point& point : run.result.points)
@@ -74,6 +106,7 @@ Json run_json(const StoredRun& run) {
   json["saturated"] = number(result.saturated);
   json["ms_per_step"] = number(result.ms_per_step);
   json["seconds"] = number(result.seconds);
+  json["findings"] = result.findings;
   json["points"] = std::move(points);
   return json;
 }
@@ -120,6 +153,7 @@ Json arm_json(const Arm& arm) {
                       {"validation_error", number(run->result.validation_error)},
                       {"validation_loss", number(run->result.validation_loss)}});
   json["tuning"] = std::move(tuning);
+  json["watched"] = watched(arm);
   json["curve"] = curve_of(arm);
   Json runs = Json::array();
   for (const StoredRun* run : arm.results) runs.push_back(run_json(*run));

@@ -93,6 +93,18 @@ std::string text_report(const Json& results) {
       "\nsat.: slopes below 5 % of the largest; grad ratio: gradient norm at the first activation over the last, "
       "before "
       "training\n\n";
+  bool watched = false;
+  for (const Json& arm : results["arms"]) {
+    for (const Json& finding : arm["watched"]) {
+      if (!watched) text += "What the monitor saw in training:\n";
+      watched = true;
+      text += wrap(fmt::format("{}, {} of {} runs: {}: {}", arm["activation"].get<std::string>(),
+                               finding["runs"].get<int>(), finding["of"].get<int>(), finding["rule"].get<std::string>(),
+                               finding["evidence"].get<std::string>()),
+                   2);
+    }
+  }
+  if (watched) text += "\n";
   if (!results["complete"].get<bool>())
     text += fmt::format("So far, {} of {} runs:\n", results["runs_done"].get<int>(), results["runs_wanted"].get<int>());
   text += wrap(results["recommendation"]["text"].get<std::string>(), 0);

@@ -35,20 +35,33 @@ constexpr std::int64_t shortest_gap = 6, longest_gap = 500;
 
 // The observer of this process, and how many threads are inside it: it goes only when none is.
 std::atomic<Observer*> current{nullptr};
-std::atomic<std::uint64_t> current_number{0};
 std::atomic<int> inside{0};
 std::atomic<std::uint64_t> observers_made{0};
+// The observer of this thread alone, if it has one: the process's leaves it alone then.
+thread_local Observer* mine = nullptr;
 std::atomic<void (*)()> first_use{nullptr};
 
-struct Entry {
+class Entry {
+ public:
   Entry() {
-    inside.fetch_add(1);
-    observer = current.load();
+    if (mine == nullptr) {
+      inside.fetch_add(1);
+      observer = current.load();
+    } else {
+      observer = mine;
+      own_ = true;
+    }
+    if (observer != nullptr && observer->paused()) observer = nullptr;
   }
-  ~Entry() { inside.fetch_sub(1); }
+  ~Entry() {
+    if (!own_) inside.fetch_sub(1);
+  }
   Entry(const Entry&) = delete;
   Entry& operator=(const Entry&) = delete;
   Observer* observer;
+
+ private:
+  bool own_ = false;
 };
 
 // What the monitor does itself is not to be seen, recorded or differentiated.
@@ -116,7 +129,9 @@ bool is_parameter(const at::Tensor& t) { return t.dim() >= 2 && t.requires_grad(
 
 // What LibTorch calls: never throws into the program.
 struct Callbacks {
+  template <bool of_thread>
   static std::unique_ptr<at::ObserverContext> start(const at::RecordFunction& fn) {
+    if (of_thread != (mine != nullptr)) return nullptr;
     const Entry entry;
     if (entry.observer == nullptr) return nullptr;
     try {
@@ -144,7 +159,7 @@ struct Callbacks {
   }
   static void weight(std::uint64_t number, std::size_t weight, const at::Tensor& gradient) {
     const Entry entry;
-    if (entry.observer == nullptr || current_number.load() != number) return;
+    if (entry.observer == nullptr || entry.observer->number_ != number) return;
     try {
       entry.observer->weight_gradient(weight, gradient);
     } catch (const std::exception& error) {
@@ -153,7 +168,7 @@ struct Callbacks {
   }
   static void output(std::uint64_t number, const std::shared_ptr<Sighting>& sighting, const at::Tensor& gradient) {
     const Entry entry;
-    if (entry.observer == nullptr || current_number.load() != number) return;
+    if (entry.observer == nullptr || entry.observer->number_ != number) return;
     try {
       entry.observer->output_gradient(sighting, gradient);
     } catch (const std::exception& error) {
@@ -174,28 +189,37 @@ Observer::Observer(MonitorOptions options, std::function<double()> learning_rate
   if (options_.trace_non_finite()) trace_ = std::make_unique<NonFiniteTrace>();
   output_ = std::make_unique<show::Output>(options_.json(), options_.tensorboard(), [this] { return record(); });
   Observer* none = nullptr;
-  if (!current.compare_exchange_strong(none, this)) throw Error("monitor: another one is running in this process");
-  current_number = number_;
+  if (options_.this_thread()) {
+    if (mine != nullptr) throw Error("monitor: another one is running on this thread");
+    mine = this;
+  } else if (!current.compare_exchange_strong(none, this)) {
+    throw Error("monitor: another one is running in this process");
+  }
   // A process forked from this one, such as those that load data, is none of its business.
   static const int forked = pthread_atfork(nullptr, nullptr, [] {
     current = nullptr;
     inside = 0;
   });
   if (forked != 0) note("processes that are forked from this one may be seen, too");
-  at::RecordFunctionCallback callback(Callbacks::start, Callbacks::end);
+  at::RecordFunctionCallback callback(options_.this_thread() ? Callbacks::start<true> : Callbacks::start<false>,
+                                      Callbacks::end);
   callback.needsInputs(true).needsOutputs(true);
   if (trace_) {
     callback.scopes({at::RecordScope::FUNCTION, at::RecordScope::BACKWARD_FUNCTION});
   } else {
     callback.scopes({at::RecordScope::FUNCTION});
   }
-  handle_ = at::addGlobalCallback(callback);
+  handle_ = options_.this_thread() ? at::addThreadLocalCallback(callback) : at::addGlobalCallback(callback);
 }
 
 Observer::~Observer() {
   at::removeCallback(handle_);
-  current = nullptr;
-  while (inside.load() != 0) std::this_thread::yield();
+  if (options_.this_thread()) {
+    mine = nullptr;
+  } else {
+    current = nullptr;
+  }
+  while (!options_.this_thread() && inside.load() != 0) std::this_thread::yield();
   for (Weight& weight : weights_) {
     const at::Tensor tensor = weight.tensor();
     if (tensor.defined() && weight.hook >= 0) tensor.remove_hook(static_cast<unsigned>(weight.hook));

@@ -65,6 +65,8 @@ class Observer {
   // Hands the end to what writes; the observing is over.
   void finish(const Record& record, const std::vector<Finding>& findings);
   const MonitorOptions& options() const { return options_; }
+  void pause(bool paused) { paused_ = paused; }
+  bool paused() const { return paused_.load(std::memory_order_relaxed); }
 
  private:
   friend struct Callbacks;
@@ -107,6 +109,7 @@ class Observer {
   std::map<const c10::TensorImpl*, std::string> given_names_;
   std::map<std::string, int> kinds_seen_;
 
+  std::atomic<bool> paused_{false};
   std::atomic<std::int64_t> steps_{0};
   std::atomic<std::int64_t> forward_step_{1};  // the step whose forward pass ran last
   std::atomic<std::uint64_t> stretch_{1};      // how often the callbacks were switched on
