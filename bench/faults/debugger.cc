@@ -15,7 +15,6 @@ constexpr double tanh_limit = 9.4999;  // SaturatedActivation
 constexpr double sigmoid_low = -23, sigmoid_high = 16.99999;
 constexpr double variance_ratio = 10;                     // PoorWeightInitialization: between layers' inputs
 constexpr double distribution_range = 1e-3;               // and between the 5th and 95th percentile of a gradient
-constexpr std::int64_t patience = 5;                      // steps without a falling loss
 constexpr double update_small = 1e-8, update_large = 10;  // WeightUpdateRatio
 
 // Read without LibTorch's operators, which the monitor would see.
@@ -107,10 +106,6 @@ void Debugger::after_update(double loss) {
     if (ratio < update_small || ratio > update_large) fired_.insert("WeightUpdateRatio");
   }
   if (!std::isfinite(loss)) fired_.insert("ExplodingTensor");
-  if (looks_ == 1 || loss < lowest_loss_)
-    lowest_loss_ = loss, not_falling_ = 0;
-  else if (++not_falling_ >= patience)
-    fired_.insert("LossNotDecreasing");
 }
 
 std::set<std::string> debugger_rules_for(const std::string& fault) {

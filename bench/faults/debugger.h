@@ -28,8 +28,7 @@ class Debugger {
   Net& net_;
   std::set<std::string> fired_;
   std::vector<std::vector<float>> weights_;
-  std::int64_t looks_ = 0, not_falling_ = 0;
-  double lowest_loss_ = 0;
+  std::int64_t looks_ = 0;
 };
 
 // Those that would count as finding this fault.
