@@ -30,6 +30,7 @@ struct Options {
   std::string half = "all", only, keep, judge, json;
   int workers = 2;
   std::uint64_t seed = 1;
+  std::int64_t every = 5;  // twenty windows in a training of a hundred steps
   bool words = false, quiet = false, healthy = false, faulty = false, middle_only = false;
 };
 
@@ -55,7 +56,7 @@ void work(const std::vector<Job>& jobs, const Options& o, int worker, const fs::
     const Job& job = jobs[i];
     // The halves differ in their seeds, too.
     const std::uint64_t seed = 1000 * o.seed + (job.plan->tune ? 0 : 500) + job.number;
-    const Outcome outcome = train(*job.plan, job.level, seed);
+    const Outcome outcome = train(*job.plan, job.level, seed, o.every);
     const Row row = score(*job.plan, job.level, outcome);
     const fs::path path = file_of(folder, i), part = path.string() + ".part";
     std::ofstream(part) << to_json(row, &outcome.record);
@@ -181,6 +182,7 @@ int main(int argc, char** argv) {
   app.add_option("--judge", o.judge, "Judges the records in this folder instead of training");
   app.add_option("--json", o.json, "A file for everything counted");
   app.add_option("--workers", o.workers, "Runs at a time")->check(CLI::Range(1, 256));
+  app.add_option("--every", o.every, "A window every so many steps")->check(CLI::Range(1, 1000));
   app.add_option("--seed", o.seed, "Other weights and other batches");
   app.add_flag("--words", o.words, "With every finding in full");
   app.add_flag("--quiet", o.quiet, "No progress");

@@ -12,8 +12,6 @@
 namespace ogee::faults {
 namespace {
 
-// Twenty windows and more in a training of a hundred steps.
-constexpr std::int64_t observe_every = 5;
 constexpr std::int64_t fashion_examples = 6000;
 
 const data::Dataset& data_named(const std::string& name) {
@@ -58,7 +56,7 @@ double accuracy_of(Net& net, const data::Part& part) {
 
 }  // namespace
 
-Outcome train(const Plan& given, Level level, std::uint64_t seed) {
+Outcome train(const Plan& given, Level level, std::uint64_t seed, std::int64_t every) {
   Plan plan = given;
   const double strength = plan.levels[level];
   if (plan.change) plan.change(plan, strength);
@@ -78,7 +76,7 @@ Outcome train(const Plan& given, Level level, std::uint64_t seed) {
   double recent = 0, weight = 0;
   {
     std::optional<Monitor> monitor;
-    monitor.emplace(*net, *optimizer, MonitorOptions().every(observe_every).print(false));
+    monitor.emplace(*net, *optimizer, MonitorOptions().every(every).print(false));
     for (std::int64_t number = 1; number <= training.steps; ++number) {
       if (next + training.batch > examples) {
         order = torch::randperm(examples);

@@ -16,6 +16,7 @@ struct Outcome {
 };
 
 // `level` is no matter for a healthy plan.
-Outcome train(const Plan& plan, Level level, std::uint64_t seed);
+// `every`: a window is observed every so many steps.
+Outcome train(const Plan& plan, Level level, std::uint64_t seed, std::int64_t every);
 
 }  // namespace ogee::faults
