@@ -20,9 +20,28 @@ constexpr std::size_t fewest_windows = 6;
 constexpr double heavy_tails = 20;
 constexpr double skewed = 4;
 
+// Windows further apart see more of the way that every network goes: thresholds grow with the square root of the steps
+// between two, as random steps add up; what drifts one way grows with the steps themselves.
+constexpr double usual_gap = 5;
+// Directions, and units' means with them, are looked at every eighth call.
+constexpr double calls_between_looks = 8;
+
+struct Thresholds {
+  double layer = drifts, units = units_drift;
+};
+
+Thresholds thresholds_of(const Layer& layer) {
+  const auto count = static_cast<double>(std::max<std::int64_t>(layer.windows - 1, 1));
+  const double gap = static_cast<double>(layer.steps_as_seen - layer.first.step) / count;
+  const double calls = static_cast<double>(layer.calls) / (count + 1);
+  const double windows_a_look = calls > 0 ? std::max(1.0, std::ceil(calls_between_looks / calls)) : 1;
+  const double looks = gap * windows_a_look / (4 * usual_gap);
+  return {drifts * std::sqrt(std::max(1.0, gap / usual_gap)), units_drift * std::sqrt(std::max(1.0, looks))};
+}
+
 // In units of the threshold.
-double drift_of(const Snapshot& s) {
-  const double layer = s.drift / drifts, units = s.unit_drift / units_drift;
+double drift_of(const Thresholds& thresholds, const Snapshot& s) {
+  const double layer = s.drift / thresholds.layer, units = s.unit_drift / thresholds.units;
   return units > layer || std::isnan(layer) ? units : layer;
 }
 
@@ -30,23 +49,30 @@ double drift_of(const Snapshot& s) {
 
 Findings covariate_drift(const View& view) {
   Hits hits;
-  double worst = 0, travelled = 0;
+  double worst = 0, travelled = 0, moved = 0;
   for (const Reading& reading : view.layers) {
     const Layer& layer = *reading.layer;
-    if (layer.history.size() < fewest_windows || !(drift_of(reading.recent) >= 1)) continue;
+    const Thresholds thresholds = thresholds_of(layer);
+    const double drift = drift_of(thresholds, reading.recent);
+    if (layer.history.size() < fewest_windows || !(drift >= 1)) continue;
     hits.push_back(&reading);
     const double way = std::abs(layer.history.back().z_mean - layer.first.z_mean) / reading.recent.z_deviation;
-    if (drift_of(reading.recent) > worst) worst = drift_of(reading.recent), travelled = way;
+    if (drift > worst) {
+      worst = drift;
+      travelled = way;
+      moved = reading.recent.unit_drift > reading.recent.drift ? reading.recent.unit_drift : reading.recent.drift;
+    }
   }
   if (hits.empty()) return {};
   Finding finding = about(view, "covariate_drift", hits);
-  finding.severity = worst * units_drift >= drifts_far ? Severity::error : Severity::warning;
+  finding.severity = moved >= drifts_far ? Severity::error : Severity::warning;
   finding.sure = sure(view.windows, worst);
-  finding.since = first_since(hits, [](const Snapshot& s) { return drift_of(s) >= 1; });
+  finding.since =
+      first_since(hits, [&](const Snapshot& s) { return drift_of(thresholds_of(*hits.front()->layer), s) >= 1; });
   finding.evidence = fmt::format(
       "{}: the mean of the inputs moves by up to {} of their deviation from one window to the next, and still does; "
       "{} deviations since the first window",
-      where(view, hits), number(worst * units_drift), number(travelled));
+      where(view, hits), number(moved), number(travelled));
   finding.why =
       "Each layer learns for inputs that will not be there any more: it chases the layers before it, or data that "
       "change.";
