@@ -22,8 +22,9 @@ std::vector<Plan> healthy_plans(bool with_fashion) {
   // LibTorch draws weights uniformly, of deviation 1/sqrt(3 fan_in): 0.41 times what relu asks for.
   constexpr double libtorch = 0.41;
   for (const char* name : {"relu", "tanh", "gelu", "silu", "elu", "selu", "mish", "leaky_relu", "hardtanh",
-                           "hard_swish", "softsign", "softplus", "relu6", "squared_relu"})
+                           "hard_swish", "softsign", "softplus", "relu6"})
     add(plans, {.kind = "mlp", .depth = 4, .activation = name});
+  add(plans, {.kind = "mlp", .depth = 4, .activation = "squared_relu", .norm = "layer"});
   for (const char* name : {"prelu", "swish_beta", "xsilu", "nah(base=tanh)", "rrelu", "noisy_rectifier"})
     add(plans, {.kind = "mlp", .depth = 4, .activation = name});
   add(plans, {.kind = "mlp", .depth = 2, .activation = "sigmoid"}, {.rate = 5e-3, .steps = 200});
@@ -38,7 +39,7 @@ std::vector<Plan> healthy_plans(bool with_fashion) {
   add(plans, {.kind = "mlp", .depth = 12, .activation = "relu"});
   add(plans, {.kind = "mlp", .depth = 20, .activation = "selu"});
   add(plans, {.kind = "mlp", .depth = 20, .activation = "tanh"}, {.rate = 1e-3, .steps = 200});
-  add(plans, {.kind = "mlp", .depth = 30, .activation = "leaky_relu"}, {.rate = 1e-3, .steps = 200});
+  add(plans, {.kind = "mlp", .depth = 30, .activation = "leaky_relu", .norm = "layer"}, {.rate = 1e-3, .steps = 200});
   add(plans, {.kind = "mlp", .depth = 8, .activation = "relu", .norm = "batch"});
   add(plans, {.kind = "mlp", .depth = 8, .activation = "tanh", .norm = "batch"}, sgd);
   add(plans, {.kind = "mlp", .depth = 6, .activation = "sigmoid", .norm = "batch"}, {.rate = 5e-3, .steps = 200});
