@@ -151,6 +151,11 @@ void NonFiniteTrace::after(const Operator& op, const Pending& pending, const std
       // An operator inside this one has made the result, and was looked at.
       const auto known = marks_.find(memory_of(result));
       if (known != marks_.end() && known->second.set > pending.began) return;
+      // The same memory under another name, which nobody has written yet or which came from outside: nothing was made.
+      if (!op.in_place && !pending.arguments.empty() && pending.marks[0] == unknown &&
+          memory_of(pending.arguments[0]) == memory_of(result)) {
+        return;
+      }
       // Where it comes from: an argument's origin first, then an argument that came from outside as it is.
       std::int64_t mark = clean;
       std::size_t outside = pending.arguments.size();

@@ -10,28 +10,18 @@
 #include <thread>
 #include <unordered_map>
 
-#include "ogee/ogee.h"
+#include "monitor/observer_thread.h"
 
 namespace ogee::monitor {
 
-// An operator's call between its two callbacks.
-struct CallContext : at::ObserverContext {
-  const Operator* op = nullptr;
-  Origin origin;
-  bool follows = false;     // its results come from `origin`
-  bool activation = false;  // counted in the thread's depth
-  bool node = false;        // no operator's, but a whole node's of the backward graph
-  std::shared_ptr<Sighting> sighting;
-  std::optional<Recognised> seen;
-  std::unique_ptr<NonFiniteTrace::Pending> trace;
-};
+ThreadState& thread_state() {
+  thread_local ThreadState state;
+  return state;
+}
 
 namespace {
 
-constexpr std::size_t most_layers = 1024, most_weights = 4096, most_losses = 512, most_notes = 16;
-constexpr std::size_t most_origins = 65536;
-// Between two windows, at least and at most: fewer and the training goes by unseen.
-constexpr std::int64_t shortest_gap = 6, longest_gap = 500;
+constexpr std::size_t most_notes = 16, most_origins = 65536;
 
 // The observer of this process, and how many threads are inside it: it goes only when none is.
 std::atomic<Observer*> current{nullptr};
@@ -64,28 +54,6 @@ class Entry {
   bool own_ = false;
 };
 
-// What the monitor does itself is not to be seen, recorded or differentiated.
-struct Own {
-  at::DisableRecordFunctionGuard unseen;
-  at::NoGradGuard no_grad;
-};
-
-struct ThreadState {
-  std::uint64_t observer = 0;
-  std::uint64_t stretch = 0;
-  std::int64_t step = -1;
-  int activations = 0;     // nested
-  std::int64_t place = 0;  // activations without a weight, in this pass
-  std::string node;        // whose backward runs
-  std::unordered_map<const c10::TensorImpl*, Origin> origins;
-  std::unordered_map<const c10::TensorImpl*, const c10::TensorImpl*> views_of_weights;
-  std::unordered_map<const char*, const Operator*> operators;
-};
-ThreadState& thread_state() {
-  thread_local ThreadState state;
-  return state;
-}
-
 const Operator* operator_of(const at::RecordFunction& fn) {
   auto& known = thread_state().operators;
   const auto found = known.find(fn.name());
@@ -110,20 +78,6 @@ const Operator* operator_of(const at::RecordFunction& fn) {
   known.emplace(fn.name(), op.get());
   return op.get();
 }
-
-template <class Visit>
-void visit_tensors(const c10::IValue& value, const Visit& visit) {
-  if (value.isTensor()) {
-    if (value.toTensor().defined()) visit(value.toTensor(), 0U);
-  } else if (value.isTensorList()) {
-    std::uint32_t place = 0;
-    for (const at::Tensor& t : value.toTensorVector()) {
-      if (t.defined()) visit(t, ++place);
-    }
-  }
-}
-
-bool is_parameter(const at::Tensor& t) { return t.dim() >= 2 && t.requires_grad() && t.is_leaf(); }
 
 }  // namespace
 
@@ -177,6 +131,17 @@ struct Callbacks {
   }
 };
 
+void call_at_first_use() {
+  if (const auto call = first_use.exchange(nullptr)) call();
+}
+
+void weight_hook(std::uint64_t observer, std::size_t weight, const at::Tensor& gradient) {
+  Callbacks::weight(observer, weight, gradient);
+}
+void output_hook(std::uint64_t observer, const std::shared_ptr<Sighting>& sighting, const at::Tensor& gradient) {
+  Callbacks::output(observer, sighting, gradient);
+}
+
 Observer::Observer(MonitorOptions options, std::function<double()> learning_rate, std::string optimiser)
     : options_(std::move(options)), learning_rate_(std::move(learning_rate)), number_(++observers_made) {
   if (options_.every() < 0) throw Error(fmt::format("monitor: every is {}; 0 or more was expected", options_.every()));
@@ -187,13 +152,18 @@ Observer::Observer(MonitorOptions options, std::function<double()> learning_rate
     throw Error(fmt::format("monitor: sample is {}; 0 or more was expected", options_.sample()));
   record_.optimiser = std::move(optimiser);
   if (options_.trace_non_finite()) trace_ = std::make_unique<NonFiniteTrace>();
-  output_ = std::make_unique<show::Output>(options_.json(), options_.tensorboard(), [this] { return record(); });
   Observer* none = nullptr;
   if (options_.this_thread()) {
     if (mine != nullptr) throw Error("monitor: another one is running on this thread");
     mine = this;
   } else if (!current.compare_exchange_strong(none, this)) {
     throw Error("monitor: another one is running in this process");
+  }
+  try {  // only now: another one's files must not be written over
+    output_ = std::make_unique<show::Output>(options_.json(), options_.tensorboard(), [this] { return record(); });
+  } catch (...) {
+    options_.this_thread() ? static_cast<void>(mine = nullptr) : current.store(nullptr);
+    throw;
   }
   // A process forked from this one, such as those that load data, is none of its business.
   static const int forked = pthread_atfork(nullptr, nullptr, [] {
@@ -307,159 +277,6 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
 
 void Observer::when_first_used(void (*call)()) { first_use = call; }
 
-std::int64_t Observer::weight_number(const at::Tensor& weight, const Operator& op) {
-  const std::lock_guard lock(mutex_);
-  const c10::TensorImpl* key = weight.unsafeGetTensorImpl();
-  const auto known = weight_numbers_.find(key);
-  if (known != weight_numbers_.end() && weights_[known->second].alive())
-    return static_cast<std::int64_t>(known->second);
-  if (weights_.size() >= most_weights) return -1;
-  const std::size_t number = weights_.size();
-  const auto given = given_names_.find(key);
-  std::string name;
-  if (given != given_names_.end()) {
-    name = given->second;
-  } else {
-    std::string kind = op.name.substr(op.name.rfind(':') + 1);
-    if (kind == "addmm" || kind == "mm" || kind == "matmul") kind = "linear";
-    if (kind.find("conv") != std::string::npos) kind = "conv";
-    // Seen first on its way into a product, its shape tells what it is for.
-    for (const char* view :
-         {"t", "transpose", "permute", "numpy_T", "select", "slice", "view", "reshape", "unsqueeze"}) {
-      if (kind == view) kind = weight.dim() > 2 ? "conv" : "linear";
-    }
-    name = fmt::format("{} {}", kind, ++kinds_seen_[kind]);
-  }
-  weights_.emplace_back(weight, std::move(name));
-  weight_numbers_[key] = number;
-  Weight& made = weights_.back();
-  made.backward_passes = steps_;
-  if (weight.requires_grad() && weight.is_leaf()) {
-    made.hook = weight.register_hook(
-        [observer = number_, number](const at::Tensor& gradient) { Callbacks::weight(observer, number, gradient); });
-  }
-  return static_cast<std::int64_t>(number);
-}
-
-Origin Observer::origin_of(const Operator& op, c10::ArrayRef<const c10::IValue> arguments, bool grad_mode) {
-  ThreadState& thread = thread_state();
-  Origin origin;
-  if (op.kind == Kind::normalising) {
-    const std::lock_guard lock(mutex_);
-    record_.normalised = true;
-  }
-  if (op.weight >= 0 && static_cast<std::size_t>(op.weight) < arguments.size() &&
-      arguments[static_cast<std::size_t>(op.weight)].isTensor()) {
-    const at::Tensor& w = arguments[static_cast<std::size_t>(op.weight)].toTensor();
-    const auto view =
-        w.defined() ? thread.views_of_weights.find(w.unsafeGetTensorImpl()) : thread.views_of_weights.end();
-    // Still the view that was seen: a later tensor may have its address.
-    if (view != thread.views_of_weights.end() && w.is_view() && w._base().unsafeGetTensorImpl() == view->second) {
-      const std::lock_guard lock(mutex_);
-      const auto known = weight_numbers_.find(view->second);
-      if (known != weight_numbers_.end()) return {static_cast<std::int64_t>(known->second), 0, op.channels_first};
-    }
-    // Without a graph nothing tells a weight from any other matrix, but that these operators take one there.
-    const bool surely = op.name == "aten::linear" || op.channels_first;
-    if (w.defined() && (is_parameter(w) || (surely && !grad_mode))) {
-      if (const auto call = first_use.exchange(nullptr)) call();
-      return {weight_number(w, op), 0, op.channels_first};
-    }
-  }
-  bool residual = false;
-  std::int64_t first = -2;
-  for (const c10::IValue& value : arguments) {
-    visit_tensors(value, [&](const at::Tensor& t, std::uint32_t) {
-      const auto found = thread.origins.find(t.unsafeGetTensorImpl());
-      if (found == thread.origins.end()) return;
-      if (first == -2) {
-        first = found->second.weight;
-        origin = found->second;
-      } else if (found->second.weight != first && found->second.path == 0 && origin.path == 0) {
-        residual = true;
-      }
-    });
-    if (first >= 0 && op.kind != Kind::adding) break;
-  }
-  if (residual && op.kind == Kind::adding) {
-    const std::lock_guard lock(mutex_);
-    record_.residual = true;
-  }
-  return origin;
-}
-
-void Observer::see_input(CallContext& call, const Operator& op, c10::ArrayRef<const c10::IValue> arguments) {
-  const auto began = Clock::now();
-  auto seen = recognise(op, arguments);
-  if (!seen || !seen->z.defined() || seen->z.numel() == 0) return;
-  auto sighting = std::make_shared<Sighting>();
-  const bool channels_first = seen->z.dim() >= 4 || (call.origin.channels_first && seen->z.dim() >= 3);
-  sighting->pick = pick(seen->z.sizes(), channels_first, options_.sample(), turn_);
-  if (!take(seen->z, sighting->pick, sighting->z)) return;
-  if (!seen->text.empty()) sighting->function = function_named(seen->text);
-  ThreadState& thread = thread_state();
-  const std::int64_t place = call.origin.weight < 0 ? thread.place++ : 0;
-  {
-    const std::lock_guard lock(mutex_);
-    if (at::GradMode::is_enabled() || steps_ > 0) training_ = true;
-    sighting->layer = layer_for(call.origin, op, *seen, place);
-    if (sighting->layer >= layers_.size()) return;
-    LayerState& layer = layers_[sighting->layer];
-    if (!layer.function()) layer.set_function(sighting->function);
-    sighting->step = steps_ + 1;
-    layer.input(sighting->z, sighting->pick.units, sighting->pick.unit_step, seen->z.numel());
-    for (const auto& [which, tensor] : seen->learned) {
-      const std::size_t count = sighting->function ? sighting->function->activation.spec().parameters.size() : 1;
-      if (which < count) layer.parameters(which, count, take_evenly(tensor, 4096));
-    }
-  }
-  call.sighting = std::move(sighting);
-  call.seen = std::move(seen);
-  own_nanoseconds_ += (Clock::now() - began).count();
-}
-
-std::size_t Observer::layer_for(const Origin& origin, const Operator& op, const Recognised& seen, std::int64_t place) {
-  // Learned attributes move; the function's name does not.
-  const std::string function = seen.text.substr(0, seen.text.find('('));
-  const std::string key =
-      fmt::format("{}|{}|{}|{}", origin.weight, origin.path, function.empty() ? op.name : function, place);
-  const auto known = layer_keys_.find(key);
-  if (known != layer_keys_.end()) {
-    // A program without backward passes: the first layer's turn again is the next pass.
-    if (known->second == 0 && !training_ && ++passes_ >= 2) {
-      close_window();
-      open_window();
-      passes_ = 0;
-    }
-    return known->second;
-  }
-  if (layers_.size() >= most_layers) {
-    const std::string text = fmt::format("only the first {} layers are watched", most_layers);
-    if (std::find(record_.notes.begin(), record_.notes.end(), text) == record_.notes.end())
-      record_.notes.push_back(text);
-    return layers_.size();
-  }
-  std::string name, weight;
-  if (origin.weight >= 0) {
-    weight = weights_[static_cast<std::size_t>(origin.weight)].name();
-    name = without_weight(weight);
-    if (origin.path > 0) name += fmt::format("[{}]", origin.path - 1);
-  } else {
-    name = fmt::format("{} {}", function.empty() ? op.name : function, place + 1);
-  }
-  if (names_taken_[name]++ > 0) {
-    const std::string longer = fmt::format("{} {}", name, function.empty() ? op.name : function);
-    name = names_taken_[longer]++ > 0 ? fmt::format("{} {}", longer, names_taken_[longer]) : longer;
-  }
-  LayerState& layer = layers_.emplace_back(std::move(name), op.name == "ogee::_forward" ? "ogee::" + function : op.name,
-                                           seen.text.empty() ? nullptr : function_named(seen.text),
-                                           static_cast<std::int64_t>(layers_.size()));
-  layer.record().weight = std::move(weight);
-  if (origin.weight >= 0) layer.record().fan_in = weights_[static_cast<std::size_t>(origin.weight)].fan_in();
-  layer_keys_.emplace(key, layers_.size() - 1);
-  return layers_.size() - 1;
-}
-
 void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
   auto& call = static_cast<CallContext&>(*context);
   const std::vector<c10::IValue>& all = fn.outputs();
@@ -518,49 +335,6 @@ void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
       }
     }
   }
-}
-
-void Observer::see_output(CallContext& call, const std::vector<c10::IValue>& outputs) {
-  if (outputs.empty() || !outputs[0].isTensor() || !outputs[0].toTensor().defined()) return;
-  const auto began = Clock::now();
-  const at::Tensor& y = outputs[0].toTensor();
-  Sighting& sighting = *call.sighting;
-  Block block;
-  if (!take(y, sighting.pick, block)) return;
-  std::vector<float> quiet;
-  if (call.seen->training && sighting.function && sighting.function->facts.noisy && !sighting.function->facts.gated) {
-    quiet.resize(block.all().size());
-    forward<float>(sighting.function->activation, sighting.z.all(), std::span<float>(quiet),
-                   {.mode = Mode::evaluation});
-  }
-  {
-    const std::lock_guard lock(mutex_);
-    layers_[sighting.layer].output(block, quiet);
-  }
-  // Without a graph no gradient comes.
-  if (y.requires_grad() && !y.is_leaf()) {
-    y.register_hook([observer = number_, sighting = call.sighting](const at::Tensor& gradient) {
-      Callbacks::output(observer, sighting, gradient);
-    });
-  }
-  own_nanoseconds_ += (Clock::now() - began).count();
-}
-
-void Observer::add_loss(double value) {
-  const std::lock_guard lock(mutex_);
-  last_loss_ = value;
-  // A loss made of others ends after them: the last one of a step counts.
-  if (!record_.losses.empty() && record_.losses.back().step == steps_ + 1) {
-    record_.losses.back().value = value;
-    return;
-  }
-  if (losses_seen_++ % loss_stride_ != 0) return;
-  if (record_.losses.size() == most_losses) {
-    for (std::size_t i = 0; i < most_losses / 2; ++i) record_.losses[i] = record_.losses[2 * i];
-    record_.losses.resize(most_losses / 2);
-    loss_stride_ *= 2;
-  }
-  record_.losses.push_back({steps_ + 1, value});
 }
 
 }  // namespace ogee::monitor

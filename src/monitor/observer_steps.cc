@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "monitor/observer.h"
+#include "monitor/observer_thread.h"
 //
 #include <torch/torch.h>
 
@@ -26,11 +27,6 @@ void keep(std::vector<double>& values, double value) {
   if (values.size() == times_kept) values.erase(values.begin());
   values.push_back(value);
 }
-
-struct Own {
-  at::DisableRecordFunctionGuard unseen;
-  at::NoGradGuard no_grad;
-};
 
 }  // namespace
 
