@@ -39,10 +39,15 @@ Thresholds thresholds_of(const Layer& layer) {
   return {drifts * std::sqrt(std::max(1.0, gap / usual_gap)), units_drift * std::sqrt(std::max(1.0, looks))};
 }
 
-// In units of the threshold.
-double drift_of(const Thresholds& thresholds, const Snapshot& s) {
-  const double layer = s.drift / thresholds.layer, units = s.unit_drift / thresholds.units;
-  return units > layer || std::isnan(layer) ? units : layer;
+constexpr std::size_t fewest_looks = 3;
+
+// The units' moves between looks, in the later half of them. Between looks a window repeats what the last one saw.
+double units_moved(const Layer& layer) {
+  std::vector<double> moves;
+  for (const Snapshot& s : layer.history)
+    if (std::isfinite(s.unit_drift) && (moves.empty() || moves.back() != s.unit_drift)) moves.push_back(s.unit_drift);
+  if (moves.size() < fewest_looks) return not_measured;
+  return median({moves.begin() + static_cast<std::ptrdiff_t>(moves.size() / 2), moves.end()});
 }
 
 }  // namespace
@@ -53,14 +58,16 @@ Findings covariate_drift(const View& view) {
   for (const Reading& reading : view.layers) {
     const Layer& layer = *reading.layer;
     const Thresholds thresholds = thresholds_of(layer);
-    const double drift = drift_of(thresholds, reading.recent);
+    const double layer_drift = reading.recent.drift / thresholds.layer, moves = units_moved(layer);
+    const double drift =
+        moves / thresholds.units > layer_drift || std::isnan(layer_drift) ? moves / thresholds.units : layer_drift;
     if (layer.history.size() < fewest_windows || !(drift >= 1)) continue;
     hits.push_back(&reading);
     const double way = std::abs(layer.history.back().z_mean - layer.first.z_mean) / reading.recent.z_deviation;
     if (drift > worst) {
       worst = drift;
       travelled = way;
-      moved = reading.recent.unit_drift > reading.recent.drift ? reading.recent.unit_drift : reading.recent.drift;
+      moved = moves > reading.recent.drift ? moves : reading.recent.drift;
     }
   }
   if (hits.empty()) return {};
@@ -68,7 +75,7 @@ Findings covariate_drift(const View& view) {
   finding.severity = moved >= drifts_far ? Severity::error : Severity::warning;
   finding.sure = sure(view.windows, worst);
   finding.since =
-      first_since(hits, [&](const Snapshot& s) { return drift_of(thresholds_of(*hits.front()->layer), s) >= 1; });
+      first_since(hits, [&](const Snapshot& s) { return s.drift >= 0.5 * moved || s.unit_drift >= 0.5 * moved; });
   finding.evidence = fmt::format(
       "{}: the mean of the inputs moves by up to {} of their deviation from one window to the next, and still does; "
       "{} deviations since the first window",
