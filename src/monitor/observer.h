@@ -116,11 +116,11 @@ class Observer {
   std::atomic<bool> watching_{true};           // a window is open
   std::atomic<std::int64_t> window_{1};        // its first step
   bool enabled_ = true;                        // the callbacks
-  bool training_ = false;                      // a graph was being recorded
+  std::atomic<bool> training_{false};          // a graph was being recorded
   std::int64_t hooks_now_ = 0, hooks_before_ = 0;
   std::int64_t passes_ = 0;  // without backward: uses of the first layer
   std::int64_t next_window_ = 0;
-  std::uint64_t turn_ = 0;
+  std::atomic<std::uint64_t> turn_{0};
   double last_loss_ = not_measured;
   Clock::time_point step_began_ = began_;
   std::vector<double> watched_seconds_, idle_seconds_;
