@@ -16,6 +16,8 @@ constexpr double drifts_far = 1;
 // The same, unit by unit, where the few examples of a window add noise.
 constexpr double units_drift = 0.5;
 constexpr std::size_t fewest_windows = 6;
+// A network that learns moves its units by doing so: there it takes so many times as much.
+constexpr double learning_leave = 3;
 // Excess kurtosis: 3 is Laplace's distribution, 6 the exponential one's. Sizes of examples that differ give a few.
 constexpr double heavy_tails = 20;
 constexpr double skewed = 4;
@@ -61,7 +63,7 @@ Findings covariate_drift(const View& view) {
     const double layer_drift = reading.recent.drift / thresholds.layer, moves = units_moved(layer);
     const double drift =
         moves / thresholds.units > layer_drift || std::isnan(layer_drift) ? moves / thresholds.units : layer_drift;
-    if (layer.history.size() < fewest_windows || !(drift >= 1)) continue;
+    if (layer.history.size() < fewest_windows || !(drift >= (view.learning ? learning_leave : 1))) continue;
     hits.push_back(&reading);
     const double way = std::abs(layer.history.back().z_mean - layer.first.z_mean) / reading.recent.z_deviation;
     if (drift > worst) {
