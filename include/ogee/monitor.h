@@ -34,7 +34,7 @@ struct MonitorOptions {
   // At most so many elements of a tensor are looked at; 0: all.
   TORCH_ARG(std::int64_t, sample) = 8192;
   // Looks at every operator's results in every step, to name the one that made the first NaN or infinity. Without it
-  // the step is known, and the operator only if that step was observed.
+  // only the step is known, and a weight whose gradient shows it.
   TORCH_ARG(bool, trace_non_finite) = false;
   // Watches what the thread that makes the monitor runs, and nothing else: several threads may have one each, which
   // must be destroyed on its own thread.

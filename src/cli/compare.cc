@@ -3,13 +3,12 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
-#include <atomic>
-#include <csignal>
 #include <cstdio>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "cli/shell.h"
 #include "cli/verbs.h"
 #include "lab/laboratory.h"
 #include "lab/report.h"
@@ -24,14 +23,6 @@ struct Flags {
   bool json = false, quiet = false;
 };
 
-std::atomic<bool> interrupted = false;
-
-// The first Ctrl-C asks the runs to stop, the second ends the program at once: what is stored is whole in any case.
-void on_interrupt(int signal) {
-  interrupted = true;
-  std::signal(signal, SIG_DFL);
-}
-
 void show_progress(const lab::Progress& progress) {
   std::string left = "";
   if (progress.steps_done > 0) {
@@ -44,16 +35,6 @@ void show_progress(const lab::Progress& progress) {
                                        progress.latest.empty() ? "" : "; last: ", progress.latest);
   fmt::print(stderr, "\r\x1b[K{}", line.substr(0, 79));
   std::fflush(stderr);
-}
-
-std::string quoted(const std::string& word) {
-  if (!word.empty() &&
-      word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=") ==
-          std::string::npos)
-    return word;
-  std::string result = "'";
-  for (const char c : word) result += c == '\'' ? "'\\''" : std::string(1, c);
-  return result + "'";
 }
 
 // The flags that shape the results, as they were given.
@@ -78,11 +59,9 @@ int run(const CLI::App& verb, Flags& flags) {
   if (verb.get_option("--activations")->count() > 0)
     flags.experiment.activations = lab::split_activations(flags.activations);
   flags.options.command = command_line(verb);
-  flags.options.stop = &interrupted;
+  flags.options.stop = &stop_when_interrupted();
   const bool terminal = isatty(STDERR_FILENO) && !flags.quiet;
   if (terminal) flags.options.progress = show_progress;
-  std::signal(SIGINT, on_interrupt);
-  std::signal(SIGTERM, on_interrupt);
   const lab::Outcome outcome = lab::compare(flags.experiment, flags.options);
   if (terminal) fmt::print(stderr, "\r\x1b[K");
   if (flags.json) {

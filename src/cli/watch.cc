@@ -6,7 +6,6 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
@@ -14,6 +13,7 @@
 #include <tuple>
 #include <utility>
 
+#include "cli/shell.h"
 #include "cli/verbs.h"
 #include "lab/monitor_report.h"
 #include "monitor/show/lines.h"
@@ -22,24 +22,6 @@
 
 namespace ogee::cli {
 namespace {
-
-std::atomic<bool> interrupted = false;
-
-// The first Ctrl-C ends the training, the second the program.
-void on_interrupt(int signal) {
-  interrupted = true;
-  std::signal(signal, SIG_DFL);
-}
-
-std::string quoted(const std::string& word) {
-  if (!word.empty() &&
-      word.find_first_not_of("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+./,:=") ==
-          std::string::npos)
-    return word;
-  std::string result = "'";
-  for (const char c : word) result += c == '\'' ? "'\\''" : std::string(1, c);
-  return result + "'";
-}
 
 std::string command_line(const CLI::App& verb, const WatchFlags& flags) {
   std::string line = "ogee watch";
@@ -107,9 +89,7 @@ int run(const CLI::App& verb, const WatchFlags& flags) {
   if (!flags.program.empty()) {
     watched = watch_program(flags);
   } else if (!flags.model.empty()) {
-    std::signal(SIGINT, on_interrupt);
-    std::signal(SIGTERM, on_interrupt);
-    watched = watch_model(flags, interrupted);
+    watched = watch_model(flags, stop_when_interrupted());
   } else {
     watched = read_stored(flags.read);
   }

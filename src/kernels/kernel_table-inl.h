@@ -17,16 +17,8 @@ HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
 template <class F>
-concept HasEvaluation = requires {
-  F::has_evaluation;
-};
-template <class F>
-concept DeclaresSingle = requires {
-  F::single;
-};
-template <class F>
 constexpr Single single_of() {
-  if constexpr (DeclaresSingle<F>) {
+  if constexpr (requires { F::single; }) {
     return F::single;
   } else {
     return {};
@@ -35,22 +27,19 @@ constexpr Single single_of() {
 
 // At evaluation, where the contract is stricter (no noise, no terms: ogee accuracy).
 template <class F>
-concept DeclaresSingleAtEvaluation = requires {
-  F::single_at_evaluation;
-};
-template <class F>
 constexpr Single at_evaluation_of() {
-  if constexpr (DeclaresSingleAtEvaluation<F>) {
+  if constexpr (requires { F::single_at_evaluation; }) {
     return F::single_at_evaluation;
   } else {
     return single_of<F>();
   }
 }
 
-// Double backward has one kernel, the exact one: it is the longest to compile, and speed is not asked of it.
+// Whether the learned parameters have a kernel of their own: where there are others, and no closed form gives all.
 template <class F, class D>
 inline constexpr bool learned_apart = partly_learned<F> && !has_partials<F, D>(typename Arity<F>::Parameters());
 
+// Double backward has one kernel, the exact one: it is the longest to compile, and speed is not asked of it.
 template <class T, class D, class F, template <class> class Mode>
 constexpr RowKernels<T> row_kernels() {
   using Second = std::conditional_t<std::is_same_v<T, float> && !single_of<F>().all, Wide, D>;
@@ -96,7 +85,7 @@ constexpr FunctionKernels<T> function_kernels() {
       }
     }
   }
-  if constexpr (HasEvaluation<F>) {
+  if constexpr (requires { F::has_evaluation; }) {
     fast.evaluation = row_kernels<T, D, F, Evaluation>();
     exact.evaluation = exact_kernels<T, F, Evaluation, at_evaluation_of<F>()>(fast.evaluation);
   } else if constexpr (std::is_same_v<T, float> && at_evaluation_of<F>() != single_of<F>()) {

@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
-#include <string_view>
 #include <utility>
 
+#include "lab/page.h"
 #include "monitor/json.h"
 #include "monitor/measures.h"
 
@@ -22,8 +22,6 @@ using Json = nlohmann::ordered_json;
 
 // What a page can hold and a reader can see: about three megabytes.
 constexpr std::size_t most_points = 16384;
-
-std::string_view between(const char* begin, const char* end) { return {begin, static_cast<std::size_t>(end - begin)}; }
 
 Json rounded(double value, int digits = 4) {
   if (!std::isfinite(value)) return nullptr;
@@ -81,38 +79,15 @@ Json data_of(const monitor::Record& record, const std::vector<monitor::Finding>&
   return data;
 }
 
-// JSON that cannot end the script element it stands in: '<' occurs in strings only, where it may be written as a code.
-std::string harmless(std::string_view json) {
-  std::string result;
-  result.reserve(json.size());
-  for (const char c : json) {
-    if (c == '<')
-      result += "\\u003c";
-    else
-      result += c;
-  }
-  return result;
-}
-
 }  // namespace
 
 std::string monitor_report(const monitor::Record& record, const std::vector<monitor::Finding>& findings,
                            const MonitorReport& about) {
   const std::string json = data_of(record, findings, about).dump(-1, ' ', false, Json::error_handler_t::replace);
-  const std::pair<std::string_view, std::string> parts[] = {
-      {"{{css}}", std::string(between(ogee_asset_monitor_report_css, ogee_asset_monitor_report_css_end))},
-      {"{{data}}", harmless(json)},
-      {"{{js}}", std::string(between(ogee_asset_monitor_report_js, ogee_asset_monitor_report_js_end))},
-  };
-  std::string_view rest = between(ogee_asset_monitor_report_html, ogee_asset_monitor_report_html_end);
-  std::string page;
-  // In the template's order, so that no text put in is searched for marks.
-  for (const auto& [mark, text] : parts) {
-    const std::size_t at = rest.find(mark);
-    page.append(rest.substr(0, at)).append(text);
-    rest.remove_prefix(at + mark.size());
-  }
-  return page.append(rest);
+  return filled(asset(ogee_asset_monitor_report_html, ogee_asset_monitor_report_html_end),
+                {{"{{css}}", asset(ogee_asset_monitor_report_css, ogee_asset_monitor_report_css_end)},
+                 {"{{data}}", harmless(json)},
+                 {"{{js}}", asset(ogee_asset_monitor_report_js, ogee_asset_monitor_report_js_end)}});
 }
 
 }  // namespace ogee::lab

@@ -33,6 +33,8 @@ class LayerState {
   // Ends the window; false if nothing was seen in it. The snapshot is the history's last then.
   bool close(std::int64_t step, const WeightNumbers& weights);
 
+  std::int64_t weight = -1;  // the observer's number of the one in front; -1: none
+
   Layer& record() { return record_; }
   const Layer& record() const { return record_; }
   const Function* function() const { return function_.get(); }

@@ -5,7 +5,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <functional>
 #include <bit>
 #include <cmath>
 
@@ -63,18 +62,6 @@ std::string inputs_in_words(const std::vector<at::Tensor>& arguments, const at::
   return words;
 }
 
-void visit_tensors(const c10::IValue& value, const std::function<void(const at::Tensor&)>& visit) {
-  if (value.isTensor()) {
-    if (value.toTensor().defined()) visit(value.toTensor());
-  } else if (value.isTensorList()) {
-    for (const at::Tensor& t : value.toTensorVector()) {
-      if (t.defined()) visit(t);
-    }
-  } else if (value.isTuple()) {
-    for (const c10::IValue& v : value.toTupleRef().elements()) visit_tensors(v, visit);
-  }
-}
-
 // A tensor's memory; null where it has none of the usual kind.
 const c10::StorageImpl* memory_of(const at::Tensor& t) {
   return t.defined() && t.has_storage() ? t.storage().unsafeGetStorageImpl() : nullptr;
@@ -113,7 +100,7 @@ void NonFiniteTrace::mark(const at::Tensor& tensor, std::int64_t origin) {
 NonFiniteTrace::Pending NonFiniteTrace::before(const Operator& op, c10::ArrayRef<const c10::IValue> arguments) {
   Pending pending;
   for (const c10::IValue& v : arguments) {
-    visit_tensors(v, [&](const at::Tensor& t) { pending.arguments.push_back(t); });
+    visit_tensors(v, [&](const at::Tensor& t, std::uint32_t) { pending.arguments.push_back(t); });
     if (v.isDouble()) pending.values += fmt::format("{}{:.6g}", pending.values.empty() ? "" : ", ", v.toDouble());
   }
   const std::lock_guard lock(mutex_);
@@ -132,7 +119,7 @@ NonFiniteTrace::Pending NonFiniteTrace::before(const Operator& op, c10::ArrayRef
 void NonFiniteTrace::after(const Operator& op, const Pending& pending, const std::vector<c10::IValue>& results,
                            std::int64_t step, const std::string& node, const std::string& layer) {
   for (const c10::IValue& value : results) {
-    visit_tensors(value, [&](const at::Tensor& result) {
+    visit_tensors(value, [&](const at::Tensor& result, std::uint32_t) {
       if (op.kind == Kind::unwritten) {
         const std::lock_guard lock(mutex_);
         marks_.erase(memory_of(result));

@@ -329,9 +329,9 @@ void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
     // A single number that gradients flow from is a loss, or becomes one.
     if (outputs.size() == 1 && outputs[0].isTensor() && outputs[0].toTensor().defined() &&
         outputs[0].toTensor().dim() == 0 && outputs[0].toTensor().requires_grad()) {
-      if (auto found = trace_->reached(outputs[0].toTensor(), steps_ + 1, "the loss")) {
+      if (auto found = trace_->reached(outputs[0].toTensor(), step, "the loss")) {
         const std::lock_guard lock(mutex_);
-        if (record_.non_finite.size() < 8) record_.non_finite.push_back(std::move(*found));
+        add_non_finite(std::move(*found));
       }
     }
   }

@@ -90,6 +90,7 @@ class Observer {
   void callbacks_on(bool on);
   void note(const std::string& text);
   void add_loss(double value);
+  void add_non_finite(NonFinite found);
 
   const MonitorOptions options_;
   const std::function<double()> learning_rate_;
@@ -116,7 +117,7 @@ class Observer {
   std::atomic<bool> watching_{true};           // a window is open
   std::atomic<std::int64_t> window_{1};        // its first step
   bool enabled_ = true;                        // the callbacks
-  std::atomic<bool> training_{false};          // a graph was being recorded
+  std::atomic<bool> training_{false};          // a backward pass was seen
   std::int64_t hooks_now_ = 0, hooks_before_ = 0;
   std::int64_t passes_ = 0;  // without backward: uses of the first layer
   std::int64_t next_window_ = 0;

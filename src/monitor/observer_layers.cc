@@ -110,7 +110,6 @@ void Observer::see_input(CallContext& call, const Operator& op, c10::ArrayRef<co
   const std::int64_t place = call.origin.weight < 0 ? thread.place++ : 0;
   {
     const std::lock_guard lock(mutex_);
-    if (at::GradMode::is_enabled() || steps_ > 0) training_ = true;
     sighting->layer = layer_for(call.origin, op, *seen, place);
     if (sighting->layer >= layers_.size()) return;
     LayerState& layer = layers_[sighting->layer];
@@ -143,9 +142,7 @@ std::size_t Observer::layer_for(const Origin& origin, const Operator& op, const 
     return known->second;
   }
   if (layers_.size() >= most_layers) {
-    const std::string text = fmt::format("only the first {} layers are watched", most_layers);
-    if (std::find(record_.notes.begin(), record_.notes.end(), text) == record_.notes.end())
-      record_.notes.push_back(text);
+    note(fmt::format("only the first {} layers are watched", most_layers));
     return layers_.size();
   }
   std::string name, weight;
@@ -164,6 +161,7 @@ std::size_t Observer::layer_for(const Origin& origin, const Operator& op, const 
                                            seen.text.empty() ? nullptr : function_named(seen.text),
                                            static_cast<std::int64_t>(layers_.size()));
   layer.record().weight = std::move(weight);
+  layer.weight = origin.weight;
   if (origin.weight >= 0) layer.record().fan_in = weights_[static_cast<std::size_t>(origin.weight)].fan_in();
   layer_keys_.emplace(key, layers_.size() - 1);
   return layers_.size() - 1;

@@ -17,12 +17,6 @@ namespace {
 constexpr std::int64_t shortest_gap = 6, longest_gap = 500;
 constexpr std::size_t times_kept = 15;
 
-double median(std::vector<double> values) {
-  if (values.empty()) return not_measured;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  return *middle;
-}
 void keep(std::vector<double>& values, double value) {
   if (values.size() == times_kept) values.erase(values.begin());
   values.push_back(value);
@@ -38,25 +32,26 @@ void Observer::weight_gradient(std::size_t number, const at::Tensor& gradient) {
   Weight& weight = weights_[number];
   if (++weight.backward_passes > steps_) begin_step();
   ++hooks_now_;
-  if (found && record_.non_finite.size() < 8) {
-    found->reached = fmt::format("the gradient of {}", weight.name());
-    record_.non_finite.push_back(std::move(*found));
+  const auto arrived = [&weight] { return fmt::format("the gradient of {}", weight.name()); };
+  if (found) {
+    found->reached = arrived();
+    add_non_finite(std::move(*found));
   }
   // Every step: a glance at the gradient, which costs nothing and dates the first number that is not finite.
   if (!trace_ && record_.non_finite.empty() && gradient.defined() && gradient.device().is_cpu() &&
       gradient.scalar_type() == at::kFloat && gradient.is_contiguous() && gradient.numel() > 0) {
     const float* g = gradient.data_ptr<float>();
     const std::int64_t last = gradient.numel() - 1;
-    const float sum = g[0] * 0 + g[last / 3] * 0 + g[last / 2] * 0 + g[last] * 0;
-    if (sum != 0) {
+    const float glance[] = {g[0], g[last / 3], g[last / 2], g[last]};
+    if (!std::all_of(std::begin(glance), std::end(glance), [](float v) { return std::isfinite(v); })) {
       NonFinite seen;
       seen.step = steps_;
       seen.backward = true;
-      seen.is_nan = std::isnan(g[0]) || std::isnan(g[last]);
+      seen.is_nan = std::any_of(std::begin(glance), std::end(glance), [](float v) { return std::isnan(v); });
       seen.layer = weight.name();
       seen.how = "operators were not traced; with trace_non_finite the monitor names the one at fault";
-      seen.reached = fmt::format("the gradient of {}", weight.name());
-      record_.non_finite.push_back(std::move(seen));
+      seen.reached = arrived();
+      add_non_finite(std::move(seen));
     }
   }
   const std::int64_t ahead = steps_ - window_;
@@ -101,10 +96,8 @@ void Observer::begin_step() {
     if (ahead == 0 || ahead == 1) {
       ++record_.observed_steps;
       if (steps_ > 2) keep(watched_seconds_, seconds);
-      if (trace_ || options_.every() == 1 || ahead == 0 || ahead == 1) {
-        for (Weight& weight : weights_) {
-          if (weight.hook >= 0) weight.read();
-        }
+      for (Weight& weight : weights_) {
+        if (weight.hook >= 0) weight.read();
       }
     } else if (ahead >= 2) {
       close_window();
@@ -128,18 +121,14 @@ void Observer::close_window() {
   const auto began = Clock::now();
   watching_ = false;
   std::vector<WeightNumbers> numbers(weights_.size());
-  std::map<std::string, std::size_t> by_name;
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     if (weights_[i].hook >= 0) weights_[i].read();
     numbers[i] = weights_[i].close();
-    by_name[weights_[i].name()] = i;
   }
   const std::int64_t step = training_ ? window_ + 1 : (++record_.observed_steps);
   std::vector<show::LayerWindow> seen;
   for (LayerState& layer : layers_) {
-    const auto weight = by_name.find(layer.record().weight);
-    const WeightNumbers none;
-    if (layer.close(step, weight == by_name.end() ? none : numbers[weight->second])) {
+    if (layer.close(step, layer.weight < 0 ? WeightNumbers() : numbers[static_cast<std::size_t>(layer.weight)])) {
       seen.push_back({&layer.record(), &layer.record().history.back()});
     }
   }
@@ -167,15 +156,19 @@ void Observer::name(const at::Tensor& parameter, const std::string& name) {
   given_names_[key] = name;
   const auto known = weight_numbers_.find(key);
   if (known == weight_numbers_.end()) return;
-  const std::string before = weights_[known->second].name();
+  const std::string stem = without_weight(weights_[known->second].name());
   weights_[known->second].rename(name);
-  const std::string stem = without_weight(before);
   for (LayerState& layer : layers_) {
     Layer& seen = layer.record();
-    if (seen.weight != before) continue;
+    if (layer.weight != static_cast<std::int64_t>(known->second)) continue;
     seen.weight = name;
     if (seen.name.starts_with(stem)) seen.name.replace(0, stem.size(), without_weight(name));
   }
+}
+
+void Observer::add_non_finite(NonFinite found) {
+  constexpr std::size_t most = 8;
+  if (record_.non_finite.size() < most) record_.non_finite.push_back(std::move(found));
 }
 
 void Observer::finish(const Record& record, const std::vector<Finding>& findings) {

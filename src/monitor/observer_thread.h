@@ -44,18 +44,6 @@ struct ThreadState {
 };
 ThreadState& thread_state();
 
-template <class Visit>
-void visit_tensors(const c10::IValue& value, const Visit& visit) {
-  if (value.isTensor()) {
-    if (value.toTensor().defined()) visit(value.toTensor(), 0U);
-  } else if (value.isTensorList()) {
-    std::uint32_t place = 0;
-    for (const at::Tensor& t : value.toTensorVector()) {
-      if (t.defined()) visit(t, ++place);
-    }
-  }
-}
-
 inline bool is_parameter(const at::Tensor& t) { return t.dim() >= 2 && t.requires_grad() && t.is_leaf(); }
 
 // Runs what Observer::when_first_used was given, the first time.

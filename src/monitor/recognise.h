@@ -21,6 +21,22 @@ enum class Kind {
   unwritten  // its result has no numbers yet: empty
 };
 
+// Each defined tensor of an argument or result, with its place in a list, from 1; 0 outside of lists.
+template <class Visit>
+void visit_tensors(const c10::IValue& value, const Visit& visit) {
+  if (value.isTensor()) {
+    if (value.toTensor().defined()) visit(value.toTensor(), 0U);
+  } else if (value.isTensorList()) {
+    std::uint32_t place = 0;
+    for (const at::Tensor& t : value.toTensorVector()) {
+      ++place;
+      if (t.defined()) visit(t, place);
+    }
+  } else if (value.isTuple()) {
+    for (const c10::IValue& v : value.toTupleRef().elements()) visit_tensors(v, visit);
+  }
+}
+
 // What is known of an operator from its name and schema, found once.
 struct Operator {
   Kind kind = Kind::other;

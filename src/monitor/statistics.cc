@@ -139,6 +139,15 @@ HWY_EXPORT(central_sums);
 HWY_EXPORT(sides_across);
 HWY_EXPORT(magnitudes_across);
 
+double median(std::vector<double> values) {
+  std::erase_if(values, [](double v) { return !std::isfinite(v); });
+  if (values.empty()) return std::numeric_limits<double>::quiet_NaN();
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 == 1) return *middle;
+  return 0.5 * (*middle + *std::max_element(values.begin(), middle));
+}
+
 void Moments::merge(const Moments& b) {
   if (b.n == 0) return;
   if (n == 0) {

@@ -10,6 +10,8 @@
 
 namespace ogee::monitor {
 
+double median(std::vector<double> values);  // of those that are finite; NaN if none is
+
 // Central moments up to the fourth; two sets merge exactly (Pebay 2008, "Formulas for robust, one-pass parallel
 // computation of covariances and arbitrary-order statistical moments").
 struct Moments {

@@ -127,34 +127,19 @@ at::Tensor compose(const Activation& activation, const std::vector<at::Tensor>& 
 
 at::Tensor slope(const Activation& activation, const at::Tensor& x, const std::vector<at::Tensor>& parameters,
                  std::int64_t channel_dim) {
-  const torch_call::Entry& entry = torch_call::entry_of(activation.function());
-  TORCH_CHECK(entry.spec->inputs == 1, "ogee::", entry.spec->name, ": the slope is for functions of one input");
+  TORCH_CHECK(activation.spec().inputs == 1, "ogee::", activation.spec().name,
+              ": the slope is for functions of one input");
   const at::NoGradGuard no_grad;
-  c10::SmallVector<at::Tensor, 4> tensors;
-  at::DimVector slots;
-  for (std::size_t k = 0; k < parameters.size(); ++k) {
-    if (!parameters[k].defined()) continue;
-    tensors.push_back(parameters[k]);
-    slots.push_back(static_cast<std::int64_t>(k));
-  }
-  const std::span<const double> values = activation.parameters();
   const at::Tensor ones = at::ones({}, x.options()).expand(x.sizes());
   const c10::optional<at::Tensor> none;
-  return torch_call::call_backward(ones,
-                                   torch_call::Request{entry,
-                                                       x,
-                                                       none,
-                                                       tensors,
-                                                       slots,
-                                                       {values.data(), values.size()},
-                                                       channel_dim,
-                                                       Layout::two,
-                                                       -1,
-                                                       false,
-                                                       none,
-                                                       {},
-                                                       false},
-                                   0)[0];
+  return torch_call::with_tensors(
+      activation, parameters, [&](const auto& entry, auto tensors, auto slots, auto values) {
+        return torch_call::call_backward(
+            ones,
+            torch_call::Request{
+                entry, x, none, tensors, slots, values, channel_dim, Layout::two, -1, false, none, {}, false},
+            0)[0];
+      });
 }
 
 }  // namespace ogee

@@ -78,15 +78,6 @@ void see_progress(const std::vector<Loss>& losses, View& view) {
 
 }  // namespace
 
-double median(std::vector<double> values) {
-  std::erase_if(values, [](double v) { return !std::isfinite(v); });
-  if (values.empty()) return not_measured;
-  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-  std::nth_element(values.begin(), middle, values.end());
-  if (values.size() % 2 == 1) return *middle;
-  return 0.5 * (*middle + *std::max_element(values.begin(), middle));
-}
-
 double robust_slope(const std::vector<double>& values) {
   std::vector<double> slopes;
   for (std::size_t i = 0; i < values.size(); ++i)

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "monitor/statistics.h"
 #include "ogee/monitor_record.h"
 
 namespace ogee::monitor::rules {
@@ -36,7 +37,6 @@ using Hits = std::vector<const Reading*>;
 
 // ---- Numbers -------------------------------------------------------------------------------------------------------
 
-double median(std::vector<double> values);  // of those that are finite; NaN if none is
 // The slope of a line through (i, values[i]) that a quarter of wild values do not move (Theil and Sen: the median over
 // pairs); NaN values are left out.
 double robust_slope(const std::vector<double>& values);
