@@ -1,12 +1,30 @@
 # cmake -DDIRECTORY=src -DOUT=fingerprint.h -P OgeeFingerprint.cmake
-# A header with a checksum of all that the kernels are made of, by which stored measurements know whose they are.
-file(GLOB_RECURSE sources "${DIRECTORY}/functions/*" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*" "${DIRECTORY}/accuracy/*")
-list(SORT sources)
+# A header with a checksum, for each family of functions, of all that its float32 kernels are made of, by which stored
+# measurements know whose they are: what all share, and the definitions up to its own, as later ones build on earlier
+# ones. Conversions, masks, threads and sparse products do no arithmetic of a function's.
+file(GLOB shared "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*" "${DIRECTORY}/accuracy/*")
+list(FILTER shared EXCLUDE REGEX "/kernels/(sparse|(convert|mask|threads)\\.[a-z]+)$")
+list(SORT shared)
 set(all "")
-foreach(source IN LISTS sources)
+foreach(source IN LISTS shared)
   file(SHA256 "${source}" one)
   string(APPEND all "${one}")
 endforeach()
-string(SHA256 all "${all}")
-string(SUBSTRING "${all}" 0 16 short)
-file(CONFIGURE OUTPUT "${OUT}" CONTENT "#pragma once\n#define OGEE_KERNELS_FINGERPRINT \"${short}\"\n")
+file(STRINGS "${DIRECTORY}/functions/catalogue.inc" lines REGEX "^#include")
+set(families "")
+foreach(line IN LISTS lines)
+  string(REGEX REPLACE ".*/([a-z]+)\\.inc.*" "\\1" family "${line}")
+  file(SHA256 "${DIRECTORY}/functions/${family}.inc" one)
+  string(APPEND all "${one}")
+  string(SHA256 short "${all}")
+  string(SUBSTRING "${short}" 0 16 short)
+  string(APPEND families "    {\"${family}\", \"${short}\"},\n")
+endforeach()
+file(CONFIGURE OUTPUT "${OUT}" @ONLY CONTENT "#pragma once
+#include <string_view>
+#include <utility>
+namespace ogee::accuracy {
+inline constexpr std::pair<std::string_view, std::string_view> fingerprints[] = {
+@families@};
+}
+")
