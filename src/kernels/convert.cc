@@ -27,30 +27,44 @@ HWY_ATTR void widen_bfloat16(const std::uint16_t* in, std::size_t n, float* out)
   }
 }
 
-HWY_ATTR void narrow_bfloat16(const float* in, std::size_t n, std::uint16_t* out) {
-  const hn::ScalableTag<float> d;
-  const hn::RebindToUnsigned<decltype(d)> du;
-  const hn::RebindToSigned<decltype(d)> di;
-  const hn::Rebind<std::uint16_t, decltype(d)> d16;
-  const std::size_t lanes = hn::Lanes(d);
+// The nearest bfloat16, ties to even, in the upper half of each lane: adding 0x7fff, and one more if the kept part is
+// odd, carries into it where it must. A NaN must not round to infinity.
+template <class D, class DU = hn::RebindToUnsigned<D>>
+HWY_INLINE hn::Vec<DU> rounded_upper(D, hn::Vec<D> value) {
+  const DU du;
+  const auto bits = hn::BitCast(du, value);
+  const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
+  const auto rounded = hn::Add(hn::Add(bits, hn::Set(du, 0x7fffu)), odd);
+  return hn::IfThenElse(hn::RebindMask(du, hn::IsNaN(value)), hn::Or(bits, hn::Set(du, 0x400000u)), rounded);
+}
+
+template <bool stream>
+HWY_ATTR void narrow_bfloat16_to(const float* in, std::size_t n, std::uint16_t* out) {
   std::size_t i = 0;
-  for (; i + lanes <= n; i += lanes) {
-    const auto value = hn::LoadU(d, in + i);
-    const auto bits = hn::BitCast(du, value);
-    // To nearest, ties to even: add 0x7fff, and one more if the kept part is odd. A NaN must not round to infinity.
-    const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(du, 1u));
-    auto rounded = hn::ShiftRight<16>(hn::Add(bits, hn::Add(odd, hn::Set(du, 0x7fffu))));
-    const auto nan = hn::Or(hn::ShiftRight<16>(bits), hn::Set(du, 0x40u));
-    const auto is_nan = hn::RebindMask(du, hn::IsNaN(value));
-    rounded = hn::IfThenElse(is_nan, nan, rounded);
-    hn::StoreU(hn::DemoteTo(d16, hn::BitCast(di, rounded)), d16, out + i);
+#if HWY_TARGET != HWY_SCALAR
+  const hn::ScalableTag<float> d;
+  const hn::ScalableTag<std::uint16_t> d16;
+  const std::size_t lanes = hn::Lanes(d);
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    const auto low = hn::BitCast(d16, rounded_upper(d, hn::LoadU(d, in + i)));
+    const auto high = hn::BitCast(d16, rounded_upper(d, hn::LoadU(d, in + i + lanes)));
+    const auto upper = hn::ConcatOdd(d16, high, low);
+    if constexpr (stream) {
+      hn::Stream(upper, d16, out + i);
+    } else {
+      hn::StoreU(upper, d16, out + i);
+    }
   }
+#endif
   for (; i < n; ++i) {
     std::uint32_t bits;
     std::memcpy(&bits, in + i, 4);
     const bool nan = in[i] != in[i];
     out[i] = static_cast<std::uint16_t>(nan ? (bits >> 16) | 0x40u : (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16);
   }
+}
+HWY_ATTR void narrow_bfloat16(const float* in, std::size_t n, std::uint16_t* out, bool stream) {
+  (stream ? narrow_bfloat16_to<true> : narrow_bfloat16_to<false>)(in, n, out);
 }
 
 HWY_ATTR void widen_float16(const std::uint16_t* in, std::size_t n, float* out) {
@@ -67,15 +81,23 @@ HWY_ATTR void widen_float16(const std::uint16_t* in, std::size_t n, float* out) 
   for (; i < n; ++i) out[i] = kernels::half_to_float(in[i]);
 }
 
-HWY_ATTR void narrow_float16(const float* in, std::size_t n, std::uint16_t* out) {
+HWY_ATTR void narrow_float16(const float* in, std::size_t n, std::uint16_t* out, bool stream) {
   std::size_t i = 0;
 #if HWY_TARGET != HWY_SCALAR
   const hn::ScalableTag<float> d;
   const hn::Rebind<hwy::float16_t, decltype(d)> d16;
   const std::size_t lanes = hn::Lanes(d);
   for (; i + lanes <= n; i += lanes) {
-    hn::StoreU(hn::DemoteTo(d16, hn::LoadU(d, in + i)), d16, reinterpret_cast<hwy::float16_t*>(out + i));
+    const auto half = hn::DemoteTo(d16, hn::LoadU(d, in + i));
+    auto* const to = reinterpret_cast<hwy::float16_t*>(out + i);
+    if (stream) {
+      hn::Stream(half, d16, to);
+    } else {
+      hn::StoreU(half, d16, to);
+    }
   }
+#else
+  (void)stream;
 #endif
   for (; i < n; ++i) out[i] = kernels::float_to_half(in[i]);
 }
@@ -95,14 +117,14 @@ namespace kernels {
 void bfloat16_to_float(const std::uint16_t* in, std::size_t n, float* out) {
   HWY_DYNAMIC_DISPATCH(widen_bfloat16)(in, n, out);
 }
-void float_to_bfloat16(const float* in, std::size_t n, std::uint16_t* out) {
-  HWY_DYNAMIC_DISPATCH(narrow_bfloat16)(in, n, out);
+void float_to_bfloat16(const float* in, std::size_t n, std::uint16_t* out, bool stream) {
+  HWY_DYNAMIC_DISPATCH(narrow_bfloat16)(in, n, out, stream);
 }
 void float16_to_float(const std::uint16_t* in, std::size_t n, float* out) {
   HWY_DYNAMIC_DISPATCH(widen_float16)(in, n, out);
 }
-void float_to_float16(const float* in, std::size_t n, std::uint16_t* out) {
-  HWY_DYNAMIC_DISPATCH(narrow_float16)(in, n, out);
+void float_to_float16(const float* in, std::size_t n, std::uint16_t* out, bool stream) {
+  HWY_DYNAMIC_DISPATCH(narrow_float16)(in, n, out, stream);
 }
 
 float half_to_float(std::uint16_t half) {

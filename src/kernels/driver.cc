@@ -13,6 +13,7 @@
 #include <cstring>
 #include <vector>
 
+#include "hwy/aligned_allocator.h"
 #include "hwy/cache_control.h"
 #include "kernels/convert.h"
 #include "kernels/noise.h"
@@ -56,7 +57,7 @@ void load(Type type, const void* data, std::ptrdiff_t step, std::size_t n, T* ou
 }
 
 template <class T>
-void store(Type type, const T* in, std::size_t n, void* data, std::ptrdiff_t step) {
+void store(Type type, const T* in, std::size_t n, void* data, std::ptrdiff_t step, bool stream) {
   if constexpr (std::is_same_v<T, double>) {
     auto* out = static_cast<double*>(data);
     for (std::size_t j = 0; j < n; ++j) out[static_cast<std::ptrdiff_t>(j) * step] = in[j];
@@ -67,7 +68,7 @@ void store(Type type, const T* in, std::size_t n, void* data, std::ptrdiff_t ste
     auto* out = static_cast<std::uint16_t*>(data);
     std::uint16_t narrow[block_size];
     const auto convert = type == Type::bfloat16 ? float_to_bfloat16 : float_to_float16;
-    convert(in, n, step == 1 ? out : narrow);
+    convert(in, n, step == 1 ? out : narrow, stream);
     if (step != 1) {
       for (std::size_t j = 0; j < n; ++j) out[static_cast<std::ptrdiff_t>(j) * step] = narrow[j];
     }
@@ -170,7 +171,8 @@ class Runner {
 
   // Results that no cache will hold are written past the caches: memory is not read first just to be overwritten.
   void decide_streaming() {
-    if (pass_ == Pass::second || summing_ || any_staged_ || expanding_) return;
+    if (any_staged_) return decide_narrow_streaming();
+    if (pass_ == Pass::second || summing_ || expanding_) return;
     const std::size_t bytes = shape_.rows * shape_.length * sizeof(T);
     std::size_t touched = 0, alignment = width_ * sizeof(T);
     std::uintptr_t offset = alignment;
@@ -184,6 +186,19 @@ class Runner {
       offset = own;
     }
     streaming_ = touched > cache_size() && offset % sizeof(T) == 0;
+  }
+
+  // The same for results of a 16-bit type, which the conversion writes.
+  void decide_narrow_streaming() {
+    if (size_of(call_.type) != 2 || shape_.rows != 1) return;
+    std::size_t touched = 0;
+    for (std::size_t which = 0; which < operand_count; ++which) {
+      const Array& a = arrays_[which];
+      if (a.data == nullptr) continue;
+      touched += 2 * shape_.length;
+      if (which >= y_out && (a.step != 1 || reinterpret_cast<std::uintptr_t>(a.data) % 64 != 0)) return;
+    }
+    narrow_streaming_ = touched > cache_size();
   }
 
   // Elements from i on until the outputs are aligned to whole vectors.
@@ -241,6 +256,11 @@ class Runner {
   // Calls piece(address, offset in the block, count) for each stretch of a block within one row.
   template <class Piece>
   void for_pieces(const Array& a, std::size_t begin, std::size_t n, Piece piece) const {
+    if (shape_.rows == 1) {  // spared the divisions
+      const auto offset =
+          static_cast<std::ptrdiff_t>(begin) * a.step * static_cast<std::ptrdiff_t>(size_of(call_.type));
+      return piece(static_cast<const char*>(a.data) + offset, 0, n);
+    }
     std::size_t done = 0;
     while (done < n) {
       const std::size_t left = shape_.length - (begin + done) % shape_.length;
@@ -250,23 +270,38 @@ class Runner {
     }
   }
 
+  // Blocks begin where vectors do: a load across two lines of the cache costs twice.
+  template <class U>
+  class Buffer {
+   public:
+    void reserve(std::size_t n) {
+      if (n <= size_) return;
+      data_ = hwy::AllocateAligned<U>(n);
+      size_ = n;
+    }
+    U* data() { return data_.get(); }
+
+   private:
+    std::size_t size_ = 0;
+    hwy::AlignedFreeUniquePtr<U[]> data_;
+  };
   struct Scratch {
-    std::vector<T> staging;                         // operand_count blocks, used as needed
-    std::vector<float> noise;                       // one block
-    std::vector<T> wide_noise;                      // the same in T, where T is not float
-    std::vector<T> parameter, direction, elements;  // per parameter one block
+    Buffer<T> staging;                         // operand_count blocks, used as needed
+    Buffer<float> noise;                       // one block
+    Buffer<T> wide_noise;                      // the same in T, where T is not float
+    Buffer<T> parameter, direction, elements;  // per parameter one block
   };
 
   void prepare(Scratch& s) const {
-    if (any_staged_) s.staging.resize(operand_count * block_size);
+    if (any_staged_) s.staging.reserve(operand_count * block_size);
     if (noisy_) {
-      s.noise.resize(block_size);
-      s.wide_noise.resize(block_size);
+      s.noise.reserve(block_size);
+      s.wide_noise.reserve(block_size);
     }
     if (expanding_) {
-      s.parameter.resize(parameters_ * block_size);
-      s.direction.resize(parameters_ * block_size);
-      s.elements.resize(parameters_ * block_size);
+      s.parameter.reserve(parameters_ * block_size);
+      s.direction.reserve(parameters_ * block_size);
+      s.elements.reserve(parameters_ * block_size);
     }
   }
 
@@ -283,7 +318,7 @@ class Runner {
       run_block(scratch, i, n, sums);
       i += n;
     }
-    if (streaming_) hwy::FlushStream();
+    if (streaming_ || narrow_streaming_) hwy::FlushStream();
   }
 
   const T* read(Scratch& s, std::size_t which, std::size_t i, std::size_t n) const {
@@ -309,7 +344,7 @@ class Runner {
     if (a.data == nullptr || !a.staged) return;
     const T* buffer = s.staging.data() + which * block_size;
     for_pieces(a, i, n, [&](const char* p, std::size_t at, std::size_t count) {
-      store<T>(call_.type, buffer + at, count, const_cast<char*>(p), a.step);
+      store<T>(call_.type, buffer + at, count, const_cast<char*>(p), a.step, narrow_streaming_);
     });
   }
 
@@ -418,7 +453,7 @@ class Runner {
   Kernel<T> kernel_ = nullptr;
   bool learned_ = false;  // the gradients of no other parameters are asked for, and there is a kernel for these
   bool summing_ = false, noisy_ = false, channelwise_ = false, expanding_ = false;
-  bool any_staged_ = false, cut_at_rows_ = false, streaming_ = false;
+  bool any_staged_ = false, cut_at_rows_ = false, streaming_ = false, narrow_streaming_ = false;
   std::array<Array, operand_count> arrays_;
   std::vector<double> sums_;
 };

@@ -2,9 +2,8 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
+#include <cstdint>
 #include <exception>
-#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -17,15 +16,15 @@ namespace {
 using Task = std::function<void(std::size_t)>;
 
 // Workers wait for a batch; the caller works too. One batch at a time: a second caller runs its own work alone, which
-// also serves calls from inside a task.
+// also serves calls from inside a task. Every thread has its own part of the tasks, the same in each batch of as many,
+// so that a call over the same arrays finds them in the caches where the last one left them; done with it, it helps the
+// others with theirs. A batch of short arrays takes a microsecond or two: what starts and ends it are single words that
+// the others poll, before they go to sleep on them.
 class Pool {
  public:
   ~Pool() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    wake_.notify_all();
+    call_.store(stop);
+    call_.notify_all();
     for (std::thread& thread : threads_) thread.join();
   }
 
@@ -35,36 +34,50 @@ class Pool {
       for (std::size_t i = 0; i < count; ++i) task(i);
       return;
     }
-    const std::size_t helpers = std::min(threads, count) - 1;
-    {
-      const std::lock_guard lock(mutex_);
-      while (threads_.size() < helpers) threads_.emplace_back([this, id = threads_.size()] { work(id); });
-      task_ = &task;
-      count_ = count;
-      next_.store(0);
-      wanted_ = helpers;
-      running_ = helpers;
-      error_ = nullptr;
-      ++batch_;
+    const std::size_t helpers = std::min({threads, count, std::size_t{most_threads}}) - 1;
+    const std::uint32_t last = call_.load(std::memory_order_relaxed);
+    if (parts_.size() < helpers + 1) parts_ = std::vector<Part>(helpers + 1);
+    while (threads_.size() < helpers) threads_.emplace_back([this, id = threads_.size(), last] { work(id, last); });
+    task_ = &task;
+    for (std::size_t i = 0; i <= helpers; ++i) {
+      parts_[i].next.store(i * count / (helpers + 1), std::memory_order_relaxed);
+      parts_[i].end = (i + 1) * count / (helpers + 1);
     }
-    wake_.notify_all();
-    drain(task, count);
-    spin([this] { return running_.load(std::memory_order_acquire) == 0; });
-    std::unique_lock lock(mutex_);
-    done_.wait(lock, [this] { return running_ == 0; });
+    error_ = nullptr;
+    running_.store(static_cast<std::uint32_t>(helpers), std::memory_order_relaxed);
+    const std::uint32_t number = (last / most_threads + 1) % (stop / most_threads);
+    call_.store(number * most_threads + static_cast<std::uint32_t>(helpers), std::memory_order_release);
+    call_.notify_all();
+    drain(task, 0, helpers + 1);
+    await(running_, [](std::uint32_t left) { return left == 0; });
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
-  // Waits a little for what mostly comes soon (the next call, the other thread's last task) before going to sleep,
-  // which takes longer than a short array does.
+  // What wakes the workers: the batch's number, times this, and how many of them are wanted.
+  static constexpr std::uint32_t most_threads = 4096;
+  static constexpr std::uint32_t stop = ~0U;
+
+  struct alignas(64) Part {
+    std::atomic<std::size_t> next{0};
+    std::size_t end = 0;
+  };
+
+  // Polls a little for what mostly comes soon (the next call, the other thread's last task) before going to sleep,
+  // which takes longer than a short array does. Returns the word that met the condition.
   template <class Condition>
-  static void spin(Condition condition) {
+  static std::uint32_t await(std::atomic<std::uint32_t>& word, Condition condition) {
     using Clock = std::chrono::steady_clock;
     const Clock::time_point end = Clock::now() + std::chrono::microseconds(50);
-    while (!condition() && Clock::now() < end) {
-      for (int i = 0; i < 16 && !condition(); ++i) pause();
+    std::uint32_t seen = word.load(std::memory_order_acquire);
+    while (!condition(seen)) {
+      if (Clock::now() > end) word.wait(seen);
+      for (int i = 0; i < 16 && !condition(seen); ++i) {
+        pause();
+        seen = word.load(std::memory_order_acquire);
+      }
     }
+    return seen;
   }
   static void pause() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -74,43 +87,38 @@ class Pool {
 #endif
   }
 
-  void drain(const Task& task, std::size_t count) {
+  void drain(const Task& task, std::size_t own, std::size_t parts) {
     try {
-      for (std::size_t i = next_.fetch_add(1); i < count; i = next_.fetch_add(1)) task(i);
+      for (std::size_t k = 0; k < parts; ++k) {
+        Part& part = parts_[(own + k) % parts];
+        for (std::size_t i = part.next.fetch_add(1); i < part.end; i = part.next.fetch_add(1)) task(i);
+      }
     } catch (...) {
-      next_.store(count);
-      const std::lock_guard lock(mutex_);
+      for (std::size_t k = 0; k < parts; ++k) parts_[k].next.store(parts_[k].end);
+      const std::lock_guard lock(error_mutex_);
       if (!error_) error_ = std::current_exception();
     }
   }
 
-  void work(std::size_t id) {
-    std::size_t seen = 0;
-    std::unique_lock lock(mutex_);
+  // Nothing of a batch changes before all that it wants have said that they are done; the others only read its word.
+  void work(std::size_t id, std::uint32_t seen) {
     while (true) {
-      lock.unlock();
-      spin([&] { return batch_.load(std::memory_order_acquire) != seen; });
-      lock.lock();
-      wake_.wait(lock, [&] { return stopping_ || (batch_ != seen && id < wanted_); });
-      if (stopping_) return;
-      seen = batch_;
-      const Task* task = task_;
-      const std::size_t count = count_;
-      lock.unlock();
-      drain(*task, count);
-      lock.lock();
-      if (--running_ == 0) done_.notify_all();
+      seen = await(call_, [seen](std::uint32_t now) { return now != seen; });
+      if (seen == stop) return;
+      const std::size_t wanted = seen % most_threads;
+      if (id >= wanted) continue;
+      drain(*task_, id + 1, wanted + 1);
+      if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_all();
     }
   }
 
-  std::mutex busy_, mutex_;
-  std::condition_variable wake_, done_;
+  std::mutex busy_, error_mutex_;
   std::vector<std::thread> threads_;
+  std::vector<Part> parts_;  // the caller's, then each worker's
   const Task* task_ = nullptr;
-  std::size_t count_ = 0, wanted_ = 0;
-  std::atomic<std::size_t> next_{0}, running_{0}, batch_{0};
   std::exception_ptr error_;
-  bool stopping_ = false;
+  alignas(64) std::atomic<std::uint32_t> call_{0};
+  alignas(64) std::atomic<std::uint32_t> running_{0};
 };
 
 }  // namespace
