@@ -87,13 +87,13 @@ data::Dataset pictures() {
 }
 
 Job transformer() {
-  static constexpr std::int64_t vocabulary = 64, width = 128, length = 64, batch = 16;
+  static constexpr std::int64_t vocabulary = 64, width = 64, length = 16, batch = 8;
   struct Model : torch::nn::Module {
     Model()
         : embedding(register_module("embedding", torch::nn::Embedding(vocabulary, width))),
           encoder(register_module(
               "encoder", torch::nn::TransformerEncoder(torch::nn::TransformerEncoderOptions(
-                             torch::nn::TransformerEncoderLayerOptions(width, 4).dim_feedforward(512).dropout(0), 4)))),
+                             torch::nn::TransformerEncoderLayerOptions(width, 4).dim_feedforward(256).dropout(0), 4)))),
           head(register_module("head", torch::nn::Linear(width, vocabulary))) {}
     torch::nn::Embedding embedding;
     torch::nn::TransformerEncoder encoder;
@@ -150,7 +150,8 @@ int run(int rounds, int steps, std::int64_t long_steps, const std::string& only,
   data::Request digits;
   Json rows = Json::array();
   bool met = true;
-  const data::Dataset small = data::load(digits), large = pictures();
+  const bool convnet = long_steps == 0 && (only.empty() || only == "convnet");
+  const data::Dataset small = data::load(digits), large = convnet ? pictures() : data::Dataset();
   if (long_steps > 0) {
     const Job job = classifier("mlp", {}, small);
     Monitor monitor(*job.model, MonitorOptions().print(false));

@@ -238,26 +238,32 @@ HWY_INLINE Lane<D> sigmoid(Lane<D> x) {
   // What the rounding of 1 + e lost, given back to the first order; 1/d to a few percent.
   return fused_minus(q * fused(-0.5, e, 0.957), e - (d - 1.0), q);
 }
-// e/(1+e)^2, scaled last: a subnormal e has lost digits already.
+// k e/(1+e)^2 for e <= 1, given in two parts, and top = k times its mantissa; scaled last, as a subnormal e has lost
+// digits already. Rounded three times, (1+e)^2 would cost the result more than the exponential does: what is left out
+// of 1 + e and of its square goes into the quotient's remainder.
+template <class D>
+HWY_INLINE Lane<D> over_square(Lane<D> top, const Exponential<D>& p) {
+  const Lane<D> e = scaled(p.mantissa, p.exponent), s = 1.0 + e;
+  if constexpr (is_wide<D>) {
+    const Lane<D> inverse = 1.0 / s;
+    return scaled(top * (inverse * inverse), p.exponent);
+  }
+  const Lane<D> square = s * s;
+  const Lane<D> left_out = fused(s, s, -square) + 2.0 * s * (e - (s - 1.0));
+  const Lane<D> inverse = 1.0 / square;
+  const Lane<D> near = top * inverse;
+  const Lane<D> remainder = fused_minus(near, left_out, fused_minus(near, square, top));
+  return scaled(fused(remainder, inverse, near), p.exponent);
+}
 template <class D>
 HWY_INLINE Lane<D> sigmoid_slope(Lane<D> x) {
   const Exponential<D> p = exp_parts(at_least(-abs(x), exp_low<D>));
-  const Lane<D> s = 1.0 + scaled(p.mantissa, p.exponent);
-  if constexpr (is_wide<D>) {
-    const Lane<D> inverse = 1.0 / s;
-    return scaled(p.mantissa * (inverse * inverse), p.exponent);
-  }
-  return scaled(p.mantissa / (s * s), p.exponent);
+  return over_square(p.mantissa, p);
 }
 template <class D>
 HWY_INLINE Lane<D> sech2(Lane<D> x) {
   const Exponential<D> p = exp_parts(at_least(-abs(2.0 * abs(x)), exp_low<D>));  // the same as in tanh, for both
-  const Lane<D> s = 1.0 + scaled(p.mantissa, p.exponent);
-  if constexpr (is_wide<D>) {
-    const Lane<D> inverse = 1.0 / s;
-    return scaled(4.0 * p.mantissa * (inverse * inverse), p.exponent);
-  }
-  return scaled(4.0 * p.mantissa / (s * s), p.exponent);
+  return over_square(4.0 * p.mantissa, p);
 }
 // u/(u+2), u = exp(2|x|) - 1, whose relative error this quotient makes smaller, never larger.
 template <class D>
@@ -346,15 +352,16 @@ HWY_INLINE Lane<D> atan(Lane<D> x) {
   const Lane<D> a = abs(x);
   const Truth<D> far = a > 1.0;
   const Lane<D> p = atan_unit(select(far, 1.0 / a, a));
-  return with_sign_of(select(far, (1.5707963267948966192 - p), p), x);
+  // pi/2 in two parts: the first difference is exact where the result is small enough to feel the second.
+  constexpr double rest = sizeof(hn::TFromD<D>) == 4 ? -4.3711390001862412e-8 : 6.1232339957367660e-17;
+  return with_sign_of(select(far, (1.5707963267948966192 - p) + rest, p), x);
 }
-// 1/(1+x^2), beyond |x| = 1 as w^2/(1+w^2), w = 1/x, whose square cannot overflow.
+// 1/(1+x^2); where the square would overflow, (1/x)^2.
 template <class D>
 HWY_INLINE Lane<D> cauchy(Lane<D> x) {
-  const Truth<D> far = abs(x) > 1.0;
-  const Lane<D> w = select(far, 1.0 / x, x);
-  const Lane<D> z = w * w;
-  return select(far, z, 1.0) / (1.0 + z);
+  const Truth<D> far = abs(x) > (sizeof(hn::TFromD<D>) == 4 ? 1e9 : 1e150);
+  const Lane<D> w = 1.0 / select(far, x, fused(x, x, 1.0));
+  return select(far, w * w, w);
 }
 template <class D>
 HWY_INLINE Lane<D> arctan_gate(Lane<D> x) {
