@@ -87,17 +87,19 @@ void measure(Units& units, std::int64_t features) {
   });
 }
 
-at::Tensor optional(const at::Tensor& t) { return t.defined() ? t.detach().contiguous() : at::Tensor(); }
+// Undefined where an input of the node stands for none.
+at::Tensor given(const at::Tensor& t) { return t.numel() > 0 ? t.detach().contiguous() : at::Tensor(); }
 
-// One node of the graph: places begin, columns, values, weight, bias.
+// One node of the graph: places begin, columns, values, weight, bias. An autograd function takes no undefined tensors:
+// those that are not there (a dense matrix's begin and columns, a bias) are empty ones.
 class OverlapFunction : public torch::autograd::Function<OverlapFunction> {
  public:
   static at::Tensor forward(AutogradContext* context, const at::Tensor& begin, const at::Tensor& columns,
                             const at::Tensor& values, const at::Tensor& weight, const at::Tensor& bias,
                             std::int64_t overlap) {
-    Matrix x{optional(begin), optional(columns), values.detach().contiguous(), 0, weight.size(0)};
-    x.rows = begin.defined() ? begin.numel() - 1 : x.values.numel() / std::max<std::int64_t>(1, x.features);
-    Units units{weight.detach().contiguous(), optional(bias), {}, static_cast<Overlap>(overlap)};
+    Matrix x{given(begin), columns.detach().contiguous(), values.detach().contiguous(), 0, weight.size(0)};
+    x.rows = x.begin.defined() ? begin.numel() - 1 : x.values.numel() / std::max<std::int64_t>(1, x.features);
+    Units units{weight.detach().contiguous(), given(bias), {}, static_cast<Overlap>(overlap)};
     measure(units, x.features);
     const at::Tensor z = at::empty({x.rows, units.count()}, units.weight.options());
     AT_DISPATCH_FLOATING_TYPES(z.scalar_type(), "ogee::overlap_linear", [&] {
@@ -116,9 +118,9 @@ class OverlapFunction : public torch::autograd::Function<OverlapFunction> {
   static variable_list backward(AutogradContext* context, variable_list gradients) {
     TORCH_CHECK(!at::GradMode::is_enabled(), "ogee::overlap_linear: has no gradients of gradients");
     const variable_list saved = context->get_saved_variables();
-    Matrix x{optional(saved[0]), optional(saved[1]), saved[2].detach().contiguous(), 0, saved[3].size(0)};
+    Matrix x{given(saved[0]), saved[1].detach().contiguous(), saved[2].detach().contiguous(), 0, saved[3].size(0)};
     x.rows = gradients[0].size(0);
-    const Units units{saved[3].detach().contiguous(), optional(saved[4]), context->saved_data["size"].toTensor(),
+    const Units units{saved[3].detach().contiguous(), given(saved[4]), context->saved_data["size"].toTensor(),
                       static_cast<Overlap>(context->saved_data["overlap"].toInt())};
     const at::Tensor dz = gradients[0].contiguous();
     at::Tensor dvalues, dweight, dbias;
@@ -168,6 +170,10 @@ void check_units(const at::Tensor& values, const at::Tensor& weight, const at::T
   }
 }
 
+at::Tensor or_empty(const at::Tensor& bias, const at::Tensor& weight) {
+  return bias.defined() ? bias : at::empty({0}, weight.options());
+}
+
 }  // namespace
 
 torch::Tensor overlap_linear_of_rows(const torch::Tensor& begin, const torch::Tensor& columns,
@@ -192,7 +198,7 @@ torch::Tensor overlap_linear_of_rows(const torch::Tensor& begin, const torch::Te
     TORCH_CHECK_INDEX(column[k] >= 0 && column[k] < features, "ogee::overlap_linear: column ", column[k],
                       " is out of range, expected 0 to ", features - 1);
   }
-  return OverlapFunction::apply(b, c, values, weight, bias, static_cast<std::int64_t>(kind));
+  return OverlapFunction::apply(b, c, values, weight, or_empty(bias, weight), static_cast<std::int64_t>(kind));
 }
 
 torch::Tensor overlap_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias,
@@ -210,8 +216,9 @@ torch::Tensor overlap_linear(const torch::Tensor& x, const torch::Tensor& weight
   check_units(x, weight, bias, kind);
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == weight.size(0), "ogee::overlap_linear: expected x [..., ", weight.size(0),
               "], as the weight has features, not ", x.sizes());
-  const at::Tensor z = OverlapFunction::apply(at::Tensor(), at::Tensor(), x.reshape({-1, weight.size(0)}), weight, bias,
-                                              static_cast<std::int64_t>(kind));
+  const at::Tensor none = at::empty({0}, at::kLong);
+  const at::Tensor z = OverlapFunction::apply(none, none, x.reshape({-1, weight.size(0)}), weight,
+                                              or_empty(bias, weight), static_cast<std::int64_t>(kind));
   std::vector<std::int64_t> sizes = x.sizes().vec();
   sizes.back() = weight.size(1);
   return z.view(sizes);
