@@ -45,18 +45,18 @@ struct Request {
   std::string data = "optdigits";
   // The column to predict: of a CSV file by name or number from 1 (default: the last), of a series likewise (default:
   // all columns); of .npz the array with the answers (default: y), of .npy their file.
-  std::string target;
+  std::string target = "";
   std::int64_t train_limit = 0;  // 0: all
   // csv, idx, npy, images, text or series; empty: as the path says (.csv, .csv.gz; a folder of IDX files; .npy, .npz; a
   // folder with a folder of PNG or JPEG files for each class; .txt, .txt.gz).
-  std::string kind;
+  std::string kind = "";
   // Paths of the parts, of the same kind as the data; empty: split off the data.
-  std::string validation, test;
+  std::string validation = "", test = "";
   // What to split off: each above 0, together below 1. 0: a fifth each; idx and text: a tenth each.
   double validation_share = 0, test_share = 0;
   std::int64_t context = 0;  // text: tokens of a window (64 characters or 32 words); series: steps to see (96)
   std::int64_t horizon = 0;  // series: steps to forecast (24)
-  std::string tokens;        // text: "characters" (default) or "words"
+  std::string tokens = "";   // text: "characters" (default) or "words"
   std::int64_t size = 0;     // images: resized to size x size; 0: all must agree
 };
 // Throws Error.

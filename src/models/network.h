@@ -19,6 +19,7 @@ struct Settings {
   std::string model = "mlp";
   std::int64_t depth = 0, width = 0;  // 0: the model's own
   std::string activation = "relu";
+  bool match_parameters = true;  // gated functions: as many parameters as the others have, else as many units
   // The attributes, which `resolve` reads from `model`.
   bool batch_norm = false;
   std::int64_t heads = 0;

@@ -22,7 +22,7 @@ class Recurrent : public Network {
       : Network(settings.activation, std::move(random)), gates_(gates), text_(data.text()) {
     const std::int64_t features = text_ ? settings.width : sequence_features(data);
     units_ = settings.width;
-    if (packed_ > 1) {
+    if (packed_ > 1 && settings.match_parameters) {
       const std::int64_t wanted = count(features, settings.depth, settings.width, data.outputs(), 1);
       const auto miss = [&](std::int64_t units) {
         return std::abs(count(features, settings.depth, units, data.outputs(), packed_) - wanted);
@@ -38,9 +38,13 @@ class Recurrent : public Network {
     x = text_ ? at::embedding(embedding_, x.t()) : as_sequence(x).transpose(0, 1);
     for (std::size_t i = 0; i < cells_.size(); ++i) {
       const std::vector<at::Tensor> inputs = at::linear(x, cells_[i].in.weight, cells_[i].in.bias).unbind(0);
-      start(x.size(1), x.options());
+      State state;
+      state.h = state.c = torch::zeros({x.size(1), units_}, cells_[i].recurrent.options().requires_grad(false));
       std::vector<at::Tensor> states;
-      for (const at::Tensor& input : inputs) states.push_back(step(i, input));
+      for (const at::Tensor& input : inputs) {
+        step(i, input, state);
+        states.push_back(state.h);
+      }
       x = text_ || i + 1 < cells_.size() ? at::stack(states) : states.back();
     }
     end_steps();
@@ -53,9 +57,11 @@ class Recurrent : public Network {
     Map in;                // [gates and candidates, features]
     at::Tensor recurrent;  // [gates and candidates, units]
   };
-  // The state before the first step, and one step of layer `i`: h, of `input`, what x gives to gates and candidates.
-  virtual void start(std::int64_t batch, const at::TensorOptions& options) = 0;
-  virtual at::Tensor step(std::size_t i, const at::Tensor& input) = 0;
+  struct State {
+    at::Tensor h, c;  // [n, units]
+  };
+  // One step of layer `i`; `input` is what x gives to gates and candidates.
+  virtual void step(std::size_t i, const at::Tensor& input, State& state) = 0;
 
   std::int64_t rows() const { return gates_ + packed_; }
 
@@ -102,23 +108,15 @@ class Lstm : public Recurrent {
   }
 
  private:
-  void start(std::int64_t batch, const at::TensorOptions& options) override {
-    state_ = torch::zeros({batch, units_}, options.dtype(torch::kFloat));
-    cell_ = state_;
-  }
-
-  at::Tensor step(std::size_t i, const at::Tensor& input) override {
-    const at::Tensor sums = at::addmm(input, state_, cells_[i].recurrent.t());
+  void step(std::size_t i, const at::Tensor& input, State& state) override {
+    const at::Tensor sums = at::addmm(input, state.h, cells_[i].recurrent.t());
     const at::Tensor gates = at::sigmoid(sums.narrow(1, 0, 3 * units_));
     const std::size_t layer = packed_ == 1 ? 2 * i : i;
     const at::Tensor candidate = activate_step(layer, sums.narrow(1, 3 * units_, packed_ * units_));
-    cell_ = gates.narrow(1, units_, units_) * cell_ + gates.narrow(1, 0, units_) * candidate;
-    const at::Tensor shown = packed_ == 1 ? activate_step(layer + 1, cell_) : at::tanh(cell_);
-    state_ = gates.narrow(1, 2 * units_, units_) * shown;
-    return state_;
+    state.c = gates.narrow(1, units_, units_) * state.c + gates.narrow(1, 0, units_) * candidate;
+    const at::Tensor shown = packed_ == 1 ? activate_step(layer + 1, state.c) : at::tanh(state.c);
+    state.h = gates.narrow(1, 2 * units_, units_) * shown;
   }
-
-  at::Tensor state_, cell_;
 };
 
 class Gru : public Recurrent {
@@ -134,23 +132,16 @@ class Gru : public Recurrent {
   }
 
  private:
-  void start(std::int64_t batch, const at::TensorOptions& options) override {
-    state_ = torch::zeros({batch, units_}, options.dtype(torch::kFloat));
-  }
-
-  at::Tensor step(std::size_t i, const at::Tensor& input) override {
+  void step(std::size_t i, const at::Tensor& input, State& state) override {
     const std::int64_t width = packed_ * units_;
-    const at::Tensor sums = at::linear(tame(state_), cells_[i].recurrent);
+    const at::Tensor sums = at::linear(tame(state.h), cells_[i].recurrent);
     const at::Tensor gates = at::sigmoid(input.narrow(1, 0, 2 * units_) + sums.narrow(1, 0, 2 * units_));
     at::Tensor reset = gates.narrow(1, 0, units_);
     if (packed_ > 1) reset = reset.repeat({1, packed_});
     const at::Tensor candidate =
         activate_step(i, input.narrow(1, 2 * units_, width) + reset * sums.narrow(1, 2 * units_, width));
-    state_ = at::lerp(candidate, state_, gates.narrow(1, units_, units_));
-    return state_;
+    state.h = at::lerp(candidate, state.h, gates.narrow(1, units_, units_));
   }
-
-  at::Tensor state_;
 };
 
 }  // namespace

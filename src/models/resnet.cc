@@ -20,7 +20,8 @@ class Resnet : public Network {
       : Network(settings.activation, std::move(random)),
         images_(data.images()),
         batch_norm_(settings.batch_norm),
-        gated_(packed_ > 1) {
+        gated_(packed_ > 1),
+        match_(settings.match_parameters) {
     std::int64_t in = 1;
     for (const auto size : data.shape) in *= size;
     if (images_) in = data.shape[0];
@@ -110,14 +111,14 @@ class Resnet : public Network {
                  std::int64_t& spare) {
     const std::int64_t area = images_ ? 9 : 1;
     std::int64_t hidden = channels;
-    if (gated_) {
+    if (gated_ && match_) {
       const std::int64_t plain = (area * in + 1) * channels + (area * channels + 1) * channels +
                                  (batch_norm_ ? 4 * channels - 2 * in : 0) + spare;
       const std::int64_t each = (area * in + 1) * packed_ + area * channels;
       hidden = std::max<std::int64_t>(1, (plain - channels + each / 2) / each);
       spare = plain - channels - hidden * each;
-      norms_.push_back(norm(name + "_in", in));
     }
+    if (gated_) norms_.push_back(norm(name + "_in", in));
     block.first = spatial(name + "_first", packed_ * hidden, in, gated_ ? 1 : gain_);
     if (!gated_) norms_.push_back(norm(name + "_first", channels));
     add_layer(layer_name(name + "_first"));
@@ -132,7 +133,7 @@ class Resnet : public Network {
     blocks_.push_back(block);
   }
 
-  const bool images_, batch_norm_, gated_;
+  const bool images_, batch_norm_, gated_, match_;
   Map stem_, output_;
   std::vector<Block> blocks_;
   std::vector<Norm> norms_;

@@ -27,7 +27,7 @@ class Transformer : public Network {
     // Drawn with a deviation of 0.1: less than what stands there, enough to tell places apart.
     places_ = weights("places", {steps, width_}, 0.1 * std::sqrt(width_));
     std::int64_t hidden = 4 * width_;
-    if (packed_ > 1) {
+    if (packed_ > 1 && settings.match_parameters) {
       const std::int64_t plain = (width_ + 1) * hidden + hidden * width_;
       const std::int64_t each = (width_ + 1) * packed_ + width_;
       hidden = (plain + each / 2) / each;
