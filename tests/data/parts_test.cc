@@ -93,14 +93,15 @@ TEST(Parts, OtherColumnsAndBadCellsOfGivenPartsAreNamed) {
 }
 
 TEST(Parts, ScalesShareWhatTheySay) {
+  const std::vector<std::int64_t> rows{0, 1};
   const at::Tensor x = torch::rand({50, 4, 3}) * torch::tensor({1.0, 10.0, 100.0}) + 7;
   std::vector<std::string> notes;
   const at::Tensor column = fit_standard(x, Scale::column, notes).apply(x);
-  EXPECT_TRUE(column.mean({0, 1}).abs().lt(1e-4).all().item<bool>());
-  EXPECT_TRUE((column.std({0, 1}, false) - 1).abs().lt(1e-4).all().item<bool>());
+  EXPECT_TRUE(column.mean(rows).abs().lt(1e-4).all().item<bool>());
+  EXPECT_TRUE((column.std(rows, false) - 1).abs().lt(1e-4).all().item<bool>());
   const at::Tensor all = fit_standard(x, Scale::all, notes).apply(x);
   EXPECT_NEAR(all.std(false).item<double>(), 1, 1e-4);
-  EXPECT_GT((all.std({0, 1}, false) - 1).abs().max().item<double>(), 0.3);
+  EXPECT_GT((all.std(rows, false) - 1).abs().max().item<double>(), 0.3);
   EXPECT_TRUE(notes.empty());
   EXPECT_TRUE(
       fit_standard(torch::ones({9, 2}), Scale::feature, notes).apply(torch::ones({1, 2})).eq(0).all().item<bool>());
