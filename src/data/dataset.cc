@@ -99,7 +99,7 @@ Dataset load(const Request& request) {
   } else {
     const bool known = request.data == "mnist" || request.data == "fashion-mnist";
     found.data = known ? find_known(request.data) : find_path(request.data, "data");
-    const std::string name = request.kind.empty() ? kind_of(found.data) : request.kind;
+    const std::string name = !request.kind.empty() ? request.kind : known ? "idx" : kind_of(found.data);
     const Kind* kind = nullptr;
     for (const Kind& each : kinds)
       if (name == each.name) kind = &each;

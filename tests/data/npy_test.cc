@@ -160,9 +160,9 @@ TEST(Arrays, PicturesSequencesAndRegression) {
   const auto made = [&](const std::string& shape) {
     return load({folder.write("a.npz", zip_bytes({{"x.npy", npy_of("|u1", shape, pixels)}, {"y.npy", y}}))});
   };
-  const Dataset last = made("(40, 4, 5, 3)");
+  const Dataset last = made("(40, 5, 4, 3)");
   EXPECT_EQ(last.goal, Goal::regression);
-  EXPECT_EQ(last.shape, (Shape{3, 4, 5}));
+  EXPECT_EQ(last.shape, (Shape{3, 5, 4}));
   EXPECT_TRUE(has_note(last.notes, "last dimension taken for channels"));
   EXPECT_EQ(made("(40, 3, 4, 5)").shape, (Shape{3, 4, 5}));
   EXPECT_EQ(made("(40, 4, 15)").shape, (Shape{1, 4, 15}));
