@@ -30,6 +30,7 @@ Folder::~Folder() { std::filesystem::remove_all(root_); }
 
 std::string Folder::write(const std::string& name, const std::string& bytes) const {
   std::filesystem::create_directories((root_ / name).parent_path());
+  std::filesystem::remove(root_ / name);  // some file systems wait for the disk when a file is written over
   std::ofstream(root_ / name, std::ios::binary) << bytes;
   return path(name);
 }
