@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <algorithm>
+#include <cstdlib>
+
 #include "data/dataset.h"
+#include "data/idx.h"
 #include "data/picture.h"
 #include "files.h"
 
@@ -126,6 +130,31 @@ TEST_F(Images, AClassOfTheTestPartOnly) {
   fill("test/", 5);
   folder_.write("test/dusk/a.png", png_bytes(8, 8, 1, ramp));
   EXPECT_THAT(error(), HasSubstr("dusk: a class that is not among the training images"));
+}
+
+// The same pictures as IDX and as PNG files make the same data set.
+TEST(ImagesReal, FashionMnistAsFolders) {
+  const char* root = std::getenv("OGEE_DATA");
+  if (!root || !std::filesystem::exists(std::filesystem::path(root) / "fashion-mnist"))
+    GTEST_SKIP() << "no fashion-mnist under OGEE_DATA";
+  const IdxPair pair = read_idx_pair((std::filesystem::path(root) / "fashion-mnist").string(), "t10k");
+  const Folder folder;
+  constexpr std::size_t count = 500;
+  for (std::size_t n = 0; n < count; ++n)
+    folder.write(std::to_string(pair.labels[n]) + "/" + std::to_string(1000 + n) + ".png",
+                 png_bytes(28, 28, 1, [&](std::size_t i, std::size_t j, std::size_t) {
+                   return pair.images.pixels[(n * 28 + i) * 28 + j];
+                 }));
+  const Dataset set = load({folder.path()});
+  EXPECT_EQ(set.shape, (Shape{1, 28, 28}));
+  EXPECT_EQ(set.classes.size(), 10u);
+  EXPECT_EQ(set.train.size() + set.validation.size() + set.test.size(), static_cast<std::int64_t>(count));
+  // Standardised pixels differ from the stored ones by a scale and a shift, the same for all.
+  const auto darkest = *std::min_element(pair.images.pixels.begin(), pair.images.pixels.end());
+  EXPECT_EQ(darkest, 0);
+  const double step = (set.train.x.max() - set.train.x.min()).item<double>() / 255;
+  const at::Tensor levels = (set.train.x - set.train.x.min()) / step;
+  EXPECT_TRUE((levels - levels.round()).abs().lt(1e-2).all().item<bool>());
 }
 
 }  // namespace
