@@ -23,7 +23,8 @@ constexpr Kind kinds[] = {
 constexpr const char* kind_names = "csv, idx, npy, images, text or series";
 
 std::string kind_of(const std::string& path) {
-  if (std::filesystem::is_directory(path)) return is_idx_folder(path) ? "idx" : "images";
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return is_idx_folder(path) ? "idx" : "images";
   const auto ends = [&](const char* ending) {
     return path.ends_with(ending) || path.ends_with(std::string(ending) + ".gz");
   };
@@ -55,7 +56,8 @@ std::string find_known(const std::string& name) {
                     "and its companions",
                     name, name));
   std::string folder = (std::filesystem::path(root) / name).string();
-  if (!std::filesystem::is_directory(folder))
+  std::error_code ignored;
+  if (!std::filesystem::is_directory(folder, ignored))
     throw Error(fmt::format("{}: no such folder (OGEE_DATA={})", folder, root));
   return folder;
 }

@@ -29,9 +29,15 @@ std::vector<fs::path> entries(const fs::path& folder) {
   return paths;
 }
 
+// Not where that cannot be found out.
+bool is_folder(const fs::path& path) {
+  std::error_code ignored;
+  return fs::is_directory(path, ignored);
+}
+
 std::vector<fs::path> folders(const fs::path& folder) {
   std::vector<fs::path> paths = entries(folder);
-  std::erase_if(paths, [](const fs::path& path) { return !fs::is_directory(path); });
+  std::erase_if(paths, [](const fs::path& path) { return !is_folder(path); });
   return paths;
 }
 
@@ -147,7 +153,7 @@ class Reader {
 
 std::optional<fs::path> subfolder(const fs::path& folder, std::initializer_list<const char*> names) {
   for (const char* name : names)
-    if (fs::is_directory(folder / name) && !folders(folder / name).empty()) return folder / name;
+    if (is_folder(folder / name) && !folders(folder / name).empty()) return folder / name;
   return std::nullopt;
 }
 
@@ -155,7 +161,7 @@ std::optional<fs::path> subfolder(const fs::path& folder, std::initializer_list<
 
 Dataset load_images(const Request& request) {
   fs::path training = request.data;
-  if (!fs::is_directory(training)) throw Error(fmt::format("{}: no folder", request.data));
+  if (!is_folder(training)) throw Error(fmt::format("{}: no folder", request.data));
   std::optional<fs::path> validation, test;
   if (const auto inside = subfolder(training, {"train"})) {
     validation = subfolder(training, {"validation", "valid", "val"});
