@@ -17,6 +17,7 @@ struct Settings {
   std::string model = "mlp";
   std::int64_t depth = 0, width = 0;  // 0: the model's own
   std::string activation = "relu";
+  bool match_parameters = true;  // a gated network gets as many as an ungated one would have
 };
 
 // Plain deep stacks, without normalisation and residual connections, so that the activation has to do the work.

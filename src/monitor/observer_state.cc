@@ -127,10 +127,8 @@ struct Carrier {
       o.weight_numbers_[found->second.unsafeGetTensorImpl()] = number;
       o.weights_.back().backward_passes = weight.at("passes").get<std::int64_t>();
       if (!found->second.requires_grad() || !found->second.is_leaf()) continue;
-      o.weights_.back().hook =
-          found->second.register_hook([observer = o.number_, number](const at::Tensor& gradient) {
-            weight_hook(observer, number, gradient);
-          });
+      o.weights_.back().hook = found->second.register_hook(
+          [observer = o.number_, number](const at::Tensor& gradient) { weight_hook(observer, number, gradient); });
     }
     for (const Json& layer : json.at("layers")) to(layer, o.layers_);
     o.watching_ = false;
