@@ -92,7 +92,8 @@ TEST(ExperimentFile, MistakesAreNamedWithTheirPlace) {
             "e.toml:1:2: unknown key 'trainign' in an experiment; did you mean 'training'?");
   EXPECT_EQ(error_of("[training]\nepochs = \"x\"\n"),
             "e.toml:2:10: epochs is 'x'; expected a whole number from 1 to 1000000");
-  EXPECT_EQ(error_of("[training]\nepochs = 0\n"), "e.toml:2:10: epochs is 0; expected a whole number from 1 to 1000000");
+  EXPECT_EQ(error_of("[training]\nepochs = 0\n"),
+            "e.toml:2:10: epochs is 0; expected a whole number from 1 to 1000000");
   EXPECT_EQ(error_of("[model]\nname = 3\n"), "e.toml:2:8: name is 3; expected a text in quotes");
   EXPECT_EQ(error_of("[fairness]\nrates = [0.1, -1]\n"),
             "e.toml:2:15: rates is -1; expected a number above 0, at most 100");

@@ -67,9 +67,8 @@ TEST(Plan, AttributesAreTunedWithTheBudgetThatAllHave) {
   for (const Rung& rung : rungs_of(experiment, tuned)) halves.push_back(rung.candidates);
   EXPECT_EQ(halves, (std::vector<std::size_t>{15, 7, 3, 2}));
   Plan plan(experiment);
-  const auto ran = play(plan, [](const RunKey& key) {
-    return std::abs(key.rate - 1e-2) + (key.attributes == "alpha=0.5" ? 0.0 : 0.3);
-  });
+  const auto ran = play(
+      plan, [](const RunKey& key) { return std::abs(key.rate - 1e-2) + (key.attributes == "alpha=0.5" ? 0.0 : 0.3); });
   EXPECT_EQ(static_cast<std::int64_t>(ran.size()), plan.runs());
   for (const RunKey& key : ran)
     if (key.stage == Stage::result && key.arm == "elu") EXPECT_EQ(key.attributes, "alpha=0.5");
