@@ -110,16 +110,34 @@ void add_compare(CLI::App& app, int& status) {
       "compare", "Train a network with each of several activations, fairly, and say which to use and how sure that is");
   const auto flags = std::make_shared<Flags>();
   using lab::Experiment;
+  const auto steps = CLI::Range(std::int64_t{1}, std::int64_t{65536});
   verb->add_option("experiment", flags->file, "a file with the experiment (.toml); flags override what it says")
       ->option_text("[EXPERIMENT.toml]");
   add(*verb, *flags, "--data", &Experiment::data,
-      "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), or a .csv or .csv.gz file")
+      "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), or a file or folder (see --kind)")
       ->capture_default_str();
+  add(*verb, *flags, "--kind", &Experiment::kind,
+      "csv, idx (folder), npy (x.npy or .npz), images (a folder for each class), text or series (CSV in order of "
+      "time); default: as the name says");
+  add(*verb, *flags, "--validation", &Experiment::validation, "a file or folder of the same kind to validate with");
+  add(*verb, *flags, "--test", &Experiment::test, "a file or folder of the same kind to test with");
+  add(*verb, *flags, "--validation-share", &Experiment::validation_share, "split off to validate with")
+      ->check(CLI::Range(0.0, 1.0));
+  add(*verb, *flags, "--test-share", &Experiment::test_share, "split off to test with")->check(CLI::Range(0.0, 1.0));
+  add(*verb, *flags, "--context", &Experiment::context,
+      "tokens of a text's window (64 characters, 32 words), or steps of a series to see (96)")
+      ->check(steps);
+  add(*verb, *flags, "--horizon", &Experiment::horizon, "steps of a series to forecast (24)")->check(steps);
+  add(*verb, *flags, "--tokens", &Experiment::tokens, "of a text: characters (default) or words");
+  add(*verb, *flags, "--size", &Experiment::size, "images: resize them all to size x size")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}));
   add(*verb, *flags, "--target", &Experiment::target,
-      "the CSV column to predict, by name or number from 1 (default: the last)");
+      "the column to predict, by name or number from 1 (CSV: default the last; series: default all)");
   add(*verb, *flags, "--train-limit", &Experiment::train_limit, "use at most so many training examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  add(*verb, *flags, "--model", &Experiment::model, "mlp or convnet")->capture_default_str();
+  add(*verb, *flags, "--model", &Experiment::model,
+      "mlp, convnet, resnet, lstm, gru or transformer, as in resnet(batch_norm=1) or transformer(heads=2); default: "
+      "mlp, for text transformer");
   add(*verb, *flags, "--depth", &Experiment::depth, "hidden layers (mlp: 12) or convolution stages (convnet: 2)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
   add(*verb, *flags, "--width", &Experiment::width,

@@ -44,7 +44,12 @@ struct Experiment {
   std::string data = "optdigits";
   std::string target;
   std::int64_t train_limit = 0;
-  std::string model = "mlp";
+  std::string kind, validation, test;  // these and the next as data::Request has them
+  double validation_share = 0, test_share = 0;
+  std::int64_t context = 0, horizon = 0;
+  std::string tokens;
+  std::int64_t size = 0;
+  std::string model;  // empty: the data's usual one
   std::int64_t depth = 0, width = 0;
   // The short form of `arms`; resolved, the names of all arms.
   std::vector<std::string> activations = default_activations();

@@ -13,6 +13,7 @@
 #include <iterator>
 #include <limits>
 #include <sstream>
+#include <utility>
 
 #include "ogee/ogee.h"
 #include "registry/suggestion.h"
@@ -214,6 +215,15 @@ void read_all(Table& table, Experiment& experiment) {
     data.take("data", experiment.data);
     data.take("target", experiment.target);
     data.take("train_limit", experiment.train_limit, 1, huge);
+    data.take("kind", experiment.kind);
+    data.take("validation", experiment.validation);
+    data.take("test", experiment.test);
+    data.take("validation_share", experiment.validation_share, 0, false, 1);
+    data.take("test_share", experiment.test_share, 0, false, 1);
+    data.take("context", experiment.context, 1, 65536);
+    data.take("horizon", experiment.horizon, 1, 65536);
+    data.take("tokens", experiment.tokens);
+    data.take("size", experiment.size, 1, 4096);
   });
   table.take("model", [&](Table& model) {
     model.take("name", experiment.model);
@@ -299,6 +309,15 @@ std::string to_toml(const Experiment& experiment) {
   toml::table data{{"data", experiment.data}};
   if (!experiment.target.empty()) data.insert("target", experiment.target);
   if (experiment.train_limit > 0) data.insert("train_limit", experiment.train_limit);
+  for (const auto& [key, text] : {std::pair("kind", &experiment.kind), std::pair("validation", &experiment.validation),
+                                  std::pair("test", &experiment.test), std::pair("tokens", &experiment.tokens)})
+    if (!text->empty()) data.insert(key, *text);
+  for (const auto& [key, share] :
+       {std::pair("validation_share", experiment.validation_share), std::pair("test_share", experiment.test_share)})
+    if (share > 0) data.insert(key, share);
+  for (const auto& [key, count] : {std::pair("context", experiment.context), std::pair("horizon", experiment.horizon),
+                                   std::pair("size", experiment.size)})
+    if (count > 0) data.insert(key, count);
   toml::table training{{"epochs", experiment.epochs}, {"batch", experiment.batch}, {"seeds", experiment.seeds}};
   if (experiment.learning_rate > 0) training.insert("learning_rate", experiment.learning_rate);
   training.insert("device", experiment.device);

@@ -21,16 +21,21 @@
 #include "lab/summary.h"
 #include "lab/workshop.h"
 #include "ogee/ogee.h"
+#include "tasks/task.h"
 
 namespace ogee::lab {
 namespace {
 
 using Clock = std::chrono::steady_clock;
 
+constexpr const char* goal_names[] = {"classification", "regression", "language model", "forecasting"};
+
 DataFacts facts_of(const data::Dataset& data) {
   DataFacts facts;
   facts.name = data.name;
   facts.classification = data.goal == data::Goal::classification;
+  facts.goal = goal_names[static_cast<std::size_t>(data.goal)];
+  facts.metric = tasks::make_task(data)->metric();
   facts.shape = data.shape;
   facts.classes = static_cast<std::int64_t>(data.classes.size());
   facts.train = data.train.size();
