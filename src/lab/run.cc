@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <numbers>
+#include <optional>
 #include <stdexcept>
 
 #include "data/dataset.h"
@@ -106,6 +107,9 @@ class Run {
         result_.status = Status::stopped;
         return unknown;
       }
+      // One step's memory stands for all; the optimiser has what it keeps since the first.
+      std::optional<PeakMemory> memory;
+      if (measured_ && step_ == 1) memory.emplace();
       const double start = cost_now(cuda_);
       const at::Tensor chosen = order.narrow(0, i * batch_, batch_);
       const at::Tensor loss =
@@ -117,6 +121,7 @@ class Run {
       optimiser_->step(rate_at(key_, step_));
       if (cuda_) torch::cuda::synchronize();
       step_seconds_.push_back(cost_now(cuda_) - start);
+      if (memory) result_.memory = memory->peak();
       ++step_;
       if (hooks_.steps_done) hooks_.steps_done->fetch_add(1, std::memory_order_relaxed);
       sum += value;
@@ -131,7 +136,8 @@ class Run {
   void measure(std::int64_t epoch, double train_loss) {
     if (watching_) watching_->pause();
     const tasks::Score score = tasks::evaluate(*task_, *network_, data_.validation);
-    Point point{epoch, train_loss, score.error, score.loss, gradient_norms(*network_, *task_, probe_)};
+    Seen seen = look(*network_, *task_, probe_, key_.seed == 1);
+    Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms)};
     if (hooks_.point) hooks_.point(point);
     result_.points.push_back(std::move(point));
     if (watching_) watching_->resume();

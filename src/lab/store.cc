@@ -21,10 +21,10 @@ CREATE TABLE IF NOT EXISTS runs(
   id INTEGER PRIMARY KEY, arm TEXT NOT NULL, stage TEXT NOT NULL, seed INTEGER NOT NULL, learning_rate REAL NOT NULL,
   steps INTEGER NOT NULL, status TEXT NOT NULL, message TEXT, parameters INTEGER, validation_error REAL,
   validation_loss REAL, test_error REAL, test_loss REAL, ms_per_step REAL, seconds REAL, dead REAL, saturated REAL,
-  findings TEXT, UNIQUE(arm, stage, seed, learning_rate, steps));
+  findings TEXT, memory REAL, UNIQUE(arm, stage, seed, learning_rate, steps));
 CREATE TABLE IF NOT EXISTS points(
   run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, epoch INTEGER NOT NULL, train_loss REAL,
-  validation_error REAL, validation_loss REAL, gradients TEXT, PRIMARY KEY(run, epoch));
+  validation_error REAL, validation_loss REAL, gradients TEXT, histograms TEXT, PRIMARY KEY(run, epoch));
 DELETE FROM runs WHERE status IN ('running', 'failed');
 )";
 
@@ -86,6 +86,7 @@ RunResult read_result(const Statement& row, int from) {
   const auto findings =
       nlohmann::ordered_json::parse(row.text(from + 3 + static_cast<int>(std::size(fields))), nullptr, false);
   if (findings.is_array()) result.findings = findings.get<std::vector<monitor::Finding>>();
+  result.memory = row.real(from + 4 + static_cast<int>(std::size(fields)));
   return result;
 }
 
@@ -112,8 +113,10 @@ Store::Store(const std::string& path, const std::string& identity) : path_(path)
   sqlite3_busy_timeout(database_, 10000);
   if (sqlite3_exec(database_, schema, nullptr, nullptr, nullptr) != SQLITE_OK)
     fail(fmt::format("{}: {}", path, sqlite3_errmsg(database_)));
-  // A store from before runs were watched gets the column; where it is, this fails and changes nothing.
-  sqlite3_exec(database_, "ALTER TABLE runs ADD COLUMN findings TEXT", nullptr, nullptr, nullptr);
+  // A store from before these were measured gets the columns; where they are, this fails and changes nothing.
+  for (const char* column :
+       {"runs ADD COLUMN findings TEXT", "runs ADD COLUMN memory REAL", "points ADD COLUMN histograms TEXT"})
+    sqlite3_exec(database_, fmt::format("ALTER TABLE {}", column).c_str(), nullptr, nullptr, nullptr);
   std::string problem;
   {
     Statement query(database_, path_, "SELECT settings FROM experiment");
@@ -134,7 +137,7 @@ std::optional<RunResult> Store::find(const RunKey& key) {
   Statement query(
       database_, path_,
       "SELECT status, message, parameters, validation_error, validation_loss, test_error, test_loss, "
-      "ms_per_step, seconds, dead, saturated, findings FROM runs WHERE arm = ? AND stage = ? AND seed = ? AND "
+      "ms_per_step, seconds, dead, saturated, findings, memory FROM runs WHERE arm = ? AND stage = ? AND seed = ? AND "
       "learning_rate = ? AND steps = ? AND status != 'running'");
   query.add(key.arm).add(name_of(key.stage)).add(std::int64_t(key.seed)).add(key.rate).add(key.steps);
   if (!query.step()) return std::nullopt;
@@ -156,22 +159,25 @@ std::int64_t Store::begin(const RunKey& key) {
 
 void Store::point(std::int64_t run, const Point& point) {
   const std::lock_guard lock(mutex_);
-  Statement(database_, path_, "INSERT OR REPLACE INTO points VALUES(?, ?, ?, ?, ?, ?)")
+  Statement(database_, path_,
+            "INSERT OR REPLACE INTO points(run, epoch, train_loss, validation_error, validation_loss, gradients, "
+            "histograms) VALUES(?, ?, ?, ?, ?, ?, ?)")
       .add(run)
       .add(point.epoch)
       .add(point.train_loss)
       .add(point.validation_error)
       .add(point.validation_loss)
       .add(nlohmann::json(point.gradients).dump())
+      .add(nlohmann::json(point.histograms).dump())
       .step();
 }
 
 void Store::end(std::int64_t run, const RunResult& result) {
   const std::lock_guard lock(mutex_);
-  Statement(
-      database_, path_,
-      "UPDATE runs SET status = ?, message = ?, parameters = ?, validation_error = ?, validation_loss = ?, "
-      "test_error = ?, test_loss = ?, ms_per_step = ?, seconds = ?, dead = ?, saturated = ?, findings = ? WHERE id = ?")
+  Statement(database_, path_,
+            "UPDATE runs SET status = ?, message = ?, parameters = ?, validation_error = ?, validation_loss = ?, "
+            "test_error = ?, test_loss = ?, ms_per_step = ?, seconds = ?, dead = ?, saturated = ?, findings = ?, "
+            "memory = ? WHERE id = ?")
       .add(name_of(result.status))
       .add(result.message)
       .add(result.parameters)
@@ -184,6 +190,7 @@ void Store::end(std::int64_t run, const RunResult& result) {
       .add(result.dead)
       .add(result.saturated)
       .add(nlohmann::ordered_json(result.findings).dump())
+      .add(result.memory)
       .add(run)
       .step();
 }
@@ -196,23 +203,26 @@ void Store::drop(std::int64_t run) {
 std::vector<StoredRun> Store::all() {
   const std::lock_guard lock(mutex_);
   std::vector<StoredRun> runs;
-  Statement query(database_, path_,
-                  "SELECT id, arm, stage, seed, learning_rate, steps, status, message, parameters, validation_error, "
-                  "validation_loss, test_error, test_loss, ms_per_step, seconds, dead, saturated, findings FROM runs "
-                  "WHERE status != 'running' ORDER BY arm, stage, seed, learning_rate, steps");
+  Statement query(
+      database_, path_,
+      "SELECT id, arm, stage, seed, learning_rate, steps, status, message, parameters, validation_error, "
+      "validation_loss, test_error, test_loss, ms_per_step, seconds, dead, saturated, findings, memory FROM runs "
+      "WHERE status != 'running' ORDER BY arm, stage, seed, learning_rate, steps");
   while (query.step()) {
     StoredRun run;
     run.key = {query.text(1), stage_named(query.text(2)), static_cast<std::uint64_t>(query.integer(3)), query.real(4),
                query.integer(5)};
     run.result = read_result(query, 6);
     Statement points(database_, path_,
-                     "SELECT epoch, train_loss, validation_error, validation_loss, gradients FROM points "
+                     "SELECT epoch, train_loss, validation_error, validation_loss, gradients, histograms FROM points "
                      "WHERE run = ? ORDER BY epoch");
     points.add(query.integer(0));
     while (points.step()) {
-      Point point{points.integer(0), points.real(1), points.real(2), points.real(3), {}};
+      Point point{points.integer(0), points.real(1), points.real(2), points.real(3), {}, {}};
       for (const auto& value : nlohmann::json::parse(points.text(4)))
         point.gradients.push_back(value.is_number() ? value.get<double>() : unknown);
+      const auto histograms = nlohmann::json::parse(points.text(5), nullptr, false);
+      if (histograms.is_array()) point.histograms = histograms.get<std::vector<std::vector<double>>>();
       run.result.points.push_back(std::move(point));
     }
     runs.push_back(std::move(run));
