@@ -202,7 +202,7 @@ void compare_with(std::vector<Arm>& arms, const Arm& best, const DataFacts& data
     family.push_back(&arm);
     seeds.push_back(arm.errors.size());
   }
-  const SmallestOfPairs by_chance(seeds);
+  const SmallestAgainstLowest by_chance(seeds);
   std::vector<double> t_values;
   for (Arm& arm : arms) {
     if (&arm == &best || arm.errors.empty()) continue;
@@ -216,10 +216,10 @@ void compare_with(std::vector<Arm>& arms, const Arm& best, const DataFacts& data
     Against& against = arm.against;
     if (&arm == &best || against.pairs < 2) continue;
     against.t_holm = t_holm[tested++];
-    against.t_all = by_chance.corrected(against.t_p);
+    against.t_lowest = by_chance.corrected(against.t_p);
     against.flip_holm = flip_holm[i];
     const bool agree = against.difference > 0 && against.flip_p <= std::max(level, smallest_sign_flip(against.pairs));
-    if (agree && std::min(against.t_all, against.flip_holm) < level_left)
+    if (agree && std::min(against.t_lowest, against.flip_holm) < level_left)
       arm.verdict = Verdict::worse;
     else
       arm.verdict = agree && against.t_holm < level ? Verdict::likely_worse : Verdict::no_difference;

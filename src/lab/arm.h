@@ -32,8 +32,8 @@ struct Against {
   // 95 % for all pairs of arms together, and so also for the one that turned out lowest; and for this pair alone.
   Interval interval{unknown, unknown}, alone{unknown, unknown};
   Effect effect{unknown, {unknown, unknown}};
-  // t_holm: over the arms, as if the best had been named beforehand; t_all, flip_holm: over all pairs.
-  double t_p = unknown, t_holm = unknown, t_all = unknown, flip_p = unknown, flip_holm = unknown;
+  // t_holm: over the arms, as if the best had been named beforehand; t_lowest, flip_holm: over all pairs.
+  double t_p = unknown, t_holm = unknown, t_lowest = unknown, flip_p = unknown, flip_holm = unknown;
 
   // The largest difference either way that the interval leaves possible.
   double bound() const { return std::max(std::abs(interval.low), std::abs(interval.high)); }

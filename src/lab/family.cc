@@ -17,57 +17,34 @@ namespace {
 
 using Random = boost::random::mt19937_64;
 
-// Arms by seeds of normal deviates, centred over the first `seeds` for those arms that have as many.
-struct Centred {
-  std::vector<double> means, values;  // values: arm by arm
-};
-
-Centred centre(const std::vector<double>& drawn, std::size_t stride, std::size_t arms, std::size_t seeds) {
-  Centred result{std::vector<double>(arms), std::vector<double>(arms * seeds)};
-  for (std::size_t i = 0; i < arms; ++i) {
-    const std::span<const double> row(drawn.data() + i * stride, seeds);
-    result.means[i] = mean(row);
-    for (std::size_t s = 0; s < seeds; ++s) result.values[i * seeds + s] = row[s] - result.means[i];
-  }
-  return result;
+double two_sided(double t, std::size_t seeds) {
+  const boost::math::students_t distribution(static_cast<double>(seeds - 1));
+  return 2 * boost::math::cdf(boost::math::complement(distribution, t));
 }
 
-// The largest t^2 of pairs of which the second has exactly `seeds` and the first at least as many: the arms from
-// `fewest_from` on up to `arms`, which are in descending order of their numbers of seeds.
-double largest_squared_t(const Centred& centred, std::size_t fewest_from, std::size_t arms, std::size_t seeds) {
-  double largest = 0;
-  for (std::size_t j = std::max<std::size_t>(1, fewest_from); j < arms; ++j)
-    for (std::size_t i = 0; i < j; ++i) {
-      const double* a = centred.values.data() + i * seeds;
-      const double* b = centred.values.data() + j * seeds;
-      double squares = 0;
-      for (std::size_t s = 0; s < seeds; ++s) squares += (a[s] - b[s]) * (a[s] - b[s]);
-      const double difference = centred.means[i] - centred.means[j];
-      largest = std::max(largest, difference * difference / squares);
-    }
-  const auto n = static_cast<double>(seeds);
-  return largest * n * (n - 1);
-}
-
+// `seeds` in descending order.
 std::vector<double> simulate(const std::vector<std::size_t>& seeds) {
   const std::size_t arms = seeds.size(), longest = seeds.front();
-  const double work = static_cast<double>(arms * arms * longest);
-  const auto draws = static_cast<std::size_t>(std::clamp(1.5e9 / work, 2000.0, 20000.0));
+  const auto draws = static_cast<std::size_t>(std::clamp(1e8 / static_cast<double>(arms * longest), 5000.0, 20000.0));
   Random random(19790501);
   boost::random::normal_distribution<double> normal;
-  std::vector<double> drawn(arms * longest), smallest(draws);
+  std::vector<double> drawn(arms * longest), means(arms), smallest(draws), differences;
+  const auto row = [&](std::size_t arm, std::size_t count) { return std::span(drawn).subspan(arm * longest, count); };
   for (double& result : smallest) {
     for (double& each : drawn) each = normal(random);
-    result = 1;
-    for (std::size_t from = 0; from < arms;) {
-      const std::size_t count = seeds[from];
-      std::size_t to = from;
-      while (to < arms && seeds[to] == count) ++to;
-      const double t = std::sqrt(largest_squared_t(centre(drawn, longest, to, count), from, to, count));
-      const boost::math::students_t distribution(static_cast<double>(count - 1));
-      result = std::min(result, 2 * boost::math::cdf(boost::math::complement(distribution, t)));
-      from = to;
+    for (std::size_t i = 0; i < arms; ++i) means[i] = mean(row(i, seeds[i]));
+    const auto lowest = static_cast<std::size_t>(std::min_element(means.begin(), means.end()) - means.begin());
+    std::map<std::size_t, double> largest;  // t, by the number of seeds
+    for (std::size_t i = 0; i < arms; ++i) {
+      if (i == lowest) continue;
+      const std::size_t both = std::min(seeds[i], seeds[lowest]);
+      differences.resize(both);
+      for (std::size_t s = 0; s < both; ++s) differences[s] = row(i, both)[s] - row(lowest, both)[s];
+      double& t = largest[both];
+      t = std::max(t, std::abs(mean(differences)) * std::sqrt(static_cast<double>(both)) / deviation(differences));
     }
+    result = 1;
+    for (const auto& [both, t] : largest) result = std::min(result, two_sided(t, both));
   }
   std::sort(smallest.begin(), smallest.end());
   return smallest;
@@ -75,7 +52,7 @@ std::vector<double> simulate(const std::vector<std::size_t>& seeds) {
 
 }  // namespace
 
-SmallestOfPairs::SmallestOfPairs(std::vector<std::size_t> seeds) {
+SmallestAgainstLowest::SmallestAgainstLowest(std::vector<std::size_t> seeds) {
   static std::mutex mutex;
   static std::map<std::vector<std::size_t>, std::shared_ptr<const std::vector<double>>> known;
   std::erase_if(seeds, [](std::size_t count) { return count < 2; });
@@ -87,14 +64,14 @@ SmallestOfPairs::SmallestOfPairs(std::vector<std::size_t> seeds) {
   smallest_ = kept;
 }
 
-double SmallestOfPairs::corrected(double p) const {
+double SmallestAgainstLowest::corrected(double p) const {
   if (smallest_->empty() || !std::isfinite(p)) return p;
   const auto count = std::upper_bound(smallest_->begin(), smallest_->end(), p) - smallest_->begin();
   // The observed one is a draw, too; and no correction makes a p smaller.
   return std::max(p, static_cast<double>(count + 1) / static_cast<double>(smallest_->size() + 1));
 }
 
-double SmallestOfPairs::quantile(double probability) const {
+double SmallestAgainstLowest::quantile(double probability) const {
   if (smallest_->empty()) return probability;
   const double place = probability * static_cast<double>(smallest_->size());
   return (*smallest_)[std::min(smallest_->size() - 1, static_cast<std::size_t>(place))];

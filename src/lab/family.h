@@ -8,18 +8,18 @@
 
 namespace ogee::lab {
 
-// Which of `arms` comes out lowest is known only afterwards, and so is which pair looks most different. This is the
-// distribution of the smallest p (paired t, two-sided) among all pairs when all arms are equal, by simulation with
-// normal errors: 20,000 draws of a generator of its own, fewer from 50 arms on. Corrected with it, claims about any
-// pair hold together, whichever pairs the data themselves made look interesting.
-class SmallestOfPairs {
+// Which arm comes out lowest is known only afterwards, and against it the others look worse than they are. This is the
+// distribution of the smallest p (paired t, two-sided) of any arm against the lowest when all arms are equal, by
+// simulation with normal errors: 20,000 draws of a generator of its own, fewer for very many. Corrected with it, claims
+// about the arms against the lowest hold together.
+class SmallestAgainstLowest {
  public:
   // The number of seeds of each arm; two arms are compared over the first ones that both have. Computed once for the
   // same numbers and shared from then on; safe to call from several threads. Arms with fewer than two seeds do not
   // count.
-  explicit SmallestOfPairs(std::vector<std::size_t> seeds);
+  explicit SmallestAgainstLowest(std::vector<std::size_t> seeds);
 
-  // The probability that the smallest p of all pairs is at most `p`.
+  // The probability that the smallest p is at most `p`.
   double corrected(double p) const;
   // The p that the smallest reaches by chance with this probability.
   double quantile(double probability) const;
