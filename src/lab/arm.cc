@@ -4,6 +4,7 @@
 #include <cmath>
 #include <iterator>
 #include <numeric>
+#include <tuple>
 
 #include "lab/family.h"
 #include "lab/race.h"
@@ -21,6 +22,9 @@ constexpr double learned_share = 0.25;
 // Among arms that cannot be told apart, a simpler one is preferred only if its mean is this close to the lowest: few
 // seeds must not be a reason to recommend what looks clearly worse.
 constexpr double close_enough = 1.25;
+
+// The share of dead units from which a leak is worth having.
+constexpr double many_dead = 0.1;
 
 int simplicity_of(const std::string& name) {
   const Activation activation(name);
@@ -118,6 +122,8 @@ Arm gather(const std::string& name, const Experiment& experiment, const DataFact
     std::sort(times.begin(), times.end());
     arm.ms_per_step = times[times.size() / 2];
   }
+  arm.troubled = arm.dead > many_dead || 2 * arm.runs_with("dead_units") > arm.results.size() ||
+                 2 * arm.runs_with("dying") > arm.results.size();
   arm.gradients_start = geometric_means(arm, false);
   arm.gradients_end = geometric_means(arm, true);
   arm.ratio_start = first_to_last(arm.gradients_start);
@@ -164,17 +170,18 @@ void find_stopped(std::vector<Arm>& arms, const Experiment& experiment, const Da
   }
 }
 
-void set_against(Arm& arm, const std::vector<double>& differences, double missed, double resolution) {
-  Against& against = arm.against;
+Against against_of(const std::vector<double>& differences, double missed, double resolution) {
+  Against against;
   against.pairs = differences.size();
-  if (differences.empty()) return;
+  if (differences.empty()) return against;
   against.difference = mean(differences);
-  if (differences.size() < 2) return;
+  if (differences.size() < 2) return against;
   against.alone = t_interval(differences, 1 - level, std::sqrt(2) * resolution);
   against.interval = t_interval(differences, 1 - missed, std::sqrt(2) * resolution);
   against.effect = standardised(differences);
   against.t_p = t_test(differences, resolution);
   against.flip_p = sign_flip(differences);
+  return against;
 }
 
 // Holm's correction over all pairs of the arms, for those with the best.
@@ -206,7 +213,7 @@ void compare_with(std::vector<Arm>& arms, const Arm& best, const DataFacts& data
   std::vector<double> t_values;
   for (Arm& arm : arms) {
     if (&arm == &best || arm.errors.empty()) continue;
-    set_against(arm, paired_differences(arm, best), by_chance.quantile(level), resolution);
+    arm.against = against_of(paired_differences(arm, best), by_chance.quantile(level), resolution);
     if (arm.usable() && arm.against.pairs > 1) t_values.push_back(arm.against.t_p);
   }
   const auto t_holm = holm(t_values), flip_holm = flips_corrected(family, best);
@@ -262,6 +269,24 @@ double resolution_of(const DataFacts& data, std::int64_t examples) {
   return data.classification && examples > 0 ? 1 / static_cast<double>(examples) : 0;
 }
 
+namespace {
+
+// The documents' order: simple first; but not what loses its units, while something nearly as simple does not.
+std::tuple<bool, int, double> place_of(const Arm& arm) { return {arm.troubled, arm.simplicity, arm.error}; }
+
+}  // namespace
+
+std::size_t Arm::runs_with(const char* rule) const {
+  return static_cast<std::size_t>(std::count_if(results.begin(), results.end(), [&](const StoredRun* run) {
+    const auto& findings = run->result.findings;
+    return std::any_of(findings.begin(), findings.end(), [&](const monitor::Finding& f) { return f.rule == rule; });
+  }));
+}
+
+Against compare_pair(const Arm& arm, const Arm& other, const DataFacts& data) {
+  return against_of(paired_differences(arm, other), level, resolution_of(data, data.test));
+}
+
 Judged judge(const Experiment& experiment, const DataFacts& data, const std::vector<StoredRun>& runs) {
   Judged judged;
   for (const std::string& name : experiment.activations) judged.arms.push_back(gather(name, experiment, data, runs));
@@ -283,7 +308,7 @@ Judged judge(const Experiment& experiment, const DataFacts& data, const std::vec
     const Arm& arm = at(i);
     if (arm.verdict != Verdict::no_difference || arm.error > close_enough * at(judged.best).error) continue;
     const Arm& chosen = at(judged.chosen);
-    if (std::pair(arm.simplicity, arm.error) < std::pair(chosen.simplicity, chosen.error)) judged.chosen = i;
+    if (place_of(arm) < place_of(chosen)) judged.chosen = i;
   }
   return judged;
 }

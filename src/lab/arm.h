@@ -59,8 +59,11 @@ struct Arm {
   double ratio_start = unknown, ratio_end = unknown;   // first layer to last
   Verdict verdict = Verdict::missing;
   Against against;
-  int simplicity = 0;  // 0 relu, 1 rectified, 2 other fixed, 3 learned, 4 gated, 5 noisy
+  int simplicity = 0;     // 0 relu, 1 rectified, 2 other fixed, 3 learned, 4 gated, 5 noisy
+  bool troubled = false;  // many of its units are dead, or the monitor saw them die
 
+  // In how many of its runs the monitor raised this rule.
+  std::size_t runs_with(const char* rule) const;
   bool usable() const { return verdict <= Verdict::one_seed; }
 };
 
@@ -72,8 +75,18 @@ struct Judged {
 double resolution_of(const DataFacts& data, std::int64_t examples);
 Judged judge(const Experiment& experiment, const DataFacts& data, const std::vector<StoredRun>& runs);
 
+// Two arms named beforehand; `interval` is the same as `alone`.
+Against compare_pair(const Arm& arm, const Arm& other, const DataFacts& data);
+
 // Two sentences: what to use, and how sure that is.
 std::string recommend(const Judged& judged, const Experiment& experiment, const DataFacts& data);
+// What the documents on choosing an activation say, one rule after another, beside what these runs show of it.
+struct Rule {
+  std::string rule, text;
+};
+std::vector<Rule> rules(const Judged& judged, const DataFacts& data);
+// The difference to the lowest arm, in words: "no difference seen (smaller than 0.42 points with 95 % confidence)".
+std::string words_of(const Arm& arm, const DataFacts& data);
 // What else deserves attention, a line each.
 std::vector<std::string> remarks(const Judged& judged, const Experiment& experiment, const DataFacts& data);
 

@@ -49,6 +49,10 @@ double median(std::vector<double> values) {
 enum : std::uint64_t { for_weights, for_order, for_noise };
 std::uint64_t stream(std::uint64_t seed, std::uint64_t which) { return seed * 8 + which; }
 
+// The step, from 0, whose memory is measured: the optimiser has what it keeps by then, and the monitor, which looks at
+// the first steps and then every eighth at most, does not look.
+constexpr std::int64_t typical_step = 5;
+
 double rate_at(const RunKey& key, std::int64_t step) {
   const double warm_up = std::max(1.0, static_cast<double>(key.steps) / 20);
   const double up = std::min(1.0, static_cast<double>(step + 1) / warm_up);
@@ -107,9 +111,9 @@ class Run {
         result_.status = Status::stopped;
         return unknown;
       }
-      // One step's memory stands for all; the optimiser has what it keeps since the first.
+      // One step's memory stands for all.
       std::optional<PeakMemory> memory;
-      if (measured_ && step_ == 1) memory.emplace();
+      if (measured_ && step_ == typical_step) memory.emplace();
       const double start = cost_now(cuda_);
       const at::Tensor chosen = order.narrow(0, i * batch_, batch_);
       const at::Tensor loss =
