@@ -194,12 +194,13 @@ Experiment resolve(Experiment experiment, const data::Dataset& data) {
   if (experiment.rates.empty()) experiment.rates.assign(std::begin(Tuning::rates), std::end(Tuning::rates));
   std::sort(experiment.rates.begin(), experiment.rates.end());
   check_training(experiment);
-  settle(experiment, data.train.size());
+  settle(experiment, data.train.size(), data.goal == data::Goal::classification, data.validation.size());
   check_arms(experiment);
   return experiment;
 }
 
-void settle(Experiment& experiment, std::int64_t examples) {
+void settle(Experiment& experiment, std::int64_t examples, bool classification, std::int64_t validation) {
+  experiment.resolution = classification && validation > 0 ? 1 / static_cast<double>(validation) : 0;
   experiment.examples = examples;
   experiment.batch = std::min(experiment.batch, examples);
   if (experiment.arms.empty())

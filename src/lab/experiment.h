@@ -68,6 +68,7 @@ struct Experiment {
   // Found from the data.
   std::string fingerprint;
   std::int64_t examples = 0;  // to train on
+  double resolution = 0;      // of validation errors: 1/(number of examples) of a share of errors, 0 of a real number
   std::int64_t steps = 0;     // of a whole run
 
   static std::vector<std::string> default_activations();
@@ -89,8 +90,8 @@ data::Request request_of(const Experiment& experiment);
 // Fills in what was left open and checks the rest, activations and device included. Throws Error.
 Experiment resolve(Experiment experiment, const data::Dataset& data);
 
-// The part of it that needs no data but their number: arms from names, and the steps of a run.
-void settle(Experiment& experiment, std::int64_t examples);
+// The part of it that needs no data but their numbers: arms from names, the steps of a run, the resolution of errors.
+void settle(Experiment& experiment, std::int64_t examples, bool classification, std::int64_t validation);
 
 // The settings as one flat object, in a fixed order. Equal objects mean that results may be shared.
 nlohmann::ordered_json to_json(const Experiment& experiment);

@@ -6,6 +6,7 @@ using Json = nlohmann::ordered_json;
 
 Json to_json(const DataFacts& facts) {
   return {{"name", facts.name},   {"classification", facts.classification},
+          {"goal", facts.goal},   {"metric", facts.metric},
           {"shape", facts.shape}, {"classes", facts.classes},
           {"train", facts.train}, {"validation", facts.validation},
           {"test", facts.test},   {"baseline", facts.baseline},
@@ -16,6 +17,8 @@ DataFacts facts_from(const Json& json) {
   DataFacts facts;
   json.at("name").get_to(facts.name);
   json.at("classification").get_to(facts.classification);
+  json.at("goal").get_to(facts.goal);
+  json.at("metric").get_to(facts.metric);
   json.at("shape").get_to(facts.shape);
   json.at("classes").get_to(facts.classes);
   json.at("train").get_to(facts.train);

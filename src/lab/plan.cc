@@ -85,7 +85,7 @@ Plan::Plan(const Experiment& experiment) : experiment_(experiment) {
     arm.tuned = arm.rungs.empty();
     arms_.push_back(std::move(arm));
   }
-  block_ = experiment.stop_early ? std::min(experiment.seeds, first_look) : experiment.seeds;
+  block_ = experiment.stop_early ? std::min<std::int64_t>(experiment.seeds, Race::first_look) : experiment.seeds;
 }
 
 std::vector<RunKey> Plan::start() {
@@ -135,23 +135,22 @@ bool Plan::block_done() const {
 std::vector<RunKey> Plan::close_blocks() {
   std::vector<RunKey> keys;
   if (!experiment_.stop_early || block_ >= experiment_.seeds || !block_done()) return keys;
-  std::vector<Arm*> racing;
+  // By validation errors, so that the test data decide nothing before the end.
   std::vector<std::vector<double>> errors;
-  for (Arm& arm : arms_) {
-    if (stopped_.contains(arm.settings->label())) continue;
-    racing.push_back(&arm);
+  for (const Arm& arm : arms_) {
+    const auto out = stopped_.find(arm.settings->label());
     std::vector<double>& its = errors.emplace_back();
-    for (std::int64_t seed = 1; seed <= block_; ++seed) {
+    for (std::int64_t seed = 1; seed <= (out == stopped_.end() ? block_ : out->second); ++seed) {
       const RunResult& result = done_.at(result_key(arm, seed));
-      its.push_back(result.status == Status::finished ? result.test_error : unknown);
+      its.push_back(result.status == Status::finished ? result.validation_error : unknown);
     }
   }
-  const std::vector<bool> out = out_of_the_race(errors, experiment_.seeds, experiment_.arms.size());
-  for (std::size_t i = 0; i < racing.size(); ++i)
-    if (out[i]) stopped_[racing[i]->settings->label()] = block_;
+  const auto out = out_of_the_race(errors, {static_cast<std::size_t>(experiment_.seeds), experiment_.resolution});
+  for (std::size_t i = 0; i < arms_.size(); ++i)
+    if (out[i] > 0) stopped_.emplace(arms_[i].settings->label(), static_cast<std::int64_t>(out[i]));
   ++block_;
-  for (Arm* arm : racing)
-    for (RunKey& key : release(*arm)) keys.push_back(std::move(key));
+  for (Arm& arm : arms_)
+    for (RunKey& key : release(arm)) keys.push_back(std::move(key));
   return keys;
 }
 

@@ -46,7 +46,7 @@ void sort_by_merit(std::vector<Score>& scores);
 // never on their order.
 //
 // Seeds are blocks: where the experiment says stop_early, a block starts when all arms still in the race have finished
-// the one before (the first `first_look` blocks are one), and an arm that cannot win any more by what is known then
+// the one before (the first Race::first_look blocks are one), and an arm that cannot win any more by what is known then
 // (race.h) gets no further seeds.
 class Plan {
  public:

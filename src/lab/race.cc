@@ -7,24 +7,34 @@
 
 namespace ogee::lab {
 
-std::vector<bool> out_of_the_race(const std::vector<std::vector<double>>& errors, std::int64_t seeds,
-                                  std::size_t arms) {
-  constexpr double level = 0.05;
-  std::vector<bool> out(errors.size(), false);
-  std::size_t best = errors.size();
-  for (std::size_t i = 0; i < errors.size(); ++i) {
-    out[i] = std::any_of(errors[i].begin(), errors[i].end(), [](double e) { return std::isnan(e); });
-    if (!out[i] && (best == errors.size() || mean(errors[i]) < mean(errors[best]))) best = i;
-  }
-  if (best == errors.size()) return std::vector<bool>(errors.size(), false);  // all diverged: none is behind
-  const auto looks = static_cast<double>(std::max<std::int64_t>(1, seeds - first_look));
-  const double threshold = level / (looks * static_cast<double>(std::max<std::size_t>(1, arms - 1)));
-  for (std::size_t i = 0; i < errors.size(); ++i) {
-    if (i == best || out[i]) continue;
-    std::vector<double> differences;
-    for (std::size_t seed = 0; seed < errors[i].size(); ++seed)
-      differences.push_back(errors[i][seed] - errors[best][seed]);
-    out[i] = mean(differences) > 0 && t_test(differences) / 2 < threshold;
+std::vector<std::size_t> out_of_the_race(std::span<const std::vector<double>> errors, const Race& race) {
+  const std::size_t arms = errors.size();
+  std::vector<std::size_t> out(arms, 0);
+  if (race.seeds <= Race::first_look) return out;
+  const double looks = static_cast<double>(race.seeds - Race::first_look);
+  const double pairs = static_cast<double>(arms * (arms - 1));
+  for (std::size_t blocks = Race::first_look; blocks < race.seeds; ++blocks) {
+    std::vector<std::size_t> racing;
+    for (std::size_t i = 0; i < arms; ++i)
+      if (out[i] == 0) racing.push_back(i);
+    if (std::any_of(racing.begin(), racing.end(), [&](std::size_t i) { return errors[i].size() < blocks; })) break;
+    const auto so_far = [&](std::size_t i) { return std::span(errors[i]).first(blocks); };
+    std::erase_if(racing, [&](std::size_t i) {
+      const auto seen = so_far(i);
+      const bool broken = std::any_of(seen.begin(), seen.end(), [](double e) { return !std::isfinite(e); });
+      if (broken) out[i] = blocks;
+      return broken;
+    });
+    if (racing.empty()) continue;
+    const std::size_t leader = *std::min_element(
+        racing.begin(), racing.end(), [&](std::size_t a, std::size_t b) { return mean(so_far(a)) < mean(so_far(b)); });
+    for (const std::size_t i : racing) {
+      if (i == leader) continue;
+      std::vector<double> differences(blocks);
+      for (std::size_t s = 0; s < blocks; ++s) differences[s] = errors[i][s] - errors[leader][s];
+      // The leader's mean is the lower one, so that half of the two-sided p is the one-sided.
+      if (t_test(differences, race.resolution) / 2 < Race::level / (looks * pairs)) out[i] = blocks;
+    }
   }
   return out;
 }

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <numbers>
+#include <optional>
 #include <stdexcept>
 
 #include "data/dataset.h"
@@ -42,6 +43,7 @@ Json json_of(const Point& point) {
           {"validation_error", point.validation_error},
           {"validation_loss", point.validation_loss},
           {"gradients", point.gradients},
+          {"histograms", point.histograms},
           {"scheduled", point.scheduled}};
 }
 
@@ -51,6 +53,7 @@ Point point_of(const Json& json) {
           json.at("validation_error").get<double>(),
           json.at("validation_loss").get<double>(),
           json.at("gradients").get<std::vector<double>>(),
+          json.at("histograms").get<std::vector<std::vector<double>>>(),
           json.at("scheduled").get<std::map<std::string, double>>()};
 }
 
@@ -70,6 +73,10 @@ double median(std::vector<double> values) {
 // examples, the same first weights where shapes agree.
 enum : std::uint64_t { for_weights, for_order, for_noise };
 std::uint64_t stream(std::uint64_t seed, std::uint64_t which) { return seed * 8 + which; }
+
+// The step, from 0, whose memory is measured: the optimiser has what it keeps by then, and the monitor, which looks at
+// the first steps and then every eighth at most, does not look.
+constexpr std::int64_t typical_step = 5;
 
 double rate_at(const RunKey& key, std::int64_t step) {
   const double warm_up = std::max(1.0, static_cast<double>(key.steps) / 20);
@@ -111,6 +118,7 @@ class Run {
     epoch_ = json.at("epoch").get<std::int64_t>();
     in_epoch_ = json.at("in_epoch").get<std::int64_t>();
     loss_sum_ = json.at("loss_sum").get<double>();
+    result_.memory = json.at("memory").get<double>();
     set_state(order_, json.at("order"));
     set_state(noise_, json.at("noise"));
     seconds_before_ = json.at("seconds").get<double>();
@@ -164,14 +172,17 @@ class Run {
 
   double seconds() const { return seconds_before_ + seconds_since(start_); }
 
-  // Between two steps. False while the monitor looks, which is over a few steps later.
+  // Between two steps. False while the monitor looks, which is over a few steps later, and before the memory of a step
+  // has been measured, which a process's first steps have more of.
   bool keep() {
+    if (step_ <= typical_step) return false;
     const std::string watched = watching_->save();
     if (watched.empty()) return false;
     Json json{{"step", step_},
               {"epoch", epoch_},
               {"in_epoch", in_epoch_},
               {"loss_sum", loss_sum_},
+              {"memory", result_.memory},
               {"order", pack(epoch_order_)},
               {"noise", pack(noise_.get_state())},
               {"seconds", seconds()},
@@ -218,6 +229,9 @@ class Run {
   }
 
   void train_step(const at::Tensor& chosen) {
+    // One step's memory stands for all.
+    std::optional<PeakMemory> memory;
+    if (measured_ && step_ == typical_step) memory.emplace();
     const double start = cost_now(cuda_);
     for (const Schedule& schedule : arm_.schedules) {
       const double value = schedule.at(step_, key_.steps);
@@ -232,6 +246,7 @@ class Run {
     optimiser_->step(rate_at(key_, step_));
     if (cuda_) torch::cuda::synchronize();
     step_seconds_.push_back(cost_now(cuda_) - start);
+    if (memory) result_.memory = memory->peak();
     ++step_;
     ++in_epoch_;
     if (hooks_.steps_done) hooks_.steps_done->fetch_add(1, std::memory_order_relaxed);
@@ -243,7 +258,8 @@ class Run {
   void measure(std::int64_t epoch, double train_loss) {
     if (watching_) watching_->pause();
     const tasks::Score score = tasks::evaluate(*task_, *network_, data_.validation);
-    Point point{epoch, train_loss, score.error, score.loss, gradient_norms(*network_, *task_, probe_)};
+    Seen seen = look(*network_, *task_, probe_, key_.seed == 1);
+    Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms), {}};
     for (const Schedule& schedule : arm_.schedules)
       point.scheduled[schedule.attribute] = network_->layers.at(0).unit->activation().parameter(schedule.attribute);
     if (hooks_.point) hooks_.point(point);

@@ -37,12 +37,18 @@ struct RunKey {
 };
 
 // Taken before training (epoch 0) and after each epoch.
+inline constexpr double histogram_low = -6, histogram_high = 6;
+inline constexpr int histogram_bins = 48;
 struct Point {
   std::int64_t epoch = 0;
   double train_loss = unknown;  // the epoch's mean, noise on, as the optimiser saw it
   double validation_error = unknown, validation_loss = unknown;
   // The norm of the loss's gradient by each activation layer's input, on a fixed part of the training data, noise off.
   std::vector<double> gradients;
+  // What goes into each activation layer, on the same examples: shares of values by bin, from histogram_low to
+  // histogram_high in histogram_bins equal steps; the outermost bins take what lies beyond. Gated layers: their gate.
+  // Of seed 1 only.
+  std::vector<std::vector<double>> histograms{};
   std::map<std::string, double> scheduled = {};  // attributes that follow a schedule, as they stood
 };
 
@@ -53,6 +59,7 @@ struct RunResult {
   double validation_error = unknown, validation_loss = unknown;
   double test_error = unknown, test_loss = unknown;
   double ms_per_step = unknown, seconds = unknown;
+  double memory = unknown;  // MiB that a training step needs at its peak beyond what lies between steps
   double dead = unknown, saturated = unknown;  // shares
   std::vector<Point> points;
   std::vector<monitor::Finding> findings;  // what the monitor says of the training

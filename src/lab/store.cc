@@ -27,11 +27,11 @@ CREATE TABLE runs(
   id INTEGER PRIMARY KEY AUTOINCREMENT, arm TEXT NOT NULL, stage TEXT NOT NULL, seed INTEGER NOT NULL,
   learning_rate REAL NOT NULL, attributes TEXT NOT NULL, steps INTEGER NOT NULL, status TEXT NOT NULL,
   owner INTEGER NOT NULL, message TEXT, parameters INTEGER, validation_error REAL, validation_loss REAL,
-  test_error REAL, test_loss REAL, ms_per_step REAL, seconds REAL, dead REAL, saturated REAL, findings TEXT,
+  test_error REAL, test_loss REAL, ms_per_step REAL, seconds REAL, dead REAL, saturated REAL, findings TEXT, memory REAL,
   UNIQUE(arm, stage, seed, learning_rate, attributes, steps));
 CREATE TABLE points(
   run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, epoch INTEGER NOT NULL, train_loss REAL,
-  validation_error REAL, validation_loss REAL, gradients TEXT, scheduled TEXT, PRIMARY KEY(run, epoch));
+  validation_error REAL, validation_loss REAL, gradients TEXT, histograms TEXT, scheduled TEXT, PRIMARY KEY(run, epoch));
 )";
 
 // The same for all processes since the machine was started, and unlike the time of day it does not jump.
@@ -52,14 +52,16 @@ RunResult read_result(const Statement& row, int from) {
   const auto findings =
       nlohmann::ordered_json::parse(row.text(from + 3 + static_cast<int>(std::size(fields))), nullptr, false);
   if (findings.is_array()) result.findings = findings.get<std::vector<monitor::Finding>>();
+  result.memory = row.real(from + 4 + static_cast<int>(std::size(fields)));
   return result;
 }
 
 Point read_point(const Statement& row) {
-  Point point{row.integer(0), row.real(1), row.real(2), row.real(3), {}};
+  Point point{row.integer(0), row.real(1), row.real(2), row.real(3), {}, {}, {}};
   for (const auto& value : nlohmann::json::parse(row.text(4)))
     point.gradients.push_back(value.is_number() ? value.get<double>() : unknown);
-  point.scheduled = nlohmann::json::parse(row.text(5)).get<std::map<std::string, double>>();
+  point.histograms = nlohmann::json::parse(row.text(5)).get<std::vector<std::vector<double>>>();
+  point.scheduled = nlohmann::json::parse(row.text(6)).get<std::map<std::string, double>>();
   return point;
 }
 
@@ -84,8 +86,7 @@ void add_key(Statement& statement, const RunKey& key) {
 
 constexpr const char* result_columns =
     "status, message, parameters, validation_error, validation_loss, test_error, test_loss, ms_per_step, seconds, "
-    "dead, "
-    "saturated, findings";
+    "dead, saturated, findings, memory";
 
 }  // namespace
 
@@ -236,13 +237,14 @@ void Store::point(std::int64_t run, const Point& point) {
   const std::lock_guard lock(mutex_);
   Transaction transaction(database_, path_);
   checked(run);
-  Statement(database_, path_, "INSERT OR REPLACE INTO points VALUES(?, ?, ?, ?, ?, ?, ?)")
+  Statement(database_, path_, "INSERT OR REPLACE INTO points VALUES(?, ?, ?, ?, ?, ?, ?, ?)")
       .add(run)
       .add(point.epoch)
       .add(point.train_loss)
       .add(point.validation_error)
       .add(point.validation_loss)
       .add(nlohmann::json(point.gradients).dump())
+      .add(nlohmann::json(point.histograms).dump())
       .add(nlohmann::json(point.scheduled).dump())
       .step();
   transaction.commit();
@@ -256,6 +258,7 @@ void Store::end(std::int64_t run, const RunResult& result) {
   Statement(database_, path_,
             "UPDATE runs SET status = ?, message = ?, parameters = ?, validation_error = ?, validation_loss = ?, "
             "test_error = ?, test_loss = ?, ms_per_step = ?, seconds = ?, dead = ?, saturated = ?, findings = ?, "
+            "memory = ?, "
             "owner = 0 WHERE id = ?")
       .add(name_of(result.status))
       .add(result.message)
@@ -269,6 +272,7 @@ void Store::end(std::int64_t run, const RunResult& result) {
       .add(result.dead)
       .add(result.saturated)
       .add(nlohmann::ordered_json(result.findings).dump())
+      .add(result.memory)
       .add(run)
       .step();
   transaction.commit();
@@ -316,9 +320,10 @@ std::vector<StoredRun> Store::all() {
     run.key = {query.text(1), stage_named(query.text(2)), static_cast<std::uint64_t>(query.integer(3)),
                query.real(4), query.integer(5),           query.text(6)};
     run.result = read_result(query, 7);
-    Statement points(database_, path_,
-                     "SELECT epoch, train_loss, validation_error, validation_loss, gradients, scheduled FROM points "
-                     "WHERE run = ? ORDER BY epoch");
+    Statement points(
+        database_, path_,
+        "SELECT epoch, train_loss, validation_error, validation_loss, gradients, histograms, scheduled FROM points "
+        "WHERE run = ? ORDER BY epoch");
     points.add(query.integer(0));
     while (points.step()) run.result.points.push_back(read_point(points));
     runs.push_back(std::move(run));
