@@ -158,6 +158,7 @@ std::vector<std::string> remarks(const Judged& judged, const Experiment&, const 
   std::vector<std::string> lines = data.notes, at_edge;
   for (const Arm& arm : judged.arms) {
     if (arm.results.empty()) continue;
+    if (!arm.attributes.empty()) lines.push_back(fmt::format("{}: tuning chose {}", arm.name, arm.attributes));
     if (arm.diverged + arm.failed > 0)
       lines.push_back(fmt::format("{}: {} of {} runs {}: {}", arm.name, arm.diverged + arm.failed, arm.results.size(),
                                   arm.diverged > 0 ? "diverged" : "failed", arm.message));

@@ -4,9 +4,11 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <thread>
 
 #include "lab/sqlite.h"
 #include "monitor/json.h"
@@ -39,6 +41,16 @@ double now() {
   timespec time{};
   clock_gettime(CLOCK_MONOTONIC, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// To a write-ahead log. Where another process is doing so, SQLite does not wait as it does elsewhere.
+void switch_to_log(sqlite3* database, const std::string& path) {
+  const double began = now();
+  int status = SQLITE_OK;
+  while ((status = sqlite3_exec(database, "PRAGMA journal_mode = WAL", nullptr, nullptr, nullptr)) == SQLITE_BUSY &&
+         now() - began < busy_milliseconds / 1000.0)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  check_sqlite(database, path, status);
 }
 
 RunResult read_result(const Statement& row, int from) {
@@ -139,7 +151,8 @@ Store::~Store() { sqlite3_close(database_); }
 void Store::prepare(const std::string& identity) {
   // Each result is on the disk itself before anything builds on it (`end`); the rest survives the end of a program, if
   // not always of the machine.
-  execute(database_, path_, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
+  switch_to_log(database_, path_);
+  execute(database_, path_, "PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON");
   Transaction transaction(database_, path_);
   std::string stored;
   bool fresh = false;

@@ -137,6 +137,18 @@ def bad_stores(d, file):
                               stderr=subprocess.PIPE, text=True), 2, "results.db", "no such file")
 
 
+def locked(d, file):
+    """Somebody else's lock that does not go; then it does."""
+    out = d / "locked"
+    survival.kill_after(survival.start(PROGRAM, file, out), 1)
+    database = sqlite3.connect(out / "results.db", isolation_level=None)
+    database.execute("BEGIN IMMEDIATE")
+    one_line(survival.start(PROGRAM, file, out), 1, "results.db", "locked")
+    database.execute("ROLLBACK")
+    database.close()
+    survival.finish(PROGRAM, file, out)
+
+
 def unshare(script):
     return subprocess.run(["unshare", "-m", "bash", "-c", script], capture_output=True, text=True, timeout=300)
 
@@ -218,6 +230,7 @@ def main():
             interrupted(d, file, whole)
             damaged_checkpoints(d, file, whole)
             bad_stores(d, file)
+            locked(d, file)
             disks(d, file, whole)
             reports(d, file, whole)
             examples(d)
