@@ -33,7 +33,15 @@ std::string show_difference(const Arm& arm, const DataFacts& data) {
 }
 
 std::string cost_against(const Arm& arm, const Arm& other) {
-  return fmt::format("{:.2f} ms a step against {:.2f}", arm.ms_per_step, other.ms_per_step);
+  return fmt::format("{:.2f} ms a step against {:.2f}{}", arm.ms_per_step, other.ms_per_step,
+                     std::isfinite(arm.memory) && std::isfinite(other.memory)
+                         ? fmt::format(", {:.1f} MiB against {:.1f}", arm.memory, other.memory)
+                         : "");
+}
+
+// "0.31 points": half a width or a bound, without sign.
+std::string amount(double difference, const DataFacts& data) {
+  return data.classification ? fmt::format("{:.2f} points", 100 * difference) : fmt::format("{:.4g}", difference);
 }
 
 std::string failures(const Judged& judged, const DataFacts& data) {
@@ -91,12 +99,15 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   if (judged.best != judged.chosen) {
     text = fmt::format(
         "Use {}: its {}, {}, cannot be told apart from the lowest, {}'s {} (difference {}, sign-flip "
-        "p = {:.2g}), and it is simpler ({}). ",
+        "p = {:.2g}), and it {} ({}). ",
         chosen.name, metric, level_of(chosen), best.name, level_of(best), show_difference(chosen, data),
-        chosen.against.flip_p, cost_against(chosen, best));
+        chosen.against.flip_p, best.troubled && !chosen.troubled ? "keeps its units alive" : "is simpler",
+        cost_against(chosen, best));
   } else {
-    text = fmt::format("Use {}: it has the lowest {}, {}, at {:.2f} ms a step{}. ", chosen.name, metric,
-                       level_of(chosen), chosen.ms_per_step, chosen.simplicity == 0 ? ", and nothing is simpler" : "");
+    text = fmt::format("Use {}: it has the lowest {}, {}, at {:.2f} ms a step{}{}. ", chosen.name, metric,
+                       level_of(chosen), chosen.ms_per_step,
+                       std::isfinite(chosen.memory) ? fmt::format(" and {:.1f} MiB", chosen.memory) : "",
+                       chosen.simplicity == 0 ? ", and nothing is simpler" : "");
   }
   const std::size_t seeds = chosen.finished;
   if (seeds < 2) {
@@ -108,11 +119,24 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   const auto worse = names_where(judged, {Verdict::worse}), likely = names_where(judged, {Verdict::likely_worse});
   const auto level_with = names_where(judged, {Verdict::no_difference});
   std::string sure = fmt::format("How sure: {} seeds on one split of the data", seeds);
+  if (std::isfinite(best.best_probability) && judged.arms.size() > 1) {
+    sure += fmt::format("; {} is the best with probability {:.2f}", best.name, best.best_probability);
+    if (&chosen != &best && std::isfinite(chosen.best_probability))
+      sure += fmt::format(", {} with {:.2f}", chosen.name, chosen.best_probability);
+  }
+  const auto stopped = names_where(judged, {Verdict::stopped});
+  if (!stopped.empty()) sure += fmt::format("; stopped early, as they could not win any more: {}", list(stopped));
   if (!worse.empty()) sure += fmt::format("; worse than {}: {}", best.name, list(worse));
   if (!likely.empty()) sure += fmt::format("; probably worse than {}: {}", best.name, list(likely));
   if (!level_with.empty()) {
-    sure += fmt::format("; no difference is seen between {} and {}, so that {} is a fair choice, not a proven winner",
-                        best.name, list(level_with), chosen.name);
+    // The weakest of what is known of them.
+    double bound = 0;
+    for (const Arm& arm : judged.arms)
+      if (arm.verdict == Verdict::no_difference) bound = std::max(bound, arm.against.bound());
+    sure += fmt::format(
+        "; no difference seen (smaller than {} with 95 % confidence) between {} and {}, so that {} is a fair choice, "
+        "not a proven winner",
+        amount(bound, data), best.name, list(level_with), chosen.name);
   } else if (!worse.empty() || !likely.empty()) {
     sure += fmt::format("; nothing comes level with {}", best.name);
   }
@@ -123,10 +147,18 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   return text + sure + failures(judged, data) + ".";
 }
 
+std::string words_of(const Arm& arm, const DataFacts& data) {
+  if (!std::isfinite(arm.against.bound())) return words_of(arm.verdict);
+  if (arm.verdict == Verdict::no_difference)
+    return fmt::format("no difference seen (smaller than {} with 95 % confidence)", amount(arm.against.bound(), data));
+  return fmt::format("{} by {}", words_of(arm.verdict), show_difference(arm, data));
+}
+
 std::vector<std::string> remarks(const Judged& judged, const Experiment&, const DataFacts& data) {
   std::vector<std::string> lines = data.notes, at_edge;
   for (const Arm& arm : judged.arms) {
     if (arm.results.empty()) continue;
+    if (!arm.attributes.empty()) lines.push_back(fmt::format("{}: tuning chose {}", arm.name, arm.attributes));
     if (arm.diverged + arm.failed > 0)
       lines.push_back(fmt::format("{}: {} of {} runs {}: {}", arm.name, arm.diverged + arm.failed, arm.results.size(),
                                   arm.diverged > 0 ? "diverged" : "failed", arm.message));

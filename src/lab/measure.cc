@@ -1,8 +1,12 @@
 #include "lab/measure.h"
 
+#include <c10/core/Allocator.h>
+
 #include <algorithm>
 #include <cmath>
 #include <limits>
+
+#include "lab/run.h"
 
 namespace ogee::lab {
 namespace {
@@ -51,6 +55,19 @@ at::Tensor slopes(models::Network::Layer& layer) {
   return at::maximum(halves[0], halves[1]);
 }
 
+// Shares, to three digits.
+std::vector<double> histogram(const models::Network::Layer& layer) {
+  at::Tensor z = layer.z.detach();
+  if (layer.unit->activation().spec().inputs > 1) z = z.chunk(2, 1)[0];
+  const at::Tensor finite = z.masked_select(z.isfinite()).to(torch::kCPU, torch::kFloat);
+  const at::Tensor counts =
+      finite.clamp(histogram_low, histogram_high).histc(histogram_bins, histogram_low, histogram_high);
+  std::vector<double> shares;
+  for (int i = 0; i < histogram_bins; ++i)
+    shares.push_back(std::round(1e3 * counts[i].item<double>() / static_cast<double>(z.numel())) / 1e3);
+  return shares;
+}
+
 }  // namespace
 
 data::Part probe_of(const data::Part& train) {
@@ -60,13 +77,35 @@ data::Part probe_of(const data::Part& train) {
   return {train.x.index_select(0, chosen), train.y.index_select(0, chosen)};
 }
 
-std::vector<double> gradient_norms(models::Network& network, const tasks::Task& task, const data::Part& probe) {
+Seen look(models::Network& network, const tasks::Task& task, const data::Part& probe, bool with_histograms) {
   const Recording recording(network);
   task.loss(network.forward(probe.x), probe.y).backward();
-  std::vector<double> norms;
-  for (const auto& layer : network.layers) norms.push_back(layer.z.grad().norm().item<double>());
-  return norms;
+  Seen seen;
+  for (auto& layer : network.layers) {
+    seen.gradients.push_back(layer.z.grad().norm().item<double>());
+    if (with_histograms) seen.histograms.push_back(histogram(layer));
+  }
+  return seen;
 }
+
+class PeakMemory::Counter : public c10::MemoryReportingInfoBase {
+ public:
+  void reportMemoryUsage(void*, std::int64_t size, std::int64_t, std::int64_t, c10::Device) override {
+    held_ += size;
+    peak_ = std::max(peak_, held_);
+  }
+  bool memoryProfilingEnabled() const override { return true; }
+  std::int64_t peak() const { return peak_; }
+
+ private:
+  std::int64_t held_ = 0, peak_ = 0;
+};
+
+PeakMemory::PeakMemory()
+    : counter_(std::make_shared<Counter>()),
+      guard_(std::make_unique<c10::DebugInfoGuard>(c10::DebugInfoKind::PROFILER_STATE, counter_)) {}
+PeakMemory::~PeakMemory() = default;
+double PeakMemory::peak() const { return static_cast<double>(counter_->peak()) / (1 << 20); }
 
 Health health(models::Network& network, const data::Part& train) {
   const Recording recording(network);

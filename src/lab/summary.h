@@ -27,7 +27,7 @@ struct Environment {
   double seconds = 0;
 };
 
-// Times stand under the keys "ms_per_step" and "seconds", and in words in `recommendation.text`. All else outside of
+// Times stand under the keys "ms_per_step" and "seconds", and in words under "text". All else outside of
 // "environment" is the same whenever the experiment is.
 nlohmann::ordered_json summarise(const Experiment& experiment, const DataFacts& data, const Environment& environment,
                                  const std::vector<StoredRun>& runs);
