@@ -90,7 +90,15 @@ void add_compare(CLI::App& app, int& status) {
                    "the CSV column to predict, by name or number from 1 (default: the last)");
   verb->add_option("--train-limit", experiment.train_limit, "use at most so many training examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  verb->add_option("--model", experiment.model, "mlp or convnet")->capture_default_str();
+  verb->add_option("--model", experiment.model,
+                   "mlp, convnet, or a TorchScript file of your own (.pt, .pth, .ts; see ogee show FILE)")
+      ->capture_default_str();
+  verb->add_option("--replace", experiment.replace,
+                   "which of a model file's activations give way: names as in ogee show FILE, * and ? stand for "
+                   "anything (default: all between layers)");
+  verb->add_option("--weights", experiment.weights,
+                   "of a model file: new (drawn for each seed, by each function's gain) or keep (as saved)")
+      ->capture_default_str();
   verb->add_option("--depth", experiment.depth, "hidden layers (mlp: 12) or convolution stages (convnet: 2)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
   verb->add_option("--width", experiment.width,

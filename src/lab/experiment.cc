@@ -9,6 +9,8 @@
 
 #include "data/dataset.h"
 #include "models/network.h"
+#include "models/script.h"
+#include "models/script_file.h"
 #include "ogee/ogee.h"
 
 namespace ogee::lab {
@@ -29,6 +31,26 @@ void check_activations(const Experiment& experiment) {
 void check_range(const char* flag, std::int64_t value, std::int64_t low, std::int64_t high) {
   if (value < low || value > high)
     throw Error(fmt::format("{} {}: out of range, expected {} to {}", flag, value, low, high));
+}
+
+// A model file's network, tried with every arm.
+void resolve_design(Experiment& experiment, const data::Dataset& data) {
+  const bool file = !experiment.design && models::names_a_script(experiment.model);
+  if (!file && !experiment.replace.empty())
+    throw Error(fmt::format("--replace {}: only a model file has activations to choose from", experiment.replace));
+  if (experiment.weights != "new" && experiment.weights != "keep")
+    throw Error(fmt::format("--weights {}: expected new or keep", experiment.weights));
+  if (!file && experiment.weights != "new") throw Error("--weights keep: only a model file has weights to keep");
+  if (file)
+    experiment.design =
+        models::script_design({experiment.model, experiment.replace,
+                               experiment.weights == "keep" ? models::Weights::kept : models::Weights::fresh},
+                              data);
+  if (!experiment.design) return;
+  if (experiment.depth != 0 || experiment.width != 0)
+    throw Error(fmt::format("--{} {}: {} has its own", experiment.depth != 0 ? "depth" : "width",
+                            experiment.depth != 0 ? experiment.depth : experiment.width, experiment.model));
+  for (const std::string& activation : experiment.activations) experiment.design->check(activation);
 }
 
 }  // namespace
@@ -56,11 +78,15 @@ std::vector<std::string> split_activations(const std::string& text) {
 
 Experiment resolve(Experiment experiment, const data::Dataset& data) {
   check_activations(experiment);
-  const models::Settings model = models::resolve({experiment.model, experiment.depth, experiment.width, "relu"}, data);
-  experiment.depth = model.depth;
-  experiment.width = model.width;
-  check_range("--depth", experiment.depth, 1, 1000);
-  check_range("--width", experiment.width, 1, 65536);
+  resolve_design(experiment, data);
+  if (!experiment.design) {
+    const models::Settings model =
+        models::resolve({experiment.model, experiment.depth, experiment.width, "relu"}, data);
+    experiment.depth = model.depth;
+    experiment.width = model.width;
+    check_range("--depth", experiment.depth, 1, 1000);
+    check_range("--width", experiment.width, 1, 65536);
+  }
   const std::int64_t examples = data.train.size();
   if (experiment.epochs == 0) experiment.epochs = examples < 10000 ? 30 : 5;
   check_range("--epochs", experiment.epochs, 1, 1000000);
@@ -86,8 +112,14 @@ nlohmann::ordered_json to_json(const Experiment& experiment) {
   json["fingerprint"] = experiment.fingerprint;
   if (experiment.train_limit > 0) json["train_limit"] = experiment.train_limit;
   json["model"] = experiment.model;
-  json["depth"] = experiment.depth;
-  json["width"] = experiment.width;
+  if (experiment.design) {
+    json["model_fingerprint"] = experiment.design->fingerprint();
+    if (!experiment.replace.empty()) json["replace"] = experiment.replace;
+    json["weights"] = experiment.weights;
+  } else {
+    json["depth"] = experiment.depth;
+    json["width"] = experiment.width;
+  }
   json["activations"] = experiment.activations;
   json["epochs"] = experiment.epochs;
   json["batch"] = experiment.batch;

@@ -2,12 +2,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 namespace ogee::data {
 struct Dataset;
+}
+namespace ogee::models {
+class Design;
 }
 
 namespace ogee::lab {
@@ -25,6 +29,11 @@ struct Experiment {
   std::int64_t seeds = 5;
   double learning_rate = 0;  // 0: tuned for each arm
   std::string device = "cpu";
+  // Of a model that is a TorchScript file (models/script.h): which of its activations give way, and "new" or "keep".
+  std::string replace;
+  std::string weights = "new";
+  // A network of one's own; `resolve` makes it where `model` is a file.
+  std::shared_ptr<const models::Design> design;
   // Found from the data.
   std::string fingerprint;
   std::int64_t steps = 0;  // of a whole run

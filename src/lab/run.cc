@@ -66,7 +66,7 @@ class Run {
         cuda_(experiment.device == "cuda"),
         measured_(key.stage == Stage::result),
         task_(tasks::make_task(data)),
-        network_(models::build({experiment.model, experiment.depth, experiment.width, key.arm}, data,
+        network_(models::build({experiment.model, experiment.depth, experiment.width, key.arm, experiment.design}, data,
                                stream(key.seed, for_weights))),
         order_(at::detail::createCPUGenerator(stream(key.seed, for_order))) {
     if (cuda_) network_->to(torch::kCUDA);

@@ -55,6 +55,7 @@ at::Tensor Network::tame(const at::Tensor& x) const {
 }
 
 Settings resolve(Settings settings, const data::Dataset& data) {
+  if (settings.design) return settings;
   const bool mlp = settings.model == "mlp";
   if (!mlp && settings.model != "convnet")
     throw Error(fmt::format("--model {}: expected mlp or convnet", settings.model));
@@ -67,6 +68,7 @@ Settings resolve(Settings settings, const data::Dataset& data) {
 }
 
 std::shared_ptr<Network> build(const Settings& settings, const data::Dataset& data, std::uint64_t seed) {
+  if (settings.design) return settings.design->build(settings.activation, seed);
   const Settings resolved = resolve(settings, data);
   at::Generator random = at::detail::createCPUGenerator(seed);
   GeneratorGuard guard(random);  // learned parameters may start at random, too

@@ -13,10 +13,26 @@
 
 namespace ogee::models {
 
+class Network;
+
+// A network of the user's own, in place of one of ours. Used from several threads at once.
+class Design {
+ public:
+  virtual ~Design() = default;
+  // Of all that a network is made from, to tell changed designs from the same.
+  virtual std::string fingerprint() const = 0;
+  // What a comparison should say of it.
+  virtual std::vector<std::string> notes() const = 0;
+  // Throws Error, in a line, where the design cannot use the activation.
+  virtual void check(const std::string& activation) const = 0;
+  virtual std::shared_ptr<Network> build(const std::string& activation, std::uint64_t seed) const = 0;
+};
+
 struct Settings {
   std::string model = "mlp";
   std::int64_t depth = 0, width = 0;  // 0: the model's own
   std::string activation = "relu";
+  std::shared_ptr<const Design> design = nullptr;  // where there is one, depth and width are its own
 };
 
 // Plain deep stacks, without normalisation and residual connections, so that the activation has to do the work.

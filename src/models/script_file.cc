@@ -1,0 +1,88 @@
+#include "models/script_file.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <filesystem>
+#include <fstream>
+#include <mutex>
+#include <sstream>
+
+#include "ogee/ogee.h"
+
+namespace ogee::models {
+
+bool names_a_script(const std::string& model) {
+  return model.ends_with(".pt") || model.ends_with(".pth") || model.ends_with(".ts");
+}
+
+std::string read_script(const std::string& path) {
+  std::error_code code;
+  std::ifstream file(path, std::ios::binary);
+  if (!file || std::filesystem::is_directory(path, code)) throw Error(path + ": cannot be read");
+  std::ostringstream bytes;
+  bytes << file.rdbuf();
+  if (!file) throw Error(path + ": cannot be read");
+  return bytes.str();
+}
+
+torch::jit::Module parse_script(const std::string& bytes, const std::string& path) {
+  // Each model gets classes and functions of its own, but the reader registers names that all share.
+  static std::mutex reading;
+  const std::lock_guard lock(reading);
+  try {
+    std::istringstream stream(bytes);
+    return torch::jit::load(stream, torch::kCPU);
+  } catch (const std::exception& e) {
+    throw Error(fmt::format("{}: is no TorchScript file (torch.jit.save makes them): {}", path, reason_of(e)));
+  }
+}
+
+std::string reason_of(const std::exception& e) {
+  const auto* error = dynamic_cast<const c10::Error*>(&e);
+  std::string text = error ? error->what_without_backtrace() : e.what();
+  // Errors inside a script end with the one that was thrown.
+  if (const std::size_t at = text.rfind("RuntimeError: "); at != std::string::npos) text = text.substr(at + 14);
+  return text.substr(0, text.find('\n'));
+}
+
+std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
+
+at::Tensor fitted_output(const c10::IValue& result, std::int64_t examples, const data::Dataset& data) {
+  c10::IValue first = result;
+  if (first.isTuple() && !first.toTuple()->elements().empty()) first = first.toTuple()->elements()[0];
+  if (!first.isTensor()) throw Error("its result is no tensor");
+  const at::Tensor output = first.toTensor();
+  if (data.goal == data::Goal::regression) {
+    if (output.numel() != examples)
+      throw Error(fmt::format("its results have the shape {}, expected one number for each of {} examples",
+                              shape_text(output.sizes()), examples));
+    return output.reshape({examples, 1});
+  }
+  if (data.goal == data::Goal::classification &&
+      (output.dim() != 2 || output.size(0) != examples || output.size(1) < data.outputs()))
+    throw Error(fmt::format("its results have the shape {}, expected [{}, {}] for {} classes",
+                            shape_text(output.sizes()), examples, data.outputs(), data.outputs()));
+  return output;
+}
+
+bool wants_rows(torch::jit::Module& model, const data::Dataset& data) {
+  const torch::NoGradGuard no_gradients;
+  const at::Tensor x = data.train.x.narrow(0, 0, std::min<std::int64_t>(2, data.train.size()));
+  torch::jit::Module copy = model.clone();
+  copy.eval();
+  try {
+    fitted_output(copy.forward({x}), x.size(0), data);
+    return false;
+  } catch (const std::exception&) {
+    if (!data.images()) throw;
+    try {
+      fitted_output(copy.forward({x.flatten(1)}), x.size(0), data);
+      return true;
+    } catch (const std::exception&) {
+    }
+    throw;
+  }
+}
+
+}  // namespace ogee::models
