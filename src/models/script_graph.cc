@@ -298,7 +298,8 @@ void ScriptGraph::find_places(Block* block, bool repeated) {
       place.name = Activation(found->activation).spec().name;
     } else if (torch_call::is_aten_activation(name) && !node->outputs().empty() && !part.contains(node->output(0))) {
       const std::vector<c10::IValue> arguments = known_arguments(node);
-      const auto text = torch_call::aten_activation(name, {arguments.data(), arguments.size()});
+      const auto text =
+          torch_call::aten_activation(name, c10::ArrayRef<const c10::IValue>(arguments.data(), arguments.size()));
       if (!text) continue;
       place.activation = *text;
       place.input = node->input(0);
