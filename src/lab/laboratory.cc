@@ -229,7 +229,7 @@ Outcome compare(const Experiment& wanted, const Options& options) {
 
   DataFacts facts = facts_of(data);
   if (experiment.design)
-    for (const std::string& note : experiment.design->notes()) facts.notes.push_back(note);
+    for (const std::string& note : experiment.design->notes(experiment.activations)) facts.notes.push_back(note);
   Outcome outcome{Ending::complete, summarise(experiment, facts, environment, store.all())};
   write_atomically((folder / "results.json").string(), outcome.results.dump(1) + "\n");
   write_atomically((folder / "report.html").string(), html_report(outcome.results));

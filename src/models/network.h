@@ -21,8 +21,8 @@ class Design {
   virtual ~Design() = default;
   // Of all that a network is made from, to tell changed designs from the same.
   virtual std::string fingerprint() const = 0;
-  // What a comparison should say of it.
-  virtual std::vector<std::string> notes() const = 0;
+  // What a comparison of these activations should say of it.
+  virtual std::vector<std::string> notes(const std::vector<std::string>& activations) const = 0;
   // Throws Error, in a line, where the design cannot use the activation.
   virtual void check(const std::string& activation) const = 0;
   virtual std::shared_ptr<Network> build(const std::string& activation, std::uint64_t seed) const = 0;

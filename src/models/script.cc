@@ -14,6 +14,7 @@
 #include "models/script_graph.h"
 #include "models/script_program.h"
 #include "models/script_weights.h"
+#include "models/script_widen.h"
 
 namespace ogee::models {
 namespace {
@@ -41,8 +42,18 @@ class ScriptNetwork final : public Network {
         plan_(std::move(plan)),
         model_(parse_script(plan_->bytes, plan_->path)),
         script_(model_) {
-    for (const std::size_t place : plan_->places)
-      layers.push_back({nn::Activation(unit_options(script_.places()[place], activation)), {}});
+    for (const std::size_t index : plan_->places) {
+      const Place& place = script_.places()[index];
+      nn::ActivationOptions options(activation);
+      if (place.inputs == 2) {
+        // LibTorch's glu multiplies the first half by the gate in the second.
+        options.layout(Layout::gate_last).gate_dim(place.gate_dim);
+      } else if (packed_ == 2) {
+        options.layout(Layout::gate_first).gate_dim(widened_dim(place));
+        widen(model_, place);
+      }
+      layers.push_back({nn::Activation(options), {}});
+    }
     if (plan_->weights == Weights::fresh)
       draw_weights(
           model_, script_, [&](const Place& p) { return gain_at(p); }, random);
@@ -143,6 +154,8 @@ class ScriptDesign final : public Design {
       const at::Tensor x = plan.rows ? plan.examples.flatten(1) : plan.examples;
       for (const Sighting& sighting : sightings(model.copy(), x, false))
         if (chosen.contains(sighting.place)) plan.places.push_back(sighting.place);
+      for (const std::size_t place : plan.places)
+        why_not_gated_.push_back(why_not_widened(script, script.places()[place]));
       if (plan.places.empty()) throw Error("none of the activations to replace is passed when it runs");
       for (const std::size_t place : plan.places) places_.push_back(script.places()[place]);
       for (Place& place : places_) place.input = place.output = nullptr;  // the graph goes
@@ -161,16 +174,34 @@ class ScriptDesign final : public Design {
   }
 
   std::string fingerprint() const override { return fingerprint_; }
-  std::vector<std::string> notes() const override { return notes_; }
+  std::vector<std::string> notes(const std::vector<std::string>& activations) const override {
+    std::vector<std::string> notes = notes_;
+    for (const std::string& activation : activations) {
+      const bool gated = Activation(activation).spec().inputs == 2;
+      if (!gated || std::none_of(places_.begin(), places_.end(), [](const Place& p) { return p.inputs == 1; }))
+        continue;
+      notes.push_back(fmt::format("{}: the layers before it are twice as wide, {} parameters in place of {}",
+                                  activation, build(activation, 1)->parameter_count(),
+                                  build("relu", 1)->parameter_count()));
+    }
+    return notes;
+  }
 
   void check(const std::string& text) const override {
     const Activation activation(text);
     const std::size_t inputs = activation.spec().inputs;
-    for (const Place& place : places_) {
+    for (std::size_t i = 0; i < places_.size(); ++i) {
+      const Place& place = places_[i];
+      const auto refuse = [&](const std::string& why) {
+        return Error(
+            fmt::format("{}: {} cannot replace {} at {}: {}", plan_->path, text, place.activation, place.name, why));
+      };
       if (place.inputs == inputs) continue;
-      throw Error(fmt::format("{}: {} cannot replace {} at {}: {}", plan_->path, text, place.activation, place.name,
-                              inputs == 2 ? "a gated function needs a layer of twice the width before it"
-                                          : "there a gated unit takes two inputs"));
+      if (inputs == 1) throw refuse("there a gated unit takes two inputs, and this function takes one");
+      if (plan_->weights == Weights::kept)
+        throw refuse("a gated function doubles the layer before it, whose weights are then new (--weights new)");
+      if (!why_not_gated_[i].empty())
+        throw refuse("a gated function needs twice the width before it: " + why_not_gated_[i]);
     }
     // All that can go wrong goes wrong now, not in the middle of a comparison.
     try {
@@ -228,7 +259,8 @@ class ScriptDesign final : public Design {
   const std::string replace_;
   std::string fingerprint_;
   std::vector<std::string> notes_;
-  std::vector<Place> places_;  // the replaced ones, for messages
+  std::vector<Place> places_;               // the replaced ones, for messages
+  std::vector<std::string> why_not_gated_;  // for each of them
   std::shared_ptr<const Plan> plan_;
 };
 

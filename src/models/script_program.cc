@@ -88,13 +88,6 @@ Value* insert_see(torch::jit::Graph& graph, const Place& place, std::size_t seen
 
 }  // namespace
 
-nn::ActivationOptions unit_options(const Place& place, const std::string& activation) {
-  nn::ActivationOptions options(activation);
-  // LibTorch's glu multiplies the first half by the gate in the second.
-  if (place.inputs == 2) options.layout(Layout::gate_last).gate_dim(place.gate_dim);
-  return options;
-}
-
 Value* training_switch(ScriptGraph& script) {
   return script.graph()->addInput("training")->setType(c10::BoolType::get());
 }

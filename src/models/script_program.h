@@ -20,8 +20,6 @@ torch::jit::Value* training_switch(ScriptGraph& script);
 // the graph (appended to `inputs`), noise as `training` says, and witnesses told of place `seen_as`.
 void replace(ScriptGraph& script, std::size_t place, const nn::Activation& unit, std::size_t seen_as,
              torch::jit::Value* training, std::vector<c10::IValue>& inputs);
-// `activation` for the input of a place: where that packs two inputs, how.
-nn::ActivationOptions unit_options(const Place& place, const std::string& activation);
 
 // Told of the input of every place with an operator of ours that is passed, on the thread that runs the program;
 // returns what goes on.
