@@ -84,15 +84,32 @@ void add_compare(CLI::App& app, int& status) {
   const auto flags = std::make_shared<Flags>();
   lab::Experiment& experiment = flags->experiment;
   verb->add_option("--data", experiment.data,
-                   "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), or a .csv or .csv.gz file")
+                   "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), or a file or folder (see --kind)")
       ->capture_default_str();
+  verb->add_option("--kind", experiment.kind,
+                   "csv, idx (folder), npy (x.npy or .npz), images (a folder for each class), text or series (CSV in "
+                   "order of time); default: as the name says");
+  verb->add_option("--validation", experiment.validation, "a file or folder of the same kind to validate with");
+  verb->add_option("--test", experiment.test, "a file or folder of the same kind to test with");
+  verb->add_option("--validation-share", experiment.validation_share, "split off to validate with")
+      ->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--test-share", experiment.test_share, "split off to test with")->check(CLI::Range(0.0, 1.0));
+  verb->add_option("--context", experiment.context,
+                   "tokens of a text's window (64 characters, 32 words), or steps of a series to see (96)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{65536}));
+  verb->add_option("--horizon", experiment.horizon, "steps of a series to forecast (24)")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{65536}));
+  verb->add_option("--tokens", experiment.tokens, "of a text: characters (default) or words");
+  verb->add_option("--size", experiment.size, "images: resize them all to size x size")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}));
   verb->add_option("--target", experiment.target,
-                   "the CSV column to predict, by name or number from 1 (default: the last)");
+                   "the column to predict, by name or number from 1 (CSV: default the last; series: default all)");
   verb->add_option("--train-limit", experiment.train_limit, "use at most so many training examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  verb->add_option("--model", experiment.model,
-                   "mlp, convnet, or a TorchScript file of your own (.pt, .pth, .ts; see ogee show FILE)")
-      ->capture_default_str();
+  verb->add_option(
+      "--model", experiment.model,
+      "mlp, convnet, resnet, lstm, gru or transformer, as in resnet(batch_norm=1) or transformer(heads=2), or a "
+      "TorchScript file of your own (.pt, .pth, .ts; see ogee show FILE); default: mlp, for text transformer");
   verb->add_option("--replace", experiment.replace,
                    "which of a model file's activations give way: names as in ogee show FILE, * and ? stand for "
                    "anything (default: all between layers)");

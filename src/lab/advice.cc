@@ -82,7 +82,7 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   }
   const Arm& best = judged.arms[static_cast<std::size_t>(judged.best)];
   const Arm& chosen = judged.arms[static_cast<std::size_t>(judged.chosen)];
-  const std::string metric = data.classification ? "test error" : "test RMSE";
+  const std::string metric = "test " + data.metric;
   const auto level_of = [&](const Arm& arm) {
     const std::string interval = show_interval(arm.interval, data);
     return show_error(arm.error, data) + (interval.empty() ? "" : " " + interval);

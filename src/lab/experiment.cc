@@ -76,12 +76,33 @@ std::vector<std::string> split_activations(const std::string& text) {
   return names;
 }
 
+data::Request request_of(const Experiment& experiment) {
+  data::Request request;
+  request.data = experiment.data;
+  request.target = experiment.target;
+  request.train_limit = experiment.train_limit;
+  request.kind = experiment.kind;
+  request.validation = experiment.validation;
+  request.test = experiment.test;
+  request.validation_share = experiment.validation_share;
+  request.test_share = experiment.test_share;
+  request.context = experiment.context;
+  request.horizon = experiment.horizon;
+  request.tokens = experiment.tokens;
+  request.size = experiment.size;
+  return request;
+}
+
 Experiment resolve(Experiment experiment, const data::Dataset& data) {
   check_activations(experiment);
   resolve_design(experiment, data);
   if (!experiment.design) {
-    const models::Settings model =
-        models::resolve({experiment.model, experiment.depth, experiment.width, "relu"}, data);
+    models::Settings settings;
+    settings.model = experiment.model;
+    settings.depth = experiment.depth;
+    settings.width = experiment.width;
+    const models::Settings model = models::resolve(settings, data);
+    experiment.model = model.model;
     experiment.depth = model.depth;
     experiment.width = model.width;
     check_range("--depth", experiment.depth, 1, 1000);
@@ -111,6 +132,15 @@ nlohmann::ordered_json to_json(const Experiment& experiment) {
   if (!experiment.target.empty()) json["target"] = experiment.target;
   json["fingerprint"] = experiment.fingerprint;
   if (experiment.train_limit > 0) json["train_limit"] = experiment.train_limit;
+  for (const auto& [key, text] : {std::pair("kind", &experiment.kind), std::pair("validation", &experiment.validation),
+                                  std::pair("test", &experiment.test), std::pair("tokens", &experiment.tokens)})
+    if (!text->empty()) json[key] = *text;
+  for (const auto& [key, share] :
+       {std::pair("validation_share", experiment.validation_share), std::pair("test_share", experiment.test_share)})
+    if (share > 0) json[key] = share;
+  for (const auto& [key, count] : {std::pair("context", experiment.context), std::pair("horizon", experiment.horizon),
+                                   std::pair("size", experiment.size)})
+    if (count > 0) json[key] = count;
   json["model"] = experiment.model;
   if (experiment.design) {
     json["model_fingerprint"] = experiment.design->fingerprint();

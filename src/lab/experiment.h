@@ -9,7 +9,8 @@
 
 namespace ogee::data {
 struct Dataset;
-}
+struct Request;
+}  // namespace ogee::data
 namespace ogee::models {
 class Design;
 }
@@ -21,7 +22,12 @@ struct Experiment {
   std::string data = "optdigits";
   std::string target;
   std::int64_t train_limit = 0;
-  std::string model = "mlp";
+  std::string kind, validation, test;  // these and the next as data::Request has them
+  double validation_share = 0, test_share = 0;
+  std::int64_t context = 0, horizon = 0;
+  std::string tokens;
+  std::int64_t size = 0;
+  std::string model;  // empty: the data's usual one
   std::int64_t depth = 0, width = 0;
   std::vector<std::string> activations = default_activations();
   std::int64_t epochs = 0;
@@ -43,6 +49,9 @@ struct Experiment {
 
 // "relu, nah(base=tanh, c=0.3)" into its names; commas inside parentheses belong to the attributes.
 std::vector<std::string> split_activations(const std::string& text);
+
+// What of an experiment tells which data to load.
+data::Request request_of(const Experiment& experiment);
 
 // Fills in what was left open and checks the rest, activations and device included. Throws Error.
 Experiment resolve(Experiment experiment, const data::Dataset& data);

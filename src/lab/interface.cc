@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "data/dataset.h"
+#include "data/tensors.h"
 #include "lab/builder.h"
 #include "lab/laboratory.h"
 #include "ogee/lab.h"
@@ -49,6 +49,14 @@ class DefaultGeneratorGuard {
   at::Generator generator_;
   at::Tensor state_;
 };
+
+data::Dataset load(const CompareOptions& options) {
+  data::Request request;
+  request.data = options.data();
+  request.target = options.target();
+  request.train_limit = options.train_limit();
+  return data::load(request);
+}
 
 CompareResult compare_on(const NetworkBuilder& build, const data::Dataset& data, const CompareOptions& options) {
   const DefaultGeneratorGuard guard;
@@ -100,7 +108,7 @@ std::int64_t ActivationFactory::width(std::int64_t ungated) const {
 }
 
 CompareResult compare_networks(const NetworkBuilder& build, const CompareOptions& options) {
-  return compare_on(build, data::load({options.data(), options.target(), options.train_limit()}), options);
+  return compare_on(build, load(options), options);
 }
 
 CompareResult compare_networks(const NetworkBuilder& build, const at::Tensor& x, const at::Tensor& y,

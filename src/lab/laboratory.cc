@@ -23,6 +23,7 @@
 #include "lab/summary.h"
 #include "models/network.h"
 #include "ogee/ogee.h"
+#include "tasks/task.h"
 
 namespace ogee::lab {
 namespace {
@@ -167,10 +168,14 @@ class Workshop {
   Progress progress_;
 };
 
+constexpr const char* goal_names[] = {"classification", "regression", "language model", "forecasting"};
+
 DataFacts facts_of(const data::Dataset& data) {
   DataFacts facts;
   facts.name = data.name;
   facts.classification = data.goal == data::Goal::classification;
+  facts.goal = goal_names[static_cast<std::size_t>(data.goal)];
+  facts.metric = tasks::make_task(data)->metric();
   facts.shape = data.shape;
   facts.classes = static_cast<std::int64_t>(data.classes.size());
   facts.train = data.train.size();
@@ -204,8 +209,11 @@ void write_atomically(const std::string& path, const std::string& content) {
   if (error) throw Error(fmt::format("{}: cannot write: {}", path, error.message()));
 }
 
-Outcome compare(const Experiment& wanted, const Options& options) {
-  data::Dataset data = data::load({wanted.data, wanted.target, wanted.train_limit});
+Outcome compare(const Experiment& experiment, const Options& options) {
+  return compare(experiment, data::load(request_of(experiment)), options);
+}
+
+Outcome compare(const Experiment& wanted, data::Dataset data, const Options& options) {
   const Experiment experiment = resolve(wanted, data);
   const std::filesystem::path folder = options.out;
   std::error_code error;

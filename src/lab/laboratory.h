@@ -36,6 +36,8 @@ struct Outcome {
 // Runs what the store of `options.out` does not hold yet, then writes results.json and report.html there, also when
 // stopped. Throws Error on what the user can mend.
 Outcome compare(const Experiment& experiment, const Options& options);
+// The same on data that are there already; the experiment's own name for them is only shown.
+Outcome compare(const Experiment& experiment, data::Dataset data, const Options& options);
 
 // Replaces `path` in one step, so that no reader ever sees half a file.
 void write_atomically(const std::string& path, const std::string& content);

@@ -26,7 +26,7 @@ function loadVega() {
 
 const classification = results.metric === 'error';
 const scale = classification ? 100 : 1;
-const metricName = classification ? 'error (%)' : 'RMSE';
+const metricName = classification ? 'error (%)' : results.metric;
 const arms = results.arms;
 // Told apart in both light and dark, and by most who see colours differently.
 const palette =
@@ -62,7 +62,7 @@ function answer() {
 
 function table() {
   const head = [
-    'activation', classification ? 'test error %' : 'test RMSE', '95 % interval', 'loss', 'ms/step', 'parameters',
+    'activation', classification ? 'test error %' : `test ${results.metric}`, '95 % interval', 'loss', 'ms/step', 'parameters',
     'dead %', 'saturated %', 'gradient first/last', 'learning rate', 'beside the lowest'
   ];
   const body = arms.map(arm => {

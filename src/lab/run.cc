@@ -56,6 +56,16 @@ double rate_at(const RunKey& key, std::int64_t step) {
   return key.rate * up * down;
 }
 
+models::Settings settings_of(const Experiment& experiment, const std::string& arm) {
+  models::Settings settings;
+  settings.model = experiment.model;
+  settings.depth = experiment.depth;
+  settings.width = experiment.width;
+  settings.activation = arm;
+  settings.design = experiment.design;
+  return settings;
+}
+
 class Run {
  public:
   Run(const Experiment& experiment, const data::Dataset& data, const RunKey& key, const RunHooks& hooks)
@@ -66,8 +76,7 @@ class Run {
         cuda_(experiment.device == "cuda"),
         measured_(key.stage == Stage::result),
         task_(tasks::make_task(data)),
-        network_(models::build({experiment.model, experiment.depth, experiment.width, key.arm, experiment.design}, data,
-                               stream(key.seed, for_weights))),
+        network_(models::build(settings_of(experiment, key.arm), data, stream(key.seed, for_weights))),
         order_(at::detail::createCPUGenerator(stream(key.seed, for_order))) {
     if (cuda_) network_->to(torch::kCUDA);
     optimiser_ = std::make_unique<FlatAdam>(*network_);

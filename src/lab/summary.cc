@@ -178,8 +178,8 @@ Json summarise(const Experiment& experiment, const DataFacts& data, const Enviro
   json["recommendation"] = {
       {"arm", name_at(judged.chosen)}, {"lowest", name_at(judged.best)}, {"text", recommend(judged, experiment, data)}};
   json["remarks"] = remarks(judged, experiment, data);
-  json["metric"] = data.classification ? "error" : "RMSE";
-  json["data"] = {{"name", data.name},   {"goal", data.classification ? "classification" : "regression"},
+  json["metric"] = data.metric;
+  json["data"] = {{"name", data.name},   {"goal", data.goal},
                   {"shape", data.shape}, {"classes", data.classes},
                   {"train", data.train}, {"validation", data.validation},
                   {"test", data.test},   {"baseline", number(data.baseline)}};

@@ -58,18 +58,17 @@ class ScriptNetwork final : public Network {
       draw_weights(
           model_, script_, [&](const Place& p) { return gain_at(p); }, random);
     torch::jit::Value* training = training_switch(script_);
-    inputs_.emplace_back(true);
-    for (std::size_t i = 0; i < layers.size(); ++i)
-      replace(script_, plan_->places[i], layers[i].unit, i, training, inputs_);
+    for (std::size_t i = 0; i < layers.size(); ++i) replace(script_, plan_->places[i], layers[i].unit, i, training);
     program_.emplace(model_, script_);
     adopt_parameters();
     witness_ = [this](std::size_t layer, at::Tensor input) { return seen(layer, std::move(input)); };
   }
 
   at::Tensor forward(at::Tensor x) override {
-    inputs_[0] = is_training();
+    std::vector<c10::IValue> further{is_training()};
+    for (const Layer& layer : layers) append_parameters(layer.unit, further);
     const std::int64_t examples = x.size(0);
-    return fitted_output(program_->run(plan_->rows ? x.flatten(1) : x, inputs_, &witness_), examples, plan_->outline);
+    return fitted_output(program_->run(plan_->rows ? x.flatten(1) : x, further, &witness_), examples, plan_->outline);
   }
 
   void train(bool on) override {
@@ -86,13 +85,15 @@ class ScriptNetwork final : public Network {
 
   at::Tensor seen(std::size_t layer, at::Tensor input) {
     if (!recording) return input;
-    if (at::GradMode::is_enabled()) {
-      // Below frozen weights there is no gradient to keep: it then ends here.
-      if (!input.requires_grad()) input = input.detach().requires_grad_();
-      input.retain_grad();
-    }
-    layers[layer].z = input;
-    return input;
+    // Below frozen weights there is no gradient to keep: it then ends here.
+    const bool with_gradient = at::GradMode::is_enabled();
+    if (with_gradient && !input.requires_grad()) input = input.detach().requires_grad_();
+    // Of a sequence every step is an example.
+    const bool sequence = input.dim() > 2 && script_.places()[plan_->places[layer]].units_last;
+    const at::Tensor z = sequence ? input.flatten(0, -2) : input;
+    if (with_gradient) z.retain_grad();
+    layers[layer].z = z;
+    return sequence ? z.view(input.sizes()) : z;
   }
 
   // The model's parameters under its own names, in modules that mirror its own; they are the same tensors.
@@ -133,7 +134,6 @@ class ScriptNetwork final : public Network {
   const std::shared_ptr<const Plan> plan_;
   torch::jit::Module model_;
   ScriptGraph script_;
-  std::vector<c10::IValue> inputs_;  // the switch of the noise, then learned parameters
   std::optional<ScriptProgram> program_;
   Witness witness_;
 };

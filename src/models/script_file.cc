@@ -53,17 +53,27 @@ at::Tensor fitted_output(const c10::IValue& result, std::int64_t examples, const
   if (first.isTuple() && !first.toTuple()->elements().empty()) first = first.toTuple()->elements()[0];
   if (!first.isTensor()) throw Error("its result is no tensor");
   const at::Tensor output = first.toTensor();
-  if (data.goal == data::Goal::regression) {
-    if (output.numel() != examples)
-      throw Error(fmt::format("its results have the shape {}, expected one number for each of {} examples",
-                              shape_text(output.sizes()), examples));
-    return output.reshape({examples, 1});
+  const auto refuse = [&](const std::string& expected) {
+    return Error(fmt::format("its results have the shape {}, expected {}", shape_text(output.sizes()), expected));
+  };
+  const std::int64_t outputs = data.outputs();
+  switch (data.goal) {
+    case data::Goal::classification:
+      if (output.dim() != 2 || output.size(0) != examples || output.size(1) < outputs)
+        throw refuse(fmt::format("[{}, {}] for {} classes", examples, outputs, outputs));
+      return output;
+    case data::Goal::language:
+      if (output.dim() != 3 || output.size(0) != examples || output.size(1) != data.shape[0] ||
+          output.size(2) < outputs)
+        throw refuse(fmt::format("[{}, {}, {}] for {} tokens", examples, data.shape[0], outputs, outputs));
+      return output;
+    case data::Goal::regression:
+    case data::Goal::forecasting:
+      if (output.numel() != examples * outputs)
+        throw refuse(fmt::format("{} number{} for each of {} examples", outputs, outputs == 1 ? "" : "s", examples));
+      return output.reshape({examples, outputs});
   }
-  if (data.goal == data::Goal::classification &&
-      (output.dim() != 2 || output.size(0) != examples || output.size(1) < data.outputs()))
-    throw Error(fmt::format("its results have the shape {}, expected [{}, {}] for {} classes",
-                            shape_text(output.sizes()), examples, data.outputs(), data.outputs()));
-  return output;
+  throw refuse("a goal that is known");
 }
 
 bool wants_rows(torch::jit::Module& model, const data::Dataset& data) {

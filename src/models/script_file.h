@@ -24,8 +24,9 @@ std::string reason_of(const std::exception& error);
 // "[64, 1, 28, 28]"
 std::string shape_text(at::IntArrayRef shape);
 
-// The model's result for `examples` examples as a task takes it: [examples, classes], or [examples, 1] for a
-// regression; of a tuple, its first part. Throws Error where it fits the data's answers no way.
+// The model's result for `examples` examples as a task takes it: [examples, classes], [examples, 1] for a regression,
+// [examples, tokens, vocabulary] for a text, [examples, answers] for a forecast; of a tuple, its first part. Throws
+// Error where it fits the data's answers no way.
 at::Tensor fitted_output(const c10::IValue& result, std::int64_t examples, const data::Dataset& data);
 // Whether the model takes pictures as rows of pixels. Tries it in evaluation mode, on a copy; throws what the model or
 // `fitted_output` throws where neither form will do.

@@ -316,6 +316,7 @@ void ScriptGraph::find_places(Block* block, bool repeated) {
     place.writes_in_place = std::string(node->kind().toUnqualString()) != name;
     place.role = is_gate(place.output, name) ? Role::gate : reaches_the_end(place.output) ? Role::output : Role::hidden;
     const Node* before = through_shapes(place.input)->node();
+    place.units_last = is_one_of(plain_name(before), {"linear", "addmm", "matmul", "layer_norm"});
     if (is_one_of(plain_name(before), {"batch_norm", "layer_norm", "group_norm", "instance_norm"}))
       before = through_shapes(before->input(0))->node();
     if (const int at = weight_of(before); at >= 0)

@@ -26,6 +26,7 @@ struct Place {
   Role role = Role::hidden;
   std::size_t inputs = 1;  // 2: a gated unit, whose input packs the value first and then the gate, along gate_dim
   std::int64_t gate_dim = -1;
+  bool units_last = false;       // units lie along the last dimension, not along the second
   bool repeated = false;         // inside a loop
   bool writes_in_place = false;  // into memory that is read otherwise, too
   std::string weight;            // of the layer that makes its input, as the model names it; "" if that is not known

@@ -92,8 +92,7 @@ Value* training_switch(ScriptGraph& script) {
   return script.graph()->addInput("training")->setType(c10::BoolType::get());
 }
 
-void replace(ScriptGraph& script, std::size_t index, const nn::Activation& unit, std::size_t seen_as, Value* training,
-             std::vector<c10::IValue>& inputs) {
+void replace(ScriptGraph& script, std::size_t index, const nn::Activation& unit, std::size_t seen_as, Value* training) {
   const Place& place = script.places()[index];
   torch::jit::Graph& graph = *script.graph();
   const Activation& activation = unit->activation();
@@ -103,15 +102,12 @@ void replace(ScriptGraph& script, std::size_t index, const nn::Activation& unit,
   std::vector<NamedValue> arguments{insert_see(graph, place, seen_as)};
   if (spec.inputs == 2) arguments.emplace_back(c10::IValue());
   bool learned = false;
-  for (std::size_t k = 0; k < spec.parameters.size(); ++k) {
-    if (spec.parameters[k].role != ogee::Role::learned) {
-      arguments.emplace_back(c10::IValue(activation.parameters()[k]));
-      continue;
-    }
-    learned = true;
-    const at::Tensor& tensor = unit->parameter_tensors()[k];
-    arguments.emplace_back(graph.addInput()->setType(c10::TensorType::get()));
-    inputs.emplace_back(tensor);
+  for (const Parameter& parameter : spec.parameters) {
+    const bool tensor = parameter.role == ogee::Role::learned;
+    learned = learned || tensor;
+    Value* input = graph.addInput();
+    input->setType(tensor ? c10::TypePtr(c10::TensorType::get()) : c10::TypePtr(c10::FloatType::get()));
+    arguments.emplace_back(input);
   }
   if (learned) arguments.emplace_back(c10::IValue(unit->options.channel_dim()));
   if (spec.inputs == 2) {
@@ -121,6 +117,16 @@ void replace(ScriptGraph& script, std::size_t index, const nn::Activation& unit,
   if (spec.noise != Noise::none) arguments.emplace_back(training);
   Value* result = graph.insert(c10::Symbol::fromQualString("ogee::" + std::string(spec.name)), arguments);
   place.output->replaceAllUsesWith(result);
+}
+
+void append_parameters(const nn::Activation& unit, std::vector<c10::IValue>& inputs) {
+  const Spec& spec = unit->activation().spec();
+  for (std::size_t k = 0; k < spec.parameters.size(); ++k) {
+    if (spec.parameters[k].role == ogee::Role::learned)
+      inputs.emplace_back(unit->parameter_tensors()[k]);
+    else
+      inputs.emplace_back(unit->activation().parameters()[k]);
+  }
 }
 
 ScriptProgram::ScriptProgram(torch::jit::Module model, ScriptGraph& script)

@@ -16,10 +16,12 @@ namespace ogee::models {
 
 // Appends an input to the graph: whether noise is on.
 torch::jit::Value* training_switch(ScriptGraph& script);
-// Puts `unit` in a place of the graph: the operator ogee::NAME, with the unit's learned parameters as further inputs of
-// the graph (appended to `inputs`), noise as `training` says, and witnesses told of place `seen_as`.
+// Puts `unit` in a place of the graph: the operator ogee::NAME, with the unit's parameters as further inputs of the
+// graph, noise as `training` says, and witnesses told of place `seen_as`.
 void replace(ScriptGraph& script, std::size_t place, const nn::Activation& unit, std::size_t seen_as,
-             torch::jit::Value* training, std::vector<c10::IValue>& inputs);
+             torch::jit::Value* training);
+// The values of these inputs as they are now.
+void append_parameters(const nn::Activation& unit, std::vector<c10::IValue>& inputs);
 
 // Told of the input of every place with an operator of ours that is passed, on the thread that runs the program;
 // returns what goes on.
