@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <torch/version.h>
 
 #include <filesystem>
 #include <fstream>
@@ -34,6 +35,8 @@ torch::jit::Module parse_script(const std::string& bytes, const std::string& pat
     std::istringstream stream(bytes);
     return torch::jit::load(stream, torch::kCPU);
   } catch (const std::exception& e) {
+    if (const std::string reason = reason_of(e); reason.find("Unknown builtin op") != std::string::npos)
+      throw Error(fmt::format("{}: was saved by a newer LibTorch than {}: {}", path, TORCH_VERSION, reason));
     throw Error(fmt::format("{}: is no TorchScript file (torch.jit.save makes them): {}", path, reason_of(e)));
   }
 }
@@ -43,6 +46,7 @@ std::string reason_of(const std::exception& e) {
   std::string text = error ? error->what_without_backtrace() : e.what();
   // Errors inside a script end with the one that was thrown.
   if (const std::size_t at = text.rfind("RuntimeError: "); at != std::string::npos) text = text.substr(at + 14);
+  text.erase(0, text.find_first_not_of(" \n"));
   return text.substr(0, text.find('\n'));
 }
 
