@@ -123,10 +123,13 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   return text + sure + failures(judged, data) + ".";
 }
 
-std::vector<std::string> remarks(const Judged& judged, const Experiment&, const DataFacts& data) {
+std::vector<std::string> remarks(const Judged& judged, const Experiment& experiment, const DataFacts& data) {
   std::vector<std::string> lines = data.notes, at_edge;
   for (const Arm& arm : judged.arms) {
     if (arm.results.empty()) continue;
+    if (arm.stopped_after > 0)
+      lines.push_back(fmt::format("{}: stopped after {} of {} seeds, as it could not win any more", arm.name,
+                                  arm.stopped_after, experiment.seeds));
     if (arm.diverged + arm.failed > 0)
       lines.push_back(fmt::format("{}: {} of {} runs {}: {}", arm.name, arm.diverged + arm.failed, arm.results.size(),
                                   arm.diverged > 0 ? "diverged" : "failed", arm.message));

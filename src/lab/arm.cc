@@ -5,6 +5,7 @@
 #include <iterator>
 #include <numeric>
 
+#include "lab/plan.h"
 #include "ogee/ogee.h"
 
 namespace ogee::lab {
@@ -60,7 +61,9 @@ Arm gather(const std::string& name, const Experiment& experiment, const DataFact
            const std::vector<StoredRun>& runs) {
   Arm arm;
   arm.name = name;
-  arm.simplicity = simplicity_of(name);
+  const ArmSettings& settings = experiment.arm(name);
+  arm.activation = activation_of(settings);
+  arm.simplicity = simplicity_of(arm.activation);
   for (const StoredRun& run : runs) {
     if (run.key.arm != name) continue;
     (run.key.stage == Stage::result ? arm.results : arm.tuning).push_back(&run);
@@ -69,6 +72,7 @@ Arm gather(const std::string& name, const Experiment& experiment, const DataFact
   for (const StoredRun* run : arm.results) {
     const RunResult& result = run->result;
     arm.rate = run->key.rate;
+    arm.attributes = run->key.attributes;
     arm.finished += result.status == Status::finished;
     arm.diverged += result.status == Status::diverged;
     arm.failed += result.status == Status::failed;
@@ -79,8 +83,8 @@ Arm gather(const std::string& name, const Experiment& experiment, const DataFact
     arm.parameters = std::max(arm.parameters, result.parameters);
     if (std::isfinite(result.ms_per_step)) times.push_back(result.ms_per_step);
   }
-  arm.rate_at_edge = experiment.learning_rate == 0 &&
-                     (arm.rate == std::begin(Tuning::rates)[0] || arm.rate == std::end(Tuning::rates)[-1]);
+  arm.rate_at_edge = experiment.learning_rate == 0 && settings.learning_rate == 0 && experiment.rates.size() > 1 &&
+                     (arm.rate == experiment.rates.front() || arm.rate == experiment.rates.back());
   if (!arm.errors.empty()) {
     arm.error = mean(arm.errors);
     arm.interval = t_interval(arm.errors);
@@ -169,7 +173,12 @@ const char* words_of(Verdict verdict) {
 
 Judged judge(const Experiment& experiment, const DataFacts& data, const std::vector<StoredRun>& runs) {
   Judged judged;
-  for (const std::string& name : experiment.activations) judged.arms.push_back(gather(name, experiment, data, runs));
+  const Plan plan = replay(experiment, runs);
+  for (const std::string& name : experiment.activations) {
+    judged.arms.push_back(gather(name, experiment, data, runs));
+    if (const auto out = plan.stopped().find(name); out != plan.stopped().end())
+      judged.arms.back().stopped_after = out->second;
+  }
   auto& arms = judged.arms;
   const int count = static_cast<int>(arms.size());
   const auto at = [&](int i) -> Arm& { return arms[static_cast<std::size_t>(i)]; };

@@ -31,7 +31,8 @@ struct Against {
 };
 
 struct Arm {
-  std::string name;
+  std::string name, activation, attributes;       // attributes: what tuning chose
+  std::int64_t stopped_after = 0;                 // seeds, where it left the race early; 0: it did not
   std::vector<const StoredRun*> tuning, results;  // by seed
   double rate = unknown;
   bool rate_at_edge = false;  // of the grid: a better one may lie beyond

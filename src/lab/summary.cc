@@ -89,12 +89,14 @@ Json watched(const Arm& arm) {
 
 Json run_json(const StoredRun& run) {
   Json points = Json::array();
-  for (const Point& point : run.result.points)
+  for (const Point& point : run.result.points) {
     points.push_back({{"epoch", point.epoch},
                       {"train_loss", number(point.train_loss)},
                       {"validation_error", number(point.validation_error)},
                       {"validation_loss", number(point.validation_loss)},
                       {"gradients", numbers(point.gradients)}});
+    if (!point.scheduled.empty()) points.back()["scheduled"] = point.scheduled;
+  }
   const RunResult& result = run.result;
   Json json{{"seed", run.key.seed}, {"status", name_of(result.status)}};
   if (!result.message.empty()) json["message"] = result.message;
@@ -112,7 +114,7 @@ Json run_json(const StoredRun& run) {
 }
 
 Json arm_json(const Arm& arm) {
-  const Activation activation(arm.name);
+  const Activation activation(arm.activation);
   Json json{{"activation", arm.name},
             {"family", family_of(activation.function())},
             {"formula", activation.spec().formula},
@@ -132,6 +134,8 @@ Json arm_json(const Arm& arm) {
   json["gradient_ratio"] = {{"start", number(arm.ratio_start)}, {"end", number(arm.ratio_end)}};
   json["learning_rate"] = number(arm.rate);
   json["learning_rate_at_edge"] = arm.rate_at_edge;
+  if (!arm.attributes.empty()) json["attributes"] = arm.attributes;
+  if (arm.stopped_after > 0) json["stopped_after"] = arm.stopped_after;
   const Against& against = arm.against;
   if (arm.verdict != Verdict::best && against.pairs > 0)
     json["against_best"] = {{"difference", number(against.difference)},
@@ -148,6 +152,7 @@ Json arm_json(const Arm& arm) {
     tuning.push_back({{"stage", name_of(run->key.stage)},
                       {"seed", run->key.seed},
                       {"learning_rate", run->key.rate},
+                      {"attributes", run->key.attributes},
                       {"steps", run->key.steps},
                       {"status", name_of(run->result.status)},
                       {"validation_error", number(run->result.validation_error)},
@@ -166,7 +171,7 @@ Json arm_json(const Arm& arm) {
 Json summarise(const Experiment& experiment, const DataFacts& data, const Environment& environment,
                const std::vector<StoredRun>& runs) {
   const Judged judged = judge(experiment, data, runs);
-  const auto wanted = ArmPlan::runs(experiment) * static_cast<std::int64_t>(experiment.activations.size());
+  const auto wanted = replay(experiment, runs).runs();
   Json json;
   json["what"] = "ogee compare";
   json["complete"] = static_cast<std::int64_t>(runs.size()) >= wanted;
