@@ -88,11 +88,15 @@ bool wants_rows(torch::jit::Module& model, const data::Dataset& data) {
   try {
     fitted_output(copy.forward({x}), x.size(0), data);
     return false;
+  } catch (const Error&) {
+    throw;  // it took them as they are
   } catch (const std::exception&) {
     if (!data.images()) throw;
     try {
       fitted_output(copy.forward({x.flatten(1)}), x.size(0), data);
       return true;
+    } catch (const Error&) {
+      throw;
     } catch (const std::exception&) {
     }
     throw;

@@ -149,7 +149,8 @@ def refusals(d, model, blocks):
     refuse(r"--weights some: expected new or keep", "compare", "--model", model, "--weights", "some", *out)
     refuse(r"--depth 3: .*has its own", "compare", "--model", model, "--depth", 3, *out)
     refuse(r"--replace relu1: only a model file", "compare", "--replace", "relu1", *out)
-    refuse(r"something else uses", "compare", "--model", blocks, "--activations", "swiglu", "--replace", "block.act", *out)
+    refuse(r"swiglu cannot replace relu at block\.act#2: .*no linear layer or convolution", "compare", "--model", blocks,
+           "--activations", "swiglu", "--replace", "block.act*", *out)
     refuse(r"does not run on an input of shape \[2, 3, 8, 8\]", "show", model, "--input", "2,3,8,8")
     wide = d / "wide.pt"
     torch.jit.script(nn.Sequential(nn.Linear(64, 4), nn.ReLU(), nn.Linear(4, 3))).save(str(wide))

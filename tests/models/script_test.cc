@@ -228,6 +228,36 @@ TEST_F(Script, WidensTheLayerBeforeAGatedFunction) {
   EXPECT_LT(losses.back(), losses.front());
 }
 
+TEST_F(Script, WidensANormalisationToo) {
+  torch::jit::Module model("net");
+  for (const auto& [name, shape] : {std::pair("w1", std::vector<std::int64_t>{width, features}),
+                                    {"scale", {width}},
+                                    {"shift", {width}},
+                                    {"w2", {classes, width}}})
+    model.register_parameter(name, torch::rand(shape), false);
+  for (const char* name : {"mean", "variance"}) model.register_buffer(name, torch::ones({width}));
+  model.define(
+      "def forward(self, x):\n  x = torch.linear(x, self.w1)\n"
+      "  x = torch.batch_norm(x, self.scale, self.shift, self.mean, self.variance, True, 0.1, 0.00001, False)\n"
+      "  return torch.linear(torch.relu(x), self.w2)\n");
+  const auto network = design(model, "", Weights::fresh)->build("geglu", 1);
+  EXPECT_EQ(network->named_parameters()["scale"].sizes().vec(), (std::vector<std::int64_t>{2 * width}));
+  EXPECT_EQ(network->named_buffers()["mean"].sizes().vec(), (std::vector<std::int64_t>{2 * width}));
+  EXPECT_TRUE(network->named_buffers()["mean"].eq(0).all().item<bool>());
+  const auto losses = train(*network, 30);
+  EXPECT_LT(losses.back(), losses.front());
+}
+
+TEST_F(Script, AttributesSetInTrainingReachTheGraph) {
+  const auto network = design(two_layers("h = torch.relu(x)"))->build("leaky_relu(slope=0.5)", 1);
+  const torch::NoGradGuard no_gradients;
+  const at::Tensor before = network->forward(data_.test.x);
+  network->layers[0].unit->set("slope", 0);
+  torch::jit::Module saved = torch::jit::load(path("model"));
+  EXPECT_FALSE(network->forward(data_.test.x).equal(before));
+  EXPECT_TRUE(torch::allclose(network->forward(data_.test.x), saved.forward({data_.test.x}).toTensor()));
+}
+
 TEST_F(Script, LayersShowTheirInputsAndGradients) {
   const auto network = design(two_layers("a = torch.relu(x)\n  h = torch.tanh(torch.relu(a) + a)"))->build("elu", 1);
   ASSERT_EQ(network->layers.size(), 3U);
