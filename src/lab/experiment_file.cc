@@ -312,9 +312,9 @@ std::string to_toml(const Experiment& experiment) {
   toml::table data{{"data", experiment.data}};
   if (!experiment.target.empty()) data.insert("target", experiment.target);
   if (experiment.train_limit > 0) data.insert("train_limit", experiment.train_limit);
-  for (const auto& [key, text] : {std::pair("kind", &experiment.kind), std::pair("validation", &experiment.validation),
+  for (const auto& [key, word] : {std::pair("kind", &experiment.kind), std::pair("validation", &experiment.validation),
                                   std::pair("test", &experiment.test), std::pair("tokens", &experiment.tokens)})
-    if (!text->empty()) data.insert(key, *text);
+    if (!word->empty()) data.insert(key, *word);
   for (const auto& [key, share] :
        {std::pair("validation_share", experiment.validation_share), std::pair("test_share", experiment.test_share)})
     if (share > 0) data.insert(key, share);
