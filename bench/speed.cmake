@@ -8,7 +8,8 @@ list(REMOVE_ITEM bench_sources ${torch_sources})
 # longer than these files do.
 add_library(ogee_bench_torch OBJECT ${torch_sources} peers/libtorch.cc peers/composed.cc)
 target_include_directories(ogee_bench_torch PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
-target_link_libraries(ogee_bench_torch PRIVATE $<TARGET_PROPERTY:ogee_lab,LINK_LIBRARIES>)
+target_link_libraries(ogee_bench_torch PRIVATE
+                      $<TARGET_GENEX_EVAL:ogee_lab,$<TARGET_PROPERTY:ogee_lab,LINK_LIBRARIES>>)
 target_compile_options(ogee_bench_torch PRIVATE $<TARGET_PROPERTY:ogee_lab,COMPILE_OPTIONS>)
 target_precompile_headers(ogee_bench_torch REUSE_FROM ogee_lab)
 add_library(ogee_bench STATIC ${bench_sources} $<TARGET_OBJECTS:ogee_bench_torch> peers/onednn3.cc peers/mkl.cc)

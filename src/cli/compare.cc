@@ -136,8 +136,14 @@ void add_compare(CLI::App& app, int& status) {
   add(*verb, *flags, "--train-limit", &Experiment::train_limit, "use at most so many training examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
   add(*verb, *flags, "--model", &Experiment::model,
-      "mlp, convnet, resnet, lstm, gru or transformer, as in resnet(batch_norm=1) or transformer(heads=2); default: "
-      "mlp, for text transformer");
+      "mlp, convnet, resnet, lstm, gru or transformer, as in resnet(batch_norm=1) or transformer(heads=2), or a "
+      "TorchScript file of your own (.pt, .pth, .ts; see ogee show FILE); default: mlp, for text transformer");
+  add(*verb, *flags, "--replace", &Experiment::replace,
+      "which of a model file's activations give way: names as in ogee show FILE, * and ? stand for anything (default: "
+      "all between layers)");
+  add(*verb, *flags, "--weights", &Experiment::weights,
+      "of a model file: new (drawn for each seed, by each function's gain) or keep (as saved)")
+      ->capture_default_str();
   add(*verb, *flags, "--depth", &Experiment::depth, "hidden layers (mlp: 12) or convolution stages (convnet: 2)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
   add(*verb, *flags, "--width", &Experiment::width,

@@ -9,6 +9,9 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/curve_svg.h"
+#if OGEE_WITH_LIBTORCH
+#include "cli/show_model.h"
+#endif
 #include "cli/verbs.h"
 #include "ogee/ogee.h"
 
@@ -18,6 +21,7 @@ namespace {
 struct Options {
   std::string activation, svg;
   std::vector<double> range = {-5, 5};
+  std::vector<std::int64_t> input;
   bool json = false;
 };
 
@@ -139,6 +143,13 @@ void print_json(const Activation& activation) {
 }
 
 void show(const Options& options) {
+#if OGEE_WITH_LIBTORCH
+  if (names_a_model(options.activation)) {
+    if (!options.svg.empty()) throw Error("--svg draws functions, and " + options.activation + " is a model");
+    return show_model(options.activation, options.input, options.json);
+  }
+  if (!options.input.empty()) throw Error("--input is for model files (.pt, .pth, .ts)");
+#endif
   const Activation activation(options.activation);
   if (!options.svg.empty()) {
     if (activation.spec().inputs != 1) throw Error("--svg draws functions of one input");
@@ -160,13 +171,23 @@ void show(const Options& options) {
 
 void add_show(CLI::App& app, int& status) {
   auto options = std::make_shared<Options>();
-  CLI::App* verb = app.add_subcommand("show", "A function's formula, source and computed properties");
-  verb->add_option("activation", options->activation, "Name, with attributes in parentheses if wanted")->required();
+  CLI::App* verb =
+      app.add_subcommand("show", "A function's formula, source and computed properties; or a model file's activations");
+  verb->add_option("activation", options->activation,
+                   "Name, with attributes in parentheses if wanted; or a TorchScript file (.pt, .pth, .ts)")
+      ->required();
   verb->add_flag("--json", options->json, "The sheet as a JSON object");
   verb->add_option("--svg", options->svg, "Draw value, derivative and second derivative to this file");
   verb->add_option("--range", options->range, "What to draw: LOW HIGH")->expected(2)->capture_default_str();
+#if OGEE_WITH_LIBTORCH
+  verb->add_option("--input", options->input,
+                   "Of a model file: the shape of an input, as in 1,1,28,28; runs it once to see shapes and counts")
+      ->delimiter(',')
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
+#endif
   verb->footer(
-      "Examples:\n  ogee show mish\n  ogee show 'elu(alpha=0.5)' --svg elu.svg --range -4 4\n  ogee show nah --json");
+      "Examples:\n  ogee show mish\n  ogee show 'elu(alpha=0.5)' --svg elu.svg --range -4 4\n  ogee show nah --json\n"
+      "  ogee show model.pt --input 1,1,28,28");
   verb->callback([options, &status] {
     show(*options);
     status = 0;

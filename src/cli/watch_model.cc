@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
 #include "cli/watch.h"
+#include "models/script_file.h"
 #include "monitor/show/live.h"
 #include "ogee/monitor.h"
 #include "ogee/ogee.h"
@@ -17,25 +17,6 @@
 
 namespace ogee::cli {
 namespace {
-
-// The first line of LibTorch's message, which has the reason; or of those that it wraps, the last.
-std::string reason(const std::exception& e) {
-  const auto* error = dynamic_cast<const c10::Error*>(&e);
-  std::string text = error ? error->what_without_backtrace() : e.what();
-  // Errors inside a script end with the one that was thrown.
-  if (const std::size_t at = text.rfind("RuntimeError: "); at != std::string::npos) text = text.substr(at + 14);
-  return text.substr(0, text.find('\n'));
-}
-
-torch::jit::Module load_model(const std::string& path) {
-  std::error_code code;
-  if (!std::ifstream(path) || std::filesystem::is_directory(path, code)) throw Error(path + ": cannot be read");
-  try {
-    return torch::jit::load(path, torch::kCPU);
-  } catch (const std::exception& e) {
-    throw Error(fmt::format("{}: is no TorchScript file (torch.jit.save makes them): {}", path, reason(e)));
-  }
-}
 
 class Batches {
  public:
@@ -59,50 +40,10 @@ class Batches {
   std::int64_t at_ = 0;
 };
 
-at::Tensor output_of(torch::jit::Module& model, const at::Tensor& x, const data::Dataset& data) {
-  c10::IValue result = model.forward({x});
-  if (result.isTuple() && !result.toTuple()->elements().empty()) result = result.toTuple()->elements()[0];
-  if (!result.isTensor()) throw Error("its result is no tensor");
-  at::Tensor output = result.toTensor();
-  if (data.goal == data::Goal::regression) {
-    if (output.numel() != x.size(0))
-      throw Error(
-          fmt::format("its results have {} numbers for {} examples, expected one each", output.numel(), x.size(0)));
-    return output.reshape({x.size(0)});
-  }
-  if (output.dim() != 2 || output.size(0) != x.size(0) || output.size(1) < data.outputs())
-    throw Error(fmt::format("its results have the shape {}, expected [{}, {}] for {} classes",
-                            fmt::format("[{}]", fmt::join(output.sizes(), ", ")), x.size(0), data.outputs(),
-                            data.outputs()));
-  return output;
-}
-
-// Whether the model takes images row by row. Throws what the model throws where it takes neither form.
-bool wants_flat(torch::jit::Module& model, const data::Dataset& data, std::int64_t count) {
-  const torch::NoGradGuard no_gradients;
-  const at::Tensor x = data.train.x.narrow(0, 0, std::min(count, data.train.size()));
-  // What the trial leaves behind, such as the statistics of a normalisation, is not to stay.
-  torch::jit::Module copy = model.clone();
-  try {
-    output_of(copy, x, data);
-    return false;
-  } catch (const std::exception&) {
-    if (!data.images()) throw;
-    try {
-      output_of(copy, x.flatten(1), data);
-      return true;
-    } catch (const std::exception&) {
-    }
-    throw;
-  }
-}
-
-std::string shape_text(at::IntArrayRef shape) { return fmt::format("[{}]", fmt::join(shape, ", ")); }
-
 }  // namespace
 
 Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
-  torch::jit::Module model = load_model(flags.model);
+  torch::jit::Module model = models::parse_script(models::read_script(flags.model), flags.model);
   const data::Dataset data = data::load(flags.data);
   const auto task = tasks::make_task(data);
   std::vector<at::Tensor> parameters;
@@ -117,11 +58,11 @@ Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
 
   const auto does_not_run = [&](const std::exception& e) {
     return Error(fmt::format("{}: does not run on {} (examples of shape {}): {}", flags.model, data.name,
-                             shape_text(data.shape), reason(e)));
+                             models::shape_text(data.shape), models::reason_of(e)));
   };
-  bool flat = false;
+  bool rows = false;
   try {
-    flat = wants_flat(model, data, flags.batch);
+    rows = models::wants_rows(model, data);
   } catch (const std::exception& e) {
     throw does_not_run(e);
   }
@@ -148,7 +89,8 @@ Watched watch_model(const WatchFlags& flags, const std::atomic<bool>& stop) {
     for (; step < flags.steps && !stop; ++step) {
       const data::Part batch = batches.next();
       const torch::AutoGradMode with_gradients(train);
-      const at::Tensor loss = task->loss(output_of(model, flat ? batch.x.flatten(1) : batch.x, data), batch.y);
+      const c10::IValue result = model.forward({rows ? batch.x.flatten(1) : batch.x});
+      const at::Tensor loss = task->loss(models::fitted_output(result, batch.size(), data), batch.y);
       if (train) {
         optimiser->zero_grad();
         loss.backward();

@@ -11,6 +11,8 @@
 
 #include "data/dataset.h"
 #include "models/network.h"
+#include "models/script.h"
+#include "models/script_file.h"
 #include "ogee/ogee.h"
 
 namespace ogee::lab {
@@ -89,8 +91,10 @@ void check_arms(const Experiment& experiment) {
 }
 
 void check_training(const Experiment& experiment) {
-  check_range("--depth", experiment.depth, 1, 1000);
-  check_range("--width", experiment.width, 1, 65536);
+  if (!experiment.design) {
+    check_range("--depth", experiment.depth, 1, 1000);
+    check_range("--width", experiment.width, 1, 65536);
+  }
   check_range("--epochs", experiment.epochs, 1, 1000000);
   check_range("--batch", experiment.batch, 1, 1 << 20);
   check_range("--seeds", experiment.seeds, 1, 1000);
@@ -114,6 +118,40 @@ void check_training(const Experiment& experiment) {
     throw Error("momentum is the optimiser sgd's; adam's is fixed at 0.9");
   if (!(optimiser.weight_decay >= 0 && optimiser.weight_decay <= 1))
     throw Error(fmt::format("weight decay {:g}: expected 0 to 1", optimiser.weight_decay));
+}
+
+// A model file's network, and what it is known by.
+void find_design(Experiment& experiment, const data::Dataset& data) {
+  const bool file = !experiment.design && models::names_a_script(experiment.model);
+  if (!file && !experiment.replace.empty())
+    throw Error(fmt::format("--replace {}: only a model file has activations to choose from", experiment.replace));
+  if (experiment.weights != "new" && experiment.weights != "keep")
+    throw Error(fmt::format("--weights {}: expected new or keep", experiment.weights));
+  if (!file && experiment.weights != "new") throw Error("--weights keep: only a model file has weights to keep");
+  if (file)
+    experiment.design =
+        models::script_design({experiment.model, experiment.replace,
+                               experiment.weights == "keep" ? models::Weights::kept : models::Weights::fresh},
+                              data);
+  if (!experiment.design) return;
+  if (experiment.depth != 0 || experiment.width != 0)
+    throw Error(fmt::format("--{} {}: {} has its own", experiment.depth != 0 ? "depth" : "width",
+                            experiment.depth != 0 ? experiment.depth : experiment.width, experiment.model));
+  const std::string found = experiment.design->fingerprint();
+  if (!experiment.model_fingerprint.empty() && experiment.model_fingerprint != found)
+    throw Error(fmt::format("{}: another model than the experiment was made for: its fingerprint is {}, expected {}",
+                            experiment.model, found, experiment.model_fingerprint));
+  experiment.model_fingerprint = found;
+}
+
+// Tries it with every arm.
+void check_design(const Experiment& experiment) {
+  if (!experiment.design) return;
+  for (const ArmSettings& arm : experiment.arms) {
+    if (arm.depth != 0 || arm.width != 0)
+      throw Error(fmt::format("arm {}: {} has a depth and a width of its own", arm.label(), experiment.model));
+    experiment.design->check(activation_of(arm));
+  }
 }
 
 }  // namespace
@@ -182,20 +220,24 @@ data::Request request_of(const Experiment& experiment) {
 
 Experiment resolve(Experiment experiment, const data::Dataset& data) {
   experiment.fingerprint = data.fingerprint;
-  models::Settings settings;
-  settings.model = experiment.model;
-  settings.depth = experiment.depth;
-  settings.width = experiment.width;
-  const models::Settings model = models::resolve(settings, data);
-  experiment.model = model.model;
-  experiment.depth = model.depth;
-  experiment.width = model.width;
+  find_design(experiment, data);
+  if (!experiment.design) {
+    models::Settings settings;
+    settings.model = experiment.model;
+    settings.depth = experiment.depth;
+    settings.width = experiment.width;
+    const models::Settings model = models::resolve(settings, data);
+    experiment.model = model.model;
+    experiment.depth = model.depth;
+    experiment.width = model.width;
+  }
   if (experiment.epochs == 0) experiment.epochs = data.train.size() < 10000 ? 30 : 5;
   if (experiment.rates.empty()) experiment.rates.assign(std::begin(Tuning::rates), std::end(Tuning::rates));
   std::sort(experiment.rates.begin(), experiment.rates.end());
   check_training(experiment);
   settle(experiment, data.train.size(), data.goal == data::Goal::classification, data.validation.size());
   check_arms(experiment);
+  check_design(experiment);
   return experiment;
 }
 
@@ -245,8 +287,14 @@ nlohmann::ordered_json to_json(const Experiment& experiment) {
                                    std::pair("size", experiment.size)})
     if (count > 0) json[key] = count;
   json["model"] = experiment.model;
-  json["depth"] = experiment.depth;
-  json["width"] = experiment.width;
+  if (!experiment.model_fingerprint.empty()) {
+    json["model_fingerprint"] = experiment.model_fingerprint;
+    if (!experiment.replace.empty()) json["replace"] = experiment.replace;
+    json["weights"] = experiment.weights;
+  } else {
+    json["depth"] = experiment.depth;
+    json["width"] = experiment.width;
+  }
   json["activations"] = experiment.activations;
   // Only what a name alone does not say.
   for (const ArmSettings& arm : experiment.arms) {

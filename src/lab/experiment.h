@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -12,6 +13,9 @@ namespace ogee::data {
 struct Dataset;
 struct Request;
 }  // namespace ogee::data
+namespace ogee::models {
+class Design;
+}
 
 namespace ogee::lab {
 
@@ -65,6 +69,12 @@ struct Experiment {
   std::vector<double> rates;       // tuned over; empty: Tuning::rates
   std::int64_t tuning_budget = 0;  // steps that an arm's tuning may take in all; 0: see plan.h
   bool stop_early = false;         // arms that cannot win any more
+  // Of a model that is a TorchScript file (models/script.h): which of its activations give way, and "new" or "keep".
+  std::string replace;
+  std::string weights = "new";
+  // A network of one's own; `resolve` makes it where `model` is a file.
+  std::shared_ptr<const models::Design> design;
+  std::string model_fingerprint;  // what it is known by; found by `resolve`, and checked where it is given
   // Found from the data.
   std::string fingerprint;
   std::int64_t examples = 0;  // to train on

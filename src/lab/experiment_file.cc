@@ -229,6 +229,9 @@ void read_all(Table& table, Experiment& experiment) {
     model.take("name", experiment.model);
     model.take("depth", experiment.depth, 1, 1000);
     model.take("width", experiment.width, 1, 65536);
+    model.take("replace", experiment.replace);
+    model.take("weights", experiment.weights);
+    model.take("fingerprint", experiment.model_fingerprint);
   });
   table.take_each("arm", [&](Table& arm) { read_arm(arm, experiment); });
   table.take("training", [&](Table& training) {
@@ -338,7 +341,16 @@ std::string to_toml(const Experiment& experiment) {
     text << toml::toml_formatter{one} << "\n\n";
   };
   write("data", data);
-  write("model", toml::table{{"name", experiment.model}, {"depth", experiment.depth}, {"width", experiment.width}});
+  toml::table model{{"name", experiment.model}};
+  if (experiment.model_fingerprint.empty()) {
+    model.insert("depth", experiment.depth);
+    model.insert("width", experiment.width);
+  } else {
+    if (!experiment.replace.empty()) model.insert("replace", experiment.replace);
+    model.insert("weights", experiment.weights);
+    model.insert("fingerprint", experiment.model_fingerprint);
+  }
+  write("model", model);
   write("training", training);
   write("fairness", fairness);
   write("arm", arms);

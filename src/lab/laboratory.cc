@@ -20,6 +20,7 @@
 #include "lab/store.h"
 #include "lab/summary.h"
 #include "lab/workshop.h"
+#include "models/design.h"
 #include "ogee/ogee.h"
 #include "tasks/task.h"
 
@@ -54,6 +55,13 @@ void to_device(data::Dataset& data, const std::string& device) {
   }
 }
 
+std::vector<std::string> notes_on_design(const Experiment& experiment) {
+  if (!experiment.design) return {};
+  std::vector<std::string> activations;
+  for (const ArmSettings& arm : experiment.arms) activations.push_back(activation_of(arm));
+  return experiment.design->notes(activations);
+}
+
 }  // namespace
 
 void write_atomically(const std::string& path, const std::string& content) {
@@ -77,8 +85,11 @@ void write_atomically(const std::string& path, const std::string& content) {
   if (error) fail(error.value());
 }
 
-Outcome compare(const Experiment& wanted, const Options& options) {
-  data::Dataset data = data::load(request_of(wanted));
+Outcome compare(const Experiment& experiment, const Options& options) {
+  return compare(experiment, data::load(request_of(experiment)), options);
+}
+
+Outcome compare(const Experiment& wanted, data::Dataset data, const Options& options) {
   const Experiment experiment = resolve(wanted, data);
   const std::filesystem::path folder = options.out;
   std::error_code error;
@@ -87,7 +98,8 @@ Outcome compare(const Experiment& wanted, const Options& options) {
     throw Error(
         fmt::format("--out {}: cannot make this folder: {}", options.out, error ? error.message() : "in the way"));
   Store store((folder / "results.db").string(), to_json(experiment).dump());
-  const DataFacts facts = facts_of(data);
+  DataFacts facts = facts_of(data);
+  for (const std::string& note : notes_on_design(experiment)) facts.notes.push_back(note);
   store.note("experiment", to_toml(experiment));
   store.note("facts", to_json(facts).dump());
   write_atomically((folder / "experiment.toml").string(), to_toml(experiment));

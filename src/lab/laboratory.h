@@ -40,6 +40,8 @@ struct Outcome {
 // Several processes may work in one folder at a time. Throws Error on what the user can mend, StoreFailure (run.h) on
 // what befalls the work.
 Outcome compare(const Experiment& experiment, const Options& options);
+// The same on data that are there already; the experiment's own name for them is only shown.
+Outcome compare(const Experiment& experiment, data::Dataset data, const Options& options);
 
 // Replaces `path` in one step, so that no reader ever sees half a file. Throws Error where the folder may not be
 // written to, else StoreFailure.

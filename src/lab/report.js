@@ -122,8 +122,8 @@ function page() {
           'p', {class: 'under'},
           `${data.goal}: ${data.train.toLocaleString('en')} examples to train, ${
               data.validation.toLocaleString('en')} to validate, ` +
-              `${data.test.toLocaleString('en')} to test. ${experiment.model}, depth ${experiment.depth}, width ${
-                  experiment.width}; ` +
+              `${data.test.toLocaleString('en')} to test. ${experiment.model}${
+                  experiment.depth ? `, depth ${experiment.depth}, width ${experiment.width}` : ''}; ` +
               `${experiment.epochs} epochs, ${experiment.seeds} seed${experiment.seeds === 1 ? '' : 's'} for each of ${
                   arms.length} arms.`),
       answer(), table(),

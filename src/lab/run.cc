@@ -154,6 +154,7 @@ class Run {
     settings.width = arm.width > 0 ? arm.width : experiment.width;
     settings.activation = activation_of(arm, key.attributes);
     settings.match_parameters = experiment.match_parameters;
+    settings.design = experiment.design;
     return settings;
   }
 

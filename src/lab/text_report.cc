@@ -52,6 +52,13 @@ std::vector<std::string> cells(const Json& arm, bool classification) {
           arm["verdict"].get<std::string>()};
 }
 
+// A model of the user's own has no depth and width that we know.
+std::string model_in_words(const Json& experiment) {
+  const auto model = experiment["model"].get<std::string>();
+  if (!experiment.contains("depth")) return model;
+  return fmt::format("{}, depth {}, width {}", model, experiment["depth"].get<int>(), experiment["width"].get<int>());
+}
+
 }  // namespace
 
 std::string text_report(const Json& results) {
@@ -59,12 +66,11 @@ std::string text_report(const Json& results) {
   const Json& data = results["data"];
   const Json& experiment = results["experiment"];
   std::string text = fmt::format(
-      "{}: {} examples to train, {} to validate, {} to test; {}, depth {}, width {}; {} epochs of batch {}, {} "
+      "{}: {} examples to train, {} to validate, {} to test; {}; {} epochs of batch {}, {} "
       "seed{}\n\n",
       data["name"].get<std::string>(), data["train"].get<int>(), data["validation"].get<int>(), data["test"].get<int>(),
-      experiment["model"].get<std::string>(), experiment["depth"].get<int>(), experiment["width"].get<int>(),
-      experiment["epochs"].get<int>(), experiment["batch"].get<int>(), experiment["seeds"].get<int>(),
-      experiment["seeds"].get<int>() == 1 ? "" : "s");
+      model_in_words(experiment), experiment["epochs"].get<int>(), experiment["batch"].get<int>(),
+      experiment["seeds"].get<int>(), experiment["seeds"].get<int>() == 1 ? "" : "s");
 
   std::vector<std::vector<std::string>> rows{
       {"activation", classification ? "error %" : results["metric"].get<std::string>(), "95 %", "loss", "ms/step",

@@ -79,6 +79,7 @@ void read_attributes(Settings& settings) {
 std::string name_of(const Settings& settings) { return settings.model.substr(0, settings.model.find('(')); }
 
 Settings resolve(Settings settings, const data::Dataset& data) {
+  if (settings.design) return settings;
   if (settings.model.empty()) settings.model = data.text() ? "transformer" : "mlp";
   const Model& model = model_of(settings);
   read_attributes(settings);
@@ -104,6 +105,7 @@ Settings resolve(Settings settings, const data::Dataset& data) {
 }
 
 std::shared_ptr<Network> build(const Settings& settings, const data::Dataset& data, std::uint64_t seed) {
+  if (settings.design) return settings.design->build(settings.activation, seed);
   const Settings resolved = resolve(settings, data);
   at::Generator random = at::detail::createCPUGenerator(seed);
   GeneratorGuard guard(random);  // learned parameters may start at random, too

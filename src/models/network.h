@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "data/dataset.h"
+#include "models/design.h"
 #include "ogee/torch.h"
 
 namespace ogee::models {
@@ -23,6 +24,7 @@ struct Settings {
   // The attributes, which `resolve` reads from `model`.
   bool batch_norm = false;
   std::int64_t heads = 0;
+  std::shared_ptr<const Design> design = nullptr;  // where there is one, all the rest but the activation is its own
 };
 
 // mlp and convnet are plain deep stacks, without normalisation and residual connections, so that the activation has to

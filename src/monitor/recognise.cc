@@ -2,89 +2,15 @@
 //
 #include <torch/torch.h>
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <array>
-#include <functional>
-#include <map>
 
 #include "ogee/ogee.h"
+#include "torch/aten.h"
 
 namespace ogee::monitor {
 namespace {
 
 using Arguments = c10::ArrayRef<const c10::IValue>;
-
-double number(const Arguments& arguments, std::size_t i, double otherwise) {
-  if (i >= arguments.size() || arguments[i].isNone()) return otherwise;
-  const c10::IValue& v = arguments[i];
-  if (v.isDouble()) return v.toDouble();
-  if (v.isInt()) return static_cast<double>(v.toInt());
-  if (v.isBool()) return v.toBool() ? 1 : 0;
-  return otherwise;
-}
-
-// A function's text from a call's arguments, or "" where its attributes make it something that has no name.
-using Text = std::function<std::string(const Arguments&)>;
-Text plain(std::string text) {
-  return [text](const Arguments&) { return text; };
-}
-Text with(std::string name, std::string attribute, double otherwise) {
-  return [=](const Arguments& a) { return fmt::format("{}({}={})", name, attribute, number(a, 1, otherwise)); };
-}
-
-std::string elu(const Arguments& a) {
-  const double alpha = number(a, 1, 1), scale = number(a, 2, 1), input_scale = number(a, 3, 1);
-  if (input_scale != 1) return "";
-  if (scale == 1) return fmt::format("elu(alpha={})", alpha);
-  return std::abs(scale - 1.0507009873554805) < 1e-6 ? "selu" : "";
-}
-std::string gelu(const Arguments& a) {
-  const bool tanh = a.size() > 1 && a[1].isString() && a[1].toStringRef() == "tanh";
-  return tanh ? "gelu_tanh" : "gelu";
-}
-std::string hardtanh(const Arguments& a) {
-  const double low = number(a, 1, -1), high = number(a, 2, 1);
-  if (low == 0 && high == 6) return "relu6";
-  return fmt::format("hardtanh(low={}, high={})", low, high);
-}
-std::string clamp_min(const Arguments& a) { return number(a, 1, 1) == 0 ? "relu" : ""; }
-std::string threshold(const Arguments& a) {
-  const double at = number(a, 1, 0), value = number(a, 2, 0);
-  return at == 0 && value == 0 ? "relu" : fmt::format("threshold(threshold={}, value={})", at, value);
-}
-
-const std::map<std::string, Text, std::less<>>& activations() {
-  static const std::map<std::string, Text, std::less<>> table = {
-      {"relu", plain("relu")},
-      {"relu6", plain("relu6")},
-      {"clamp_min", clamp_min},
-      {"threshold", threshold},
-      {"leaky_relu", with("leaky_relu", "slope", 0.01)},
-      {"prelu", plain("prelu")},
-      {"rrelu", plain("rrelu")},
-      {"rrelu_with_noise", plain("rrelu")},
-      {"elu", elu},
-      {"selu", plain("selu")},
-      {"celu", with("celu", "alpha", 1)},
-      {"gelu", gelu},
-      {"silu", plain("silu")},
-      {"mish", plain("mish")},
-      {"softplus", with("softplus", "beta", 1)},
-      {"sigmoid", plain("sigmoid")},
-      {"tanh", plain("tanh")},
-      {"hardtanh", hardtanh},
-      {"hardsigmoid", plain("hard_sigmoid")},
-      {"hardswish", plain("hard_swish")},
-      {"log_sigmoid", plain("log_sigmoid")},
-      {"log_sigmoid_forward", plain("log_sigmoid")},
-      {"softshrink", with("softshrink", "lambda", 0.5)},
-      {"hardshrink", with("hardshrink", "lambda", 0.5)},
-      {"glu", plain("glu")},
-  };
-  return table;
-}
 
 bool one_of(std::string_view name, std::initializer_list<std::string_view> names) {
   return std::find(names.begin(), names.end(), name) != names.end();
@@ -152,7 +78,7 @@ Operator operator_named(const std::string& full, std::size_t arguments) {
   std::string_view name = std::string_view(full).substr(space.size());
   op.in_place = name.ends_with('_') && !name.ends_with("__");
   if (op.in_place) name.remove_suffix(1);
-  if (activations().contains(name)) {
+  if (torch_call::is_aten_activation(name)) {
     op.kind = Kind::activation;
   } else if (one_of(name, {"linear", "conv1d", "conv2d", "conv3d", "convolution", "_convolution", "conv_transpose1d",
                            "conv_transpose2d", "conv_transpose3d", "bilinear"})) {
@@ -191,14 +117,15 @@ std::optional<Recognised> recognise(const Operator& op, Arguments a) {
   if (!at::isFloatingType(x.scalar_type()) || x.numel() == 0) return std::nullopt;
   std::string_view name = std::string_view(op.name).substr(6);
   if (op.in_place) name.remove_suffix(1);
+  const std::optional<std::string> text = torch_call::aten_activation(name, a);
+  if (!text) return std::nullopt;
   Recognised r;
-  r.text = activations().find(name)->second(a);
+  r.text = *text;
   r.in_place = op.in_place;
   r.z = x;
-  if (name == "clamp_min" && r.text.empty()) return std::nullopt;
   if (name == "prelu" && a.size() > 1 && a[1].isTensor()) r.learned.emplace_back(0, a[1].toTensor());
   if (name == "glu") {
-    auto dim = static_cast<std::int64_t>(number(a, 1, -1));
+    std::int64_t dim = a.size() > 1 && a[1].isInt() ? a[1].toInt() : -1;
     if (dim < 0) dim += x.dim();
     if (dim < 0 || dim >= x.dim()) return std::nullopt;
     const std::int64_t half = x.size(dim) / 2;

@@ -9,6 +9,18 @@
 
 #include "torch/apply.h"
 #include "torch/node.h"
+#include "torch/witness.h"
+
+namespace ogee {
+namespace {
+thread_local const torch_call::ActivationWitness* witness = nullptr;
+}  // namespace
+
+torch_call::ActivationWitnessGuard::ActivationWitnessGuard(const ActivationWitness& told) : previous_(witness) {
+  witness = &told;
+}
+torch_call::ActivationWitnessGuard::~ActivationWitnessGuard() { witness = previous_; }
+}  // namespace ogee
 
 namespace ogee::nn {
 
@@ -65,6 +77,7 @@ torch::Tensor ActivationImpl::forward(const torch::Tensor& x, const torch::Tenso
     how.layout = options.layout();
     how.gate_dim = options.gate_dim();
   }
+  if (witness) return ogee::apply(activation_, (*witness)(*this, x), tensors_, how);
   return ogee::apply(activation_, x, tensors_, how);
 }
 
