@@ -15,6 +15,7 @@
 #include "cli/verbs.h"
 #include "lab/experiment_file.h"
 #include "lab/laboratory.h"
+#include "lab/ranks.h"
 #include "lab/report.h"
 
 namespace ogee::cli {
@@ -87,6 +88,11 @@ int run(const CLI::App& verb, Flags& flags) {
   const lab::Experiment experiment = experiment_of(flags);
   flags.options.command = command_line(verb);
   flags.options.stop = &stop_when_interrupted();
+  flags.options.rank = lab::rank_of_environment();
+  if (flags.options.rank && flags.options.rank->rank > 0) {
+    lab::serve(experiment, flags.options);
+    return 0;
+  }
   const bool terminal = isatty(STDERR_FILENO) && !flags.quiet;
   if (terminal) flags.options.progress = show_progress;
   const lab::Outcome outcome = lab::compare(experiment, flags.options);

@@ -106,7 +106,10 @@ Outcome compare(const Experiment& wanted, data::Dataset data, const Options& opt
   to_device(data, experiment.device);
 
   const auto start = Clock::now();
-  std::vector<std::string> remarks = work_off(experiment, data, store, options);
+  std::optional<Ranks> ranks;
+  if (options.rank) ranks.emplace(*options.rank, to_json(experiment).dump());
+  std::vector<std::string> remarks = work_off(experiment, data, store, options, ranks ? &*ranks : nullptr);
+  ranks.reset();
   Environment environment;
   environment.command = options.command;
   environment.seconds = std::chrono::duration<double>(Clock::now() - start).count();
@@ -125,6 +128,13 @@ Outcome compare(const Experiment& wanted, data::Dataset data, const Options& opt
   else if (outcome.results["recommendation"]["arm"].is_null())
     outcome.ending = Ending::nothing_worked;
   return outcome;
+}
+
+void serve(const Experiment& wanted, const Options& options) {
+  data::Dataset data = data::load(request_of(wanted));
+  const Experiment experiment = resolve(wanted, data);
+  to_device(data, experiment.device);
+  serve_runs(*options.rank, experiment, to_json(experiment).dump(), data, options);
 }
 
 }  // namespace ogee::lab

@@ -5,9 +5,11 @@
 #include <cstdint>
 #include <functional>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 
 #include "lab/experiment.h"
+#include "lab/ranks.h"
 
 namespace ogee::lab {
 
@@ -23,6 +25,7 @@ struct Options {
   int workers = 0;           // 0: one for each core
   double keep_seconds = 20;  // between two checkpoints of a run in progress
   std::string command;       // what reproduces the comparison, for the report
+  std::optional<Rank> rank;  // of several processes that share the runs (ranks.h); this is rank 0
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const Progress&)> progress;  // called a few times a second, from the calling thread
 };
@@ -42,6 +45,9 @@ struct Outcome {
 Outcome compare(const Experiment& experiment, const Options& options);
 // The same on data that are there already; the experiment's own name for them is only shown.
 Outcome compare(const Experiment& experiment, data::Dataset data, const Options& options);
+
+// What every rank but 0 does instead: trains what rank 0 hands out, and writes nothing. Throws Error.
+void serve(const Experiment& experiment, const Options& options);
 
 // Replaces `path` in one step, so that no reader ever sees half a file. Throws Error where the folder may not be
 // written to, else StoreFailure.

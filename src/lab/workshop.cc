@@ -44,11 +44,12 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 // result.
 class Workshop {
  public:
-  Workshop(const Experiment& experiment, const data::Dataset& data, Store& store, const Options& options)
+  Workshop(const Experiment& experiment, const data::Dataset& data, Store& store, const Options& options, Ranks* ranks)
       : experiment_(experiment),
         data_(data),
         store_(store),
         options_(options),
+        ranks_(ranks),
         checkpoints_(files::path(store.path()).parent_path() / "checkpoints"),
         plan_(experiment) {
     std::error_code error;
@@ -60,12 +61,13 @@ class Workshop {
   std::vector<std::string> run() {
     const int wanted = workers_of(options_);
     std::vector<std::thread> workers;
-    for (int i = 0; i < wanted; ++i) workers.emplace_back([this] { work(); });
+    for (int i = 0; i < wanted; ++i) workers.emplace_back([this] { work(std::nullopt); });
     {
       std::unique_lock lock(mutex_);
       while (!done()) {
         changed_.wait_for(lock, std::chrono::milliseconds(250));
         halt_ = stopped();
+        seat(workers);
         beat(lock);
         look_elsewhere();
         report(lock);
@@ -78,6 +80,9 @@ class Workshop {
     report(lock);
     if (error_) std::rethrow_exception(error_);
     files::remove(checkpoints_, unimportant_);  // if it is empty
+    if (ranks_) {
+      for (std::string& text : ranks_->lost()) remark(std::move(text));
+    }
     return remarks_;
   }
 
@@ -128,7 +133,15 @@ class Workshop {
     if (error) error_ = error;
   }
 
-  void work() {
+  // With the lock held: a thread for each thread of another rank, which waits while that one trains.
+  void seat(std::vector<std::thread>& workers) {
+    if (!ranks_ || error_) return;
+    for (const Ranks::Seat& place : ranks_->seats())
+      if (seated_.insert(place).second) workers.emplace_back([this, place] { work(place); });
+  }
+
+  // On this rank, or at a seat of another one, until there is no more to do or that rank is gone.
+  void work(const std::optional<Ranks::Seat>& place) {
     // Each run is one thread's: operators of this size lose more by sharing than they gain.
     at::set_num_threads(1);
     std::unique_lock lock(mutex_);
@@ -142,9 +155,12 @@ class Workshop {
       lock.unlock();
       std::exception_ptr error;
       std::optional<RunResult> result;
+      bool gone = false;
       try {
-        result = perform(key);
+        result = perform(key, place);
       } catch (const Lost&) {  // somebody else's now
+      } catch (const Ranks::Gone&) {
+        gone = true;
       } catch (...) {
         error = std::current_exception();
       }
@@ -152,7 +168,9 @@ class Workshop {
       --running_;
       try {
         if (error) std::rethrow_exception(error);
-        if (!result)
+        if (gone)
+          queue_.emplace(std::tuple(key.stage, key.seed, queued_++), key);
+        else if (!result)
           elsewhere_.push_back(key);
         else if (result->status != Status::stopped)
           take_in(key, *result);
@@ -160,6 +178,7 @@ class Workshop {
         error_ = std::current_exception();
       }
       changed_.notify_all();
+      if (gone) return;
     }
   }
 
@@ -171,8 +190,8 @@ class Workshop {
     push(plan_.finish(key, result));
   }
 
-  // Nothing if another process has it in hand.
-  std::optional<RunResult> perform(const RunKey& key) {
+  // Nothing if another process has it in hand. Throws Ranks::Gone with the claim given back.
+  std::optional<RunResult> perform(const RunKey& key, const std::optional<Ranks::Seat>& place) {
     const Claim claim = store_.claim(key);
     if (claim.state == Claim::State::elsewhere) return std::nullopt;
     if (claim.state == Claim::State::done) return claim.result;
@@ -191,7 +210,15 @@ class Workshop {
         remark(fmt::format("{}; the run started anew", error.what()));
       }
     }
-    RunResult result = train(experiment_, data_, key, hooks);
+    RunResult result;
+    try {
+      result = place ? ranks_->train(*place, key, hooks) : train(experiment_, data_, key, hooks);
+      // A rank that stops while the rest goes on has been told to leave.
+      if (place && result.status == Status::stopped && !halt_) throw Ranks::Gone("stopped");
+    } catch (const Ranks::Gone&) {
+      store_.release(claim.run);
+      throw;
+    }
     if (result.status == Status::stopped) {
       store_.release(claim.run);
     } else {
@@ -246,6 +273,7 @@ class Workshop {
   const data::Dataset& data_;
   Store& store_;
   const Options& options_;
+  Ranks* const ranks_;  // null: this process is alone
   const files::path checkpoints_;
   const Clock::time_point start_ = Clock::now();
   std::atomic<std::int64_t> steps_done_ = 0;
@@ -257,6 +285,7 @@ class Workshop {
   std::condition_variable changed_;
   // Stage by stage and seed by seed, so that what an interruption leaves is as even over the arms as can be.
   std::map<std::tuple<Stage, std::uint64_t, std::int64_t>, RunKey> queue_;
+  std::set<Ranks::Seat> seated_;
   std::vector<RunKey> elsewhere_;  // in other processes' hands
   std::int64_t queued_ = 0, runs_done_ = 0, steps_known_ = 0;
   Plan plan_;
@@ -280,8 +309,8 @@ std::string why_one_worker() {
 }
 
 std::vector<std::string> work_off(const Experiment& experiment, const data::Dataset& data, Store& store,
-                                  const Options& options) {
-  return Workshop(experiment, data, store, options).run();
+                                  const Options& options, Ranks* ranks) {
+  return Workshop(experiment, data, store, options, ranks).run();
 }
 
 }  // namespace ogee::lab
