@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <cmath>
 
@@ -72,6 +73,13 @@ std::optional<double> number(std::string_view cell) {
   return error == std::errc() ? std::optional(value) : std::nullopt;
 }
 
+bool is_iso_date(std::string_view cell) {
+  if (cell.size() < 10) return false;
+  for (const std::size_t i : {0, 1, 2, 3, 5, 6, 8, 9})
+    if (!std::isdigit(static_cast<unsigned char>(cell[i]))) return false;
+  return cell[4] == '-' && cell[7] == '-';
+}
+
 Sheet parse_sheet(std::string_view text, const std::string& path) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Sheet sheet;
@@ -118,7 +126,9 @@ double finite_number(const Sheet& sheet, const Row& row, std::size_t column) {
   };
   if (cell.empty()) throw Error(fmt::format("{}: empty cell; a number is needed", place()));
   const auto value = number(cell);
-  if (!value) throw Error(fmt::format("{}: '{}' is no number", place(), cell));
+  if (!value)
+    throw Error(fmt::format("{}: '{}' is no number{}", place(), cell,
+                            is_iso_date(cell) ? "; rows in order of time are data of the kind series" : ""));
   if (!std::isfinite(static_cast<float>(*value)))
     throw Error(fmt::format("{}: '{}' is not a finite float32 number", place(), cell));
   return *value;

@@ -33,6 +33,8 @@ void check_same_columns(const Sheet& sheet, const Sheet& first);
 std::string_view trim(std::string_view cell);
 // Nothing if the cell is no number; HUGE_VAL if it is one beyond float64.
 std::optional<double> number(std::string_view cell);
+// 2016-07-01 and longer: such texts sort as their times do.
+bool is_iso_date(std::string_view cell);
 // Throws Error, naming the cell, unless it holds a finite float32 number.
 double finite_number(const Sheet& sheet, const Row& row, std::size_t column);
 

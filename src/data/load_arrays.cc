@@ -35,7 +35,7 @@ struct Found {
   std::optional<Pair> validation, test;
 };
 
-bool exists(const fs::path& path) {
+bool is_there(const fs::path& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
 }
@@ -51,7 +51,7 @@ std::string companion(const std::string& path) {
                     path));
   for (const char* letter : {"y", "Y"}) {
     const fs::path other = file.parent_path() / (stem.substr(0, stem.size() - 1) + letter + ".npy");
-    if (exists(other)) return other.string();
+    if (is_there(other)) return other.string();
   }
   throw Error(fmt::format("{}: no {}y.npy beside it, nor a target that names the answers' file", path,
                           stem.substr(0, stem.size() - 1)));
@@ -59,7 +59,7 @@ std::string companion(const std::string& path) {
 
 Pair from_npy(const std::string& path, const std::string& target) {
   std::string answers = target.empty() ? companion(path) : target;
-  if (!target.empty() && !exists(answers)) answers = (fs::path(path).parent_path() / target).string();
+  if (!target.empty() && !is_there(answers)) answers = (fs::path(path).parent_path() / target).string();
   return {read_npy(path), read_npy(answers), path, answers};
 }
 

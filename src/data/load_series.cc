@@ -3,7 +3,6 @@
 #include <fmt/ranges.h>
 #include <torch/torch.h>
 
-#include <cctype>
 #include <cmath>
 #include <optional>
 
@@ -17,14 +16,6 @@ namespace ogee::data {
 namespace {
 
 constexpr std::int64_t usual_context = 96, usual_horizon = 24, fewest_windows = 10;
-
-// 2016-07-01 and longer: such texts sort as their times do.
-bool is_iso_date(std::string_view cell) {
-  if (cell.size() < 10) return false;
-  for (const std::size_t i : {0, 1, 2, 3, 5, 6, 8, 9})
-    if (!std::isdigit(static_cast<unsigned char>(cell[i]))) return false;
-  return cell[4] == '-' && cell[7] == '-';
-}
 
 // The first column, if no cell of it is a number: times, or names of the steps.
 bool dated(const Sheet& sheet) {

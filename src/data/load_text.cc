@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "data/bytes.h"
@@ -77,8 +78,10 @@ Dataset load_text(const Request& request) {
       throw Error(fmt::format("{}: {} tokens in the {} part, more than {} are needed: {} windows of {}", request.data,
                               span->size(), name, fewest_windows * context, fewest_windows, context));
 
-  const Vocabulary vocabulary(Tokens(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(validation_from)),
-                              words ? 2 : 1, words ? most_words : most_characters);
+  // What a text has marked as unknown itself needs no further choice.
+  const Tokens trained(all.begin(), all.begin() + static_cast<std::ptrdiff_t>(validation_from));
+  const bool marked = words && std::find(trained.begin(), trained.end(), "<unk>") != trained.end();
+  const Vocabulary vocabulary(trained, words && !marked ? 2 : 1, words ? most_words : most_characters);
   Dataset set;
   set.name = request.data;
   set.goal = Goal::language;
@@ -88,7 +91,9 @@ Dataset load_text(const Request& request) {
     throw Error(fmt::format("{}: {} different {} in the training part: nothing to learn", request.data,
                             set.classes.size() - 1, words ? "words" : "characters"));
   set.notes.push_back(fmt::format("vocabulary: {} {}of the training part, and <unk>", set.classes.size() - 1,
-                                  words ? "words, seen twice or more, " : "characters "));
+                                  !words   ? "characters "
+                                  : marked ? "words "
+                                           : "words, seen twice or more, "));
   const at::Tensor tested = numbered(test_span, vocabulary);
   if (const auto unknown = tested.eq(0).to(torch::kDouble).mean().item<double>(); unknown > 0)
     set.notes.push_back(fmt::format("{:.2g} % of the test part's tokens are <unk>", 100 * unknown));

@@ -94,6 +94,7 @@ TEST(Csv, BadCellsAreNamed) {
   };
   EXPECT_EQ(with("abc"), "t.csv:7: column 1 ('a'): 'abc' is no number");
   EXPECT_EQ(with("nan"), "t.csv:7: column 1 ('a'): 'nan' is not a finite float32 number");
+  EXPECT_THAT(with("2016-07-01 00:00"), HasSubstr("is no number; rows in order of time are data of the kind series"));
   EXPECT_THAT(with("-inf"), HasSubstr("'-inf' is not a finite"));
   EXPECT_THAT(with("1e400"), HasSubstr("'1e400' is not a finite"));
   EXPECT_THAT(with(""), HasSubstr("t.csv:7: column 1 ('a'): empty cell"));

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <torch/torch.h>
 
+#include <cstdlib>
 #include <set>
 
 #include "data/dataset.h"
@@ -103,6 +104,23 @@ TEST(Text, WhatDoesNotFitIsNamed) {
   EXPECT_THAT(error(digits(9000), [](Request& r) { r.context = -3; }), HasSubstr("--context -3"));
   EXPECT_THAT(error(digits(9000), [](Request& r) { r.validation_share = 0.6, r.test_share = 0.4; }),
               HasSubstr("leave nothing to train on"));
+}
+
+TEST(TextReal, PennTreebank) {
+  const char* root = std::getenv("OGEE_DATA");
+  if (!root || !std::filesystem::exists(std::filesystem::path(root) / "ptb")) GTEST_SKIP() << "no ptb under OGEE_DATA";
+  Request request{"ptb/ptb.train.txt.gz"};
+  request.validation = "ptb/ptb.valid.txt";
+  request.test = "ptb/ptb.test.txt";
+  request.tokens = "words";
+  const Dataset set = load(request);
+  // 929,589 tokens of 10,000 kinds, the ends of lines among them.
+  EXPECT_EQ(set.outputs(), 10000);
+  EXPECT_EQ(set.train.size(), (929589 - 1) / 32);
+  EXPECT_EQ(set.validation.size(), (73760 - 1) / 32);
+  EXPECT_EQ(set.test.size(), (82430 - 1) / 32);
+  EXPECT_GT(set.baseline, 500);
+  EXPECT_LT(set.baseline, 1000);
 }
 
 }  // namespace
