@@ -55,8 +55,9 @@ def kills(d, file, whole, longest):
         middle = time.time()
         survival.finish(PROGRAM, file, out, "--keep-every", "0.02")
         check(survival.bytes_of(out) == survival.bytes_of(whole),
-              "%d kills in %.0f s and %.1f s to complete: results %s, undisturbed %s"
-              % (killed, middle - began, time.time() - middle, survival.digest(out), survival.digest(whole)))
+              "%d kills in %.0f s and %.1f s to complete: results %s, undisturbed %s %s"
+              % (killed, middle - began, time.time() - middle, survival.digest(out), survival.digest(whole),
+                 survival.differences(out, whole)))
         check(killed > 0 and not (out / "checkpoints").exists(), "no checkpoint is left")
 
 
