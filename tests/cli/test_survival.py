@@ -147,7 +147,10 @@ def bad_stores(d, file):
 def locked(d, file):
     """Somebody else's lock that does not go; then it does."""
     out = d / "locked"
-    survival.kill_after(survival.start(PROGRAM, file, out), 1)
+    process = survival.start(PROGRAM, file, out)
+    while not (out / "results.db").exists() or not finished_runs(out):
+        time.sleep(0.01)
+    survival.kill_after(process, 0)
     database = sqlite3.connect(out / "results.db", isolation_level=None)
     database.execute("BEGIN IMMEDIATE")
     one_line(survival.start(PROGRAM, file, out), 1, "results.db", "locked")
