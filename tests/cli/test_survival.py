@@ -215,9 +215,11 @@ def examples(d):
         if "fashion-mnist" in file.read_text() and not os.environ.get("OGEE_DATA"):
             print("skipped: %s (OGEE_DATA is not set)" % file.name)
             continue
-        survival.finish(PROGRAM, file, d / file.stem, "--train-limit", "200", "--epochs", "1", "--seeds", "1",
-                        "--depth", "2", "--width", "8")
-        check(True, "%s runs" % file.name)
+        process = survival.start(PROGRAM, file, d / file.stem, "--train-limit", "200", "--epochs", "1", "--seeds", "1",
+                                 "--depth", "2", "--width", "8")
+        error = process.communicate(timeout=600)[1].strip()
+        # So little training may be too little for any arm.
+        check(process.returncode == 0 or error == "ogee: no arm learned anything of use", "%s runs %s" % (file.name, error))
 
 
 def main():
