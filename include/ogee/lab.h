@@ -101,7 +101,20 @@ struct CompareResult {
   std::string json;             // results.json, which has everything
 };
 
-using NetworkBuilder = std::function<torch::nn::AnyModule(const ActivationFactory&)>;
+// A network of any class, and its forward.
+struct BuiltNetwork {
+  std::shared_ptr<torch::nn::Module> module;
+  std::function<at::Tensor(const at::Tensor&)> forward;
+};
+template <class Module>
+BuiltNetwork built(const std::shared_ptr<Module>& module) {
+  return {module, [module](const at::Tensor& x) -> at::Tensor { return module->forward(x); }};
+}
+template <class Holder>
+requires requires(const Holder& holder) { holder.ptr(); }
+BuiltNetwork built(const Holder& holder) { return built(holder.ptr()); }
+
+using NetworkBuilder = std::function<BuiltNetwork(const ActivationFactory&)>;
 // The forward of what `build` makes takes a batch, float32 [n, features] or [n, channels, height, width], standardised,
 // and returns scores [n, classes], or [n, 1] for a regression. It is called for every run, one at a time, on several
 // threads; the networks then train at once, so they must share nothing.
@@ -111,15 +124,14 @@ CompareResult compare_networks(const NetworkBuilder& build, const CompareOptions
 CompareResult compare_networks(const NetworkBuilder& build, const at::Tensor& x, const at::Tensor& y,
                                const CompareOptions& options);
 
-// `build` returns a module, a module holder (torch::nn::Sequential, say) or a shared pointer to one.
+// `build` returns a module holder (torch::nn::Sequential, say) or a shared pointer to a module.
 template <class Build>
 CompareResult compare(Build build, const CompareOptions& options = {}) {
-  return compare_networks([build](const ActivationFactory& a) { return torch::nn::AnyModule(build(a)); }, options);
+  return compare_networks([build](const ActivationFactory& a) { return built(build(a)); }, options);
 }
 template <class Build>
 CompareResult compare(Build build, const at::Tensor& x, const at::Tensor& y, const CompareOptions& options = {}) {
-  return compare_networks([build](const ActivationFactory& a) { return torch::nn::AnyModule(build(a)); }, x, y,
-                          options);
+  return compare_networks([build](const ActivationFactory& a) { return built(build(a)); }, x, y, options);
 }
 
 }  // namespace ogee::lab

@@ -17,7 +17,7 @@ namespace ogee::lab {
 namespace {
 
 // The builder draws from LibTorch's one default generator: so one network is built at a time, from its own seed.
-torch::nn::AnyModule build_alone(const NetworkBuilder& build, const ActivationFactory& factory, std::uint64_t seed) {
+lab::BuiltNetwork build_alone(const NetworkBuilder& build, const ActivationFactory& factory, std::uint64_t seed) {
   static std::mutex building;
   const std::lock_guard lock(building);
   torch::manual_seed(seed);
@@ -56,7 +56,7 @@ class Drawing {
   bool first_ = true;
 };
 
-class BuiltNetwork final : public models::Network {
+class ComparedNetwork final : public models::Network {
  public:
   struct Plan {
     NetworkBuilder build;
@@ -65,15 +65,15 @@ class BuiltNetwork final : public models::Network {
     data::Dataset outline;  // of the data, without its examples
   };
 
-  BuiltNetwork(std::shared_ptr<const Plan> plan, const std::string& activation, std::uint64_t seed,
-               at::Generator random)
+  ComparedNetwork(std::shared_ptr<const Plan> plan, const std::string& activation, std::uint64_t seed,
+                  at::Generator random)
       : Network(activation, random), plan_(std::move(plan)) {
     const ActivationFactory factory(activation);
-    module_ = build_alone(plan_->build, factory, seed);
-    register_module("network", module_.ptr());
+    network_ = build_alone(plan_->build, factory, seed);
+    register_module("network", network_.module);
     if (plan_->first_weights == FirstWeights::by_gain) {
       const torch::NoGradGuard no_gradients;
-      Drawing(gain_, random).visit(*module_.ptr());
+      Drawing(gain_, random).visit(*network_.module);
     }
     witness_ = [this](const nn::ActivationImpl& unit, const at::Tensor& x) { return seen(unit, x); };
     find_layers(factory);
@@ -81,7 +81,7 @@ class BuiltNetwork final : public models::Network {
 
   at::Tensor forward(at::Tensor x) override {
     const std::int64_t examples = x.size(0);
-    const auto run = [&] { return models::fitted_output(module_.forward(std::move(x)), examples, plan_->outline); };
+    const auto run = [&] { return models::fitted_output(network_.forward(x), examples, plan_->outline); };
     if (!recording) return run();
     const torch_call::ActivationWitnessGuard guard(witness_);
     return run();
@@ -127,7 +127,7 @@ class BuiltNetwork final : public models::Network {
   }
 
   const std::shared_ptr<const Plan> plan_;
-  torch::nn::AnyModule module_;
+  lab::BuiltNetwork network_;
   torch_call::ActivationWitness witness_;
 };
 
@@ -135,10 +135,10 @@ class BuilderDesign final : public models::Design {
  public:
   BuilderDesign(const NetworkBuilder& build, FirstWeights first_weights, const std::vector<std::string>& activations,
                 const data::Dataset& data) {
-    BuiltNetwork::Plan plan{build, first_weights, {}, data};
+    ComparedNetwork::Plan plan{build, first_weights, {}, data};
     plan.examples = data.train.x.narrow(0, 0, std::min<std::int64_t>(2, data.train.size())).clone();
     plan.outline.train = plan.outline.validation = plan.outline.test = {};
-    plan_ = std::make_shared<const BuiltNetwork::Plan>(std::move(plan));
+    plan_ = std::make_shared<const ComparedNetwork::Plan>(std::move(plan));
     name_ = data.name;
     // Code cannot be told from other code, but what it builds can, in part.
     std::string shapes = first_weights == FirstWeights::by_gain ? "by gain" : "as built";
@@ -155,7 +155,7 @@ class BuilderDesign final : public models::Design {
   std::shared_ptr<models::Network> build(const std::string& activation, std::uint64_t seed) const override {
     at::Generator random = at::detail::createCPUGenerator(seed);
     const GeneratorGuard guard(random);  // learned parameters may start at random, too
-    return std::make_shared<BuiltNetwork>(plan_, activation, seed, random);
+    return std::make_shared<ComparedNetwork>(plan_, activation, seed, random);
   }
 
  private:
@@ -168,7 +168,7 @@ class BuilderDesign final : public models::Design {
     }
   }
 
-  std::shared_ptr<const BuiltNetwork::Plan> plan_;
+  std::shared_ptr<const ComparedNetwork::Plan> plan_;
   std::string name_, fingerprint_;
 };
 

@@ -146,8 +146,11 @@ class ScriptDesign final : public Design {
         fmt::format("{:08x}", crc32_z(0, reinterpret_cast<const Bytef*>(plan.bytes.data()), plan.bytes.size()));
     torch::jit::Module model = parse_script(plan.bytes, plan.path);
     try {
-      plan.rows = wants_rows(model, data);
+      bool trained = false;
+      for (const at::Tensor& parameter : model.parameters()) trained = trained || parameter.requires_grad();
+      if (!trained) throw Error("it has no parameters that require gradients: there is nothing to train");
       const ScriptGraph script(model);
+      plan.rows = wants_rows(model, data);
       notes_ = script.notes();
       const std::set<std::size_t> chosen = choose(script);
       plan.examples = data.train.x.narrow(0, 0, std::min<std::int64_t>(2, data.train.size())).clone();

@@ -42,7 +42,11 @@ bool makes_tensors(const Node* node) {
 
 // Whether a use only asks questions, such as the number of dimensions, that end in no tensor.
 bool only_asks(const Node* user) {
-  if (makes_tensors(user) || user->kind() == c10::prim::Return) return false;
+  if (user->kind() == c10::prim::Return) {  // of a block: on it goes where the block's owner does
+    const Node* owner = user->owningBlock()->owningNode();
+    return owner && only_asks(owner);
+  }
+  if (makes_tensors(user)) return false;
   for (const Value* output : user->outputs())
     for (const auto& use : output->uses())
       if (!only_asks(use.user)) return false;

@@ -98,7 +98,7 @@ TEST_F(Interface, FirstWeightsFollowTheGainOrTheBuilder) {
   const auto ones = [](const ActivationFactory& activation) {
     torch::nn::Sequential network = build(activation);
     for (at::Tensor& parameter : network->parameters()) torch::nn::init::constant_(parameter, 0.5);
-    return torch::nn::AnyModule(network);
+    return built(network);
   };
   const auto first = [&](FirstWeights weights, std::uint64_t seed) {
     return builder_design(ones, weights, {"relu"}, data)->build("relu", seed)->parameters()[0].detach().clone();

@@ -28,6 +28,8 @@ data::Dataset example_data() {
   return data::from_tensors("examples", x, y, 0);
 }
 
+at::Tensor trained(const at::Tensor& values) { return values.detach().requires_grad_(); }
+
 class Script : public testing::Test {
  protected:
   Script() : folder_(std::filesystem::temp_directory_path() / ("ogee_script_" + test_name())) {
@@ -42,10 +44,10 @@ class Script : public testing::Test {
   torch::jit::Module two_layers(const std::string& between, std::int64_t hidden = width) const {
     torch::jit::Module model("net");
     auto random = at::detail::createCPUGenerator(3);
-    model.register_parameter("w1", torch::randn({width, features}, random) * 0.3, false);
-    model.register_parameter("b1", torch::zeros({width}), false);
-    model.register_parameter("w2", torch::randn({classes, hidden}, random) * 0.3, false);
-    model.register_parameter("b2", torch::zeros({classes}), false);
+    model.register_parameter("w1", trained(torch::randn({width, features}, random) * 0.3), false);
+    model.register_parameter("b1", trained(torch::zeros({width})), false);
+    model.register_parameter("w2", trained(torch::randn({classes, hidden}, random) * 0.3), false);
+    model.register_parameter("b2", trained(torch::zeros({classes})), false);
     model.define("def forward(self, x):\n  x = torch.linear(x, self.w1, self.b1)\n  " + between +
                  "\n  return torch.linear(h, self.w2, self.b2)\n");
     return model;
@@ -62,7 +64,7 @@ class Script : public testing::Test {
     std::vector<double> losses;
     torch::optim::SGD optimiser(parameters, torch::optim::SGDOptions(0.1).momentum(0.9));
     for (int i = 0; i < steps; ++i) {
-      const at::Tensor x = data_.train.x.narrow(0, 4 * i, 32), y = data_.train.y.narrow(0, 4 * i, 32);
+      const at::Tensor x = data_.train.x.narrow(0, 4 * i % 80, 32), y = data_.train.y.narrow(0, 4 * i % 80, 32);
       optimiser.zero_grad();
       const at::Tensor loss = torch::cross_entropy_loss(forward(x), y);
       loss.backward();
@@ -122,9 +124,9 @@ TEST_F(Script, FindsWhatPeopleWrite) {
 
 TEST_F(Script, TellsGatesFromHiddenActivations) {
   torch::jit::Module model("net");
-  model.register_parameter("gate", torch::randn({features, features}), false);
-  model.register_parameter("scale", torch::randn({features}), false);
-  model.register_parameter("w", torch::randn({classes, features}), false);
+  model.register_parameter("gate", trained(torch::randn({features, features})), false);
+  model.register_parameter("scale", trained(torch::randn({features})), false);
+  model.register_parameter("w", trained(torch::randn({classes, features})), false);
   model.define(
       "def forward(self, x):\n  g = torch.sigmoid(torch.matmul(x, self.gate))\n"
       "  y = torch.relu(x) * g + torch.tanh(x) * self.scale\n  return torch.linear(y, self.w)\n");
@@ -138,7 +140,7 @@ TEST_F(Script, TellsGatesFromHiddenActivations) {
 TEST_F(Script, NamesModulesByTheirPaths) {
   torch::jit::Module act("act"), model("net");
   act.define("def forward(self, x):\n  return torch.relu(x)\n");
-  model.register_parameter("w", torch::randn({classes, features}), false);
+  model.register_parameter("w", trained(torch::randn({classes, features})), false);
   model.register_module("first", act);
   model.define(
       "def forward(self, x):\n  y = self.first.forward(x)\n  y = torch.linear(torch.relu(y), self.w)\n"
@@ -234,7 +236,7 @@ TEST_F(Script, WidensANormalisationToo) {
                                     {"scale", {width}},
                                     {"shift", {width}},
                                     {"w2", {classes, width}}})
-    model.register_parameter(name, torch::rand(shape), false);
+    model.register_parameter(name, trained(torch::rand(shape)), false);
   for (const char* name : {"mean", "variance"}) model.register_buffer(name, torch::ones({width}));
   model.define(
       "def forward(self, x):\n  x = torch.linear(x, self.w1)\n"
@@ -313,12 +315,16 @@ TEST_F(Script, RefusesInALine) {
   refused([&] { design(two_layers("h = torch.relu(x + 1)"), "", Weights::fresh)->check("swiglu"); },
           "no linear layer or convolution");
   torch::jit::Module wrong("net");
-  wrong.register_parameter("w", torch::randn({classes - 1, features}), false);
+  wrong.register_parameter("w", trained(torch::randn({classes - 1, features})), false);
   wrong.define("def forward(self, x):\n  return torch.linear(torch.relu(x), self.w)\n");
   refused([&] { design(wrong); }, "expected [2, 3] for 3 classes");
+  torch::jit::Module frozen = two_layers("h = torch.relu(x)");
+  for (at::Tensor parameter : frozen.parameters()) parameter.requires_grad_(false);
+  refused([&] { design(frozen); }, "nothing to train");
   torch::jit::Module two_inputs("net");
   two_inputs.define("def forward(self, x, y):\n  return torch.relu(x) + y\n");
-  refused([&] { design(two_inputs); }, "");
+  two_inputs.register_parameter("w", trained(torch::zeros({1})), false);
+  refused([&] { design(two_inputs); }, "expected one tensor");
 }
 
 }  // namespace
