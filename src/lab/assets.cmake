@@ -32,8 +32,9 @@ foreach(part html css)
   ogee_asset_end(report_${part})
 endforeach()
 ogee_asset_begin(report_js)
-ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report.js)
-ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report_charts.js)
+foreach(part report report_charts report_compare report_layers report_draw)
+  ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/${part}.js)
+endforeach()
 ogee_asset_end(report_js)
 
 # What the monitor saw: the same style, charts of its own.
