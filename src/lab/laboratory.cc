@@ -21,6 +21,7 @@
 #include "lab/run.h"
 #include "lab/store.h"
 #include "lab/summary.h"
+#include "lab/tensorboard.h"
 #include "ogee/ogee.h"
 
 namespace ogee::lab {
@@ -226,7 +227,9 @@ Outcome compare(const Experiment& wanted, const Options& options) {
   if (!blas_is_safe())
     environment.note = "one worker only: this OpenBLAS is the build without threads, which two must not call at once";
 
-  Outcome outcome{Ending::complete, summarise(experiment, facts_of(data), environment, store.all())};
+  const std::vector<StoredRun> runs = store.all();
+  Outcome outcome{Ending::complete, summarise(experiment, facts_of(data), environment, runs)};
+  if (!options.tensorboard.empty()) write_events(options.tensorboard, runs);
   write_atomically((folder / "results.json").string(), outcome.results.dump(1) + "\n");
   write_atomically((folder / "report.html").string(), html_report(outcome.results));
   if (!outcome.results["complete"].get<bool>())

@@ -20,8 +20,9 @@ struct Progress {
 
 struct Options {
   std::string out = "ogee-compare";
-  int workers = 0;      // 0: one for each core
-  std::string command;  // what reproduces the comparison, for the report
+  int workers = 0;          // 0: one for each core
+  std::string tensorboard;  // a folder for TensorBoard's event files, written at the end; empty: none
+  std::string command;      // what reproduces the comparison, for the report
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const Progress&)> progress;  // called a few times a second, from the calling thread
 };

@@ -1,9 +1,8 @@
 // The charts of learning and final errors, as Vega specifications for a given width. Follows report.js in the same script
 // element.
 
-function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
+// Colours by name, so that the drawn charts follow the page into the dark and onto paper.
+const css = name => `var(${name})`;
 
 function config() {
   const soft = css('--soft'), line = css('--line');
@@ -54,7 +53,7 @@ function logTicks([low, high]) {
     }
   return ticks;
 }
-const logFormat = domain => domain[0] < 1e-3 || domain[1] > 1e4 ? '.0~e' : '~g';
+const logFormat = domain => domain[0] < 1e-3 || domain[1] > 1e4 ? '.0~e' : '.4~r';
 
 function domainOf(values, log) {
   const fine = values.filter(v => v !== null && isFinite(v) && (!log || v > 0));
@@ -210,7 +209,7 @@ function finals(width) {
         title: `test ${metricName}${wide ? ', logarithmic' : ''}`,
         grid: true,
         tickCount: Math.max(2, Math.floor(width / 90)),
-        format: '~g',
+        format: '.4~r',
         ...(wide ? {values: logTicks([low / 1.1, high * 1.1])} : {})
       }
     ],

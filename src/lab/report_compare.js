@@ -130,6 +130,9 @@ function pareto(width, field, title) {
   const errors = domainOf(points.map(point => point.error), true);
   const wide = errors[1] / errors[0] > 6, wideCost = high / low > 6;
   const room = (high - low) || high;
+  const words = look => ({type: 'text', from: {data: 'points'}, interactive: false, encode: {update: {
+    x: {scale: 'x', field: 'cost', offset: 7}, y: {scale: 'y', field: 'error'}, baseline: {value: 'middle'},
+    text: {field: 'label'}, fontSize: {value: 11}, limit: {value: 130}, ...look}}});
   const y = [...(wide ? errors : domainOf(points.flatMap(point => [point.low, point.high]), true))];
   label(points, onFront, (point, other) => {
     const across = wideCost ? Math.log(other.cost / point.cost) / Math.log(2.6 * high / low) : (other.cost - point.cost) / (1.38 * room);
@@ -146,8 +149,8 @@ function pareto(width, field, title) {
         domain: domainOf(points.flatMap(point => [Math.max(point.low, point.error / 3), point.high]), true)}, colourScale
     ],
     axes: [
-      {orient: 'bottom', scale: 'x', title, tickCount: 5, format: '~g', ...(wideCost ? {values: logTicks([low / 1.3, high * 2])} : {})},
-      {orient: 'left', scale: 'y', title: `test ${metricName}`, grid: true, tickCount: 5, format: '~g',
+      {orient: 'bottom', scale: 'x', title, tickCount: 5, format: '.4~r', ...(wideCost ? {values: logTicks([low / 1.3, high * 2])} : {})},
+      {orient: 'left', scale: 'y', title: `test ${metricName}`, grid: true, tickCount: 5, format: '.4~r',
         ...(wide ? {values: logTicks(errors)} : {})}
     ],
     marks: [
@@ -161,9 +164,7 @@ function pareto(width, field, title) {
       {type: 'symbol', name: 'dots', from: {data: 'points'}, encode: {update: {
         x: {scale: 'x', field: 'cost'}, y: {scale: 'y', field: 'error'}, fill: {scale: 'colour', field: 'arm'},
         size: {value: points.length > 40 ? 50 : 90}, tooltip: {field: 'tip'}}}},
-      {type: 'text', from: {data: 'points'}, interactive: false, encode: {update: {
-        x: {scale: 'x', field: 'cost', offset: 7}, y: {scale: 'y', field: 'error'}, baseline: {value: 'middle'},
-        text: {field: 'label'}, fill: {value: css('--ink')}, fontSize: {value: 11}, limit: {value: 130}}}}
+      words({stroke: {value: css('--paper')}, strokeWidth: {value: 4}}), words({fill: {value: css('--ink')}})
     ]
   };
 }

@@ -114,20 +114,19 @@ function start() {
   page();
   vegaLibrary = loadVega();
   for (const chart of charts) seen.observe(chart.container);
+  // The rest in spare moments: for searching, and for printers.
+  const spare = window.requestIdleCallback || (work => setTimeout(work, 50));
+  const drawNext = () => {
+    const next = charts.find(chart => !chart.view);
+    if (next) drawOne(next), spare(drawNext);
+  };
+  spare(drawNext);
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   let waiting = 0;
   addEventListener('resize', () => {
     clearTimeout(waiting);
     waiting = setTimeout(() => charts.some(c => c.view && c.width !== c.container.clientWidth) && draw(), 150);
   });
-  // Paper is white, and shows every chart.
-  addEventListener('beforeprint', () => {
-    document.documentElement.classList.add('paper');
-    for (const chart of charts) drawOne(chart);
-  });
-  addEventListener('afterprint', () => {
-    document.documentElement.classList.remove('paper');
-    draw();
-  });
+  addEventListener('beforeprint', () => charts.filter(chart => !chart.view).forEach(drawOne));
 }
 start();

@@ -19,8 +19,9 @@ function byLayer() {
   ];
 }
 
-const mapColours = () => document.documentElement.classList.contains('paper') || !matchMedia('(prefers-color-scheme: dark)').matches ?
-    ['#f1f5f8', '#9cc4d6', '#3d7ea6', '#16324a'] : ['#1a2026', '#24506b', '#4f9bbf', '#e3f3fb'];
+const mapColours = () => matchMedia('(prefers-color-scheme: dark)').matches ?
+    ['#1a2026', '#24506b', '#4f9bbf', '#e3f3fb'] :
+    ['#f1f5f8', '#9cc4d6', '#3d7ea6', '#16324a'];
 
 function gradientMap(width) {
   const {epochs, layers, gradients} = byLayerOf();
