@@ -190,7 +190,7 @@ function page() {
       element(
           'div', {class: 'charts'},
           chart('Differences to the lowest, paired by seed', differences,
-            'Points: seeds. Bar: 95 % for all arms together; dark: for this pair alone.'),
+            'Points: seeds. Broad bar: 95 % for all arms together; line: for this pair alone.'),
           chart(`Test ${metricName}: each seed, the mean and its 95 % interval`, finals)),
       element('details', {}, element('summary', {}, 'Tests and effect sizes'), statisticsTable(),
         note(`Sign flips: exact permutation test of the paired differences; ${seeds} cannot show less than p = ${

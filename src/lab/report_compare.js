@@ -52,7 +52,10 @@ function differences(width) {
   });
   return {
     ...base(width, rowHeight * Math.max(1, names.length) + 70),
-    data: [{name: 'points', values: points}, {name: 'means', values: means}],
+    data: [
+      {name: 'points', values: points}, {name: 'means', values: means},
+      {name: 'none', values: names.length ? [] : [{}]}
+    ],
     scales: [
       {name: 'y', type: 'band', domain: names, range: 'height', padding: 0.3},
       {name: 'x', type: 'linear', domain, range: 'width', zero: false, nice: false, clamp: true}, colourScale
@@ -96,7 +99,9 @@ function differences(width) {
           fill: {scale: 'colour', field: 'arm'},
           tooltip: {field: 'tip'}
         }}
-      }
+      },
+      {type: 'text', from: {data: 'none'}, encode: {update: {x: {signal: 'width/2'}, y: {signal: 'height/2'},
+        align: {value: 'center'}, fill: {value: css('--soft')}, text: {value: 'no other arm to compare with'}}}}
     ]
   };
 }

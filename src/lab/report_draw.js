@@ -57,7 +57,7 @@ function chart(title, spec, under = '') {
 function drawOne(chart) {
   const width = chart.container.clientWidth;
   if (chart.view) chart.view.finalize();
-  chart.container.style.minHeight = '';
+  chart.container.style.minHeight = '0';
   const view = new vegaLibrary.View(
       vegaLibrary.parse(chart.spec(width)), {renderer: 'svg', container: chart.container, hover: true});
   view.tooltip((handler, event, item, value) => placeTip(value, event.clientX, event.clientY));
@@ -118,9 +118,12 @@ function start() {
   const spare = window.requestIdleCallback || (work => setTimeout(work, 50));
   const drawNext = () => {
     const next = charts.find(chart => !chart.view);
-    if (next) drawOne(next), spare(drawNext);
+    if (next)
+      drawOne(next), spare(drawNext, {timeout: 500});
+    else
+      performance.mark('drawn');
   };
-  spare(drawNext);
+  spare(drawNext, {timeout: 500});
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);
   let waiting = 0;
   addEventListener('resize', () => {

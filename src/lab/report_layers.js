@@ -101,7 +101,7 @@ function histogramMap(width) {
         }},
         signals: [{name: 'height', update: 'bandwidth("layer")'}],
         scales: [{name: 'value', type: 'linear', domain: [low ?? 0, high ?? 1], range: [{signal: 'height'}, 0]}],
-        axes: [{orient: 'right', scale: 'value', values: [low, 0, high], domain: false, ticks: false, labelFontSize: 10}],
+        axes: [{orient: 'right', scale: 'value', values: [-4, 0, 4], domain: false, ticks: false, labelFontSize: 10}],
         marks: [{
           type: 'rect',
           from: {data: 'one'},
