@@ -35,7 +35,7 @@ std::string show_difference(const Arm& arm, const DataFacts& data) {
 std::string cost_against(const Arm& arm, const Arm& other) {
   return fmt::format("{:.2f} ms a step against {:.2f}{}", arm.ms_per_step, other.ms_per_step,
                      std::isfinite(arm.memory) && std::isfinite(other.memory)
-                         ? fmt::format(", {:.1f} MiB against {:.1f}", arm.memory, other.memory)
+                         ? fmt::format(", {:.3g} MiB against {:.3g}", arm.memory, other.memory)
                          : "");
 }
 
@@ -106,7 +106,7 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   } else {
     text = fmt::format("Use {}: it has the lowest {}, {}, at {:.2f} ms a step{}{}. ", chosen.name, metric,
                        level_of(chosen), chosen.ms_per_step,
-                       std::isfinite(chosen.memory) ? fmt::format(" and {:.1f} MiB", chosen.memory) : "",
+                       std::isfinite(chosen.memory) ? fmt::format(" and {:.3g} MiB", chosen.memory) : "",
                        chosen.simplicity == 0 ? ", and nothing is simpler" : "");
   }
   const std::size_t seeds = chosen.finished;
