@@ -65,6 +65,13 @@ class Monitor {
   // What the program runs from now on is not training, and not looked at: an evaluation that goes backward, say.
   void pause();
   void resume();
+  // All that has been seen, as bytes with which `restore` goes on in another process as though there had been no break.
+  // Between two steps; empty while a window is open, which it is for at most four steps in a row. Throws ogee::Error
+  // with trace_non_finite, whose tensors are not carried over.
+  std::string save() const;
+  // On a monitor of the same options, before its first step. `model` has the parameters that were watched, by name.
+  // Throws ogee::Error if the bytes are none that `save` gave, or name a parameter that `model` has not.
+  void restore(const std::string& state, const torch::nn::Module& model);
   // What has been seen so far, and what the rules say of it.
   monitor::Record record() const;
   std::vector<monitor::Finding> findings() const;

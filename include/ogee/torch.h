@@ -114,6 +114,9 @@ class ActivationImpl : public torch::nn::Cloneable<ActivationImpl> {
   // dphi/dx at evaluation, without autograd (one-input functions).
   torch::Tensor slope(const torch::Tensor& x);
   const ogee::Activation& activation() const { return activation_; }
+  // The value of a fixed parameter from the next call on: the c of nah, say, as it is annealed. Throws ogee::Error on
+  // an unknown or learned parameter and a value out of range.
+  void set(const std::string& parameter, double value);
   // One per parameter of the spec: the learned ones' tensors; undefined for the others.
   const std::vector<torch::Tensor>& parameter_tensors() const { return tensors_; }
 

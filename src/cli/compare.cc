@@ -4,12 +4,16 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "cli/shell.h"
 #include "cli/verbs.h"
+#include "lab/experiment_file.h"
 #include "lab/laboratory.h"
 #include "lab/report.h"
 
@@ -19,9 +23,27 @@ namespace {
 struct Flags {
   lab::Experiment experiment;
   lab::Options options;
-  std::string activations;
+  std::string file, activations;
+  // Flags that were given, by what they set: a file's settings give way to them.
+  std::vector<std::pair<CLI::Option*, std::function<void(lab::Experiment&)>>> set;
   bool json = false, quiet = false;
 };
+
+// A flag for a field of the experiment.
+template <class T>
+CLI::Option* add(CLI::App& verb, Flags& flags, const std::string& name, T lab::Experiment::*field,
+                 const std::string& help) {
+  CLI::Option* option = verb.add_option(name, flags.experiment.*field, help);
+  flags.set.emplace_back(option, [&flags, field](lab::Experiment& to) { to.*field = flags.experiment.*field; });
+  return option;
+}
+
+lab::Experiment experiment_of(const Flags& flags) {
+  lab::Experiment experiment = flags.file.empty() ? lab::Experiment() : lab::read_experiment(flags.file);
+  for (const auto& [option, set] : flags.set)
+    if (option->count() > 0) set(experiment);
+  return experiment;
+}
 
 void show_progress(const lab::Progress& progress) {
   std::string left = "";
@@ -43,9 +65,14 @@ std::string command_line(const CLI::App& verb) {
   for (const CLI::Option* option : verb.get_options()) {
     const std::string name = option->get_name();
     if (option->count() == 0 || name == "--workers" || name == "--tensorboard" || name == "--json" ||
-        name == "--quiet" || name == "--help")
+        name == "--quiet" || name == "--help" || name == "--keep-every")
       continue;
-    line += " " + name + " " + quoted(option->results().back());
+    if (option->get_positional()) {
+      line += " " + quoted(option->results().back());
+      continue;
+    }
+    line += " " + name;
+    if (option->get_items_expected_max() > 0) line += " " + quoted(option->results().back());
   }
   return line;
 }
@@ -57,13 +84,12 @@ std::string check_rate(const std::string& text) {
 }
 
 int run(const CLI::App& verb, Flags& flags) {
-  if (verb.get_option("--activations")->count() > 0)
-    flags.experiment.activations = lab::split_activations(flags.activations);
+  const lab::Experiment experiment = experiment_of(flags);
   flags.options.command = command_line(verb);
   flags.options.stop = &stop_when_interrupted();
   const bool terminal = isatty(STDERR_FILENO) && !flags.quiet;
   if (terminal) flags.options.progress = show_progress;
-  const lab::Outcome outcome = lab::compare(flags.experiment, flags.options);
+  const lab::Outcome outcome = lab::compare(experiment, flags.options);
   if (terminal) fmt::print(stderr, "\r\x1b[K");
   if (flags.json) {
     fmt::print("{}\n", outcome.results.dump(1));
@@ -83,47 +109,83 @@ void add_compare(CLI::App& app, int& status) {
   CLI::App* verb = app.add_subcommand(
       "compare", "Train a network with each of several activations, fairly, and say which to use and how sure that is");
   const auto flags = std::make_shared<Flags>();
-  lab::Experiment& experiment = flags->experiment;
-  verb->add_option("--data", experiment.data,
-                   "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), or a .csv or .csv.gz file")
+  using lab::Experiment;
+  const auto steps = CLI::Range(std::int64_t{1}, std::int64_t{65536});
+  verb->add_option("experiment", flags->file, "a file with the experiment (.toml); flags override what it says")
+      ->option_text("[EXPERIMENT.toml]");
+  add(*verb, *flags, "--data", &Experiment::data,
+      "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), or a file or folder (see --kind)")
       ->capture_default_str();
-  verb->add_option("--target", experiment.target,
-                   "the CSV column to predict, by name or number from 1 (default: the last)");
-  verb->add_option("--train-limit", experiment.train_limit, "use at most so many training examples")
+  add(*verb, *flags, "--kind", &Experiment::kind,
+      "csv, idx (folder), npy (x.npy or .npz), images (a folder for each class), text or series (CSV in order of "
+      "time); default: as the name says");
+  add(*verb, *flags, "--validation", &Experiment::validation, "a file or folder of the same kind to validate with");
+  add(*verb, *flags, "--test", &Experiment::test, "a file or folder of the same kind to test with");
+  add(*verb, *flags, "--validation-share", &Experiment::validation_share, "split off to validate with")
+      ->check(CLI::Range(0.0, 1.0));
+  add(*verb, *flags, "--test-share", &Experiment::test_share, "split off to test with")->check(CLI::Range(0.0, 1.0));
+  add(*verb, *flags, "--context", &Experiment::context,
+      "tokens of a text's window (64 characters, 32 words), or steps of a series to see (96)")
+      ->check(steps);
+  add(*verb, *flags, "--horizon", &Experiment::horizon, "steps of a series to forecast (24)")->check(steps);
+  add(*verb, *flags, "--tokens", &Experiment::tokens, "of a text: characters (default) or words");
+  add(*verb, *flags, "--size", &Experiment::size, "images: resize them all to size x size")
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{4096}));
+  add(*verb, *flags, "--target", &Experiment::target,
+      "the column to predict, by name or number from 1 (CSV: default the last; series: default all)");
+  add(*verb, *flags, "--train-limit", &Experiment::train_limit, "use at most so many training examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
-  verb->add_option("--model", experiment.model, "mlp or convnet")->capture_default_str();
-  verb->add_option("--depth", experiment.depth, "hidden layers (mlp: 12) or convolution stages (convnet: 2)")
+  add(*verb, *flags, "--model", &Experiment::model,
+      "mlp, convnet, resnet, lstm, gru or transformer, as in resnet(batch_norm=1) or transformer(heads=2); default: "
+      "mlp, for text transformer");
+  add(*verb, *flags, "--depth", &Experiment::depth, "hidden layers (mlp: 12) or convolution stages (convnet: 2)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}));
-  verb->add_option("--width", experiment.width,
-                   "units of a layer (mlp: 64) or channels of the first stage (convnet: 16)")
+  add(*verb, *flags, "--width", &Experiment::width,
+      "units of a layer (mlp: 64) or channels of the first stage (convnet: 16)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{65536}));
-  verb->add_option("--activations", flags->activations,
-                   "names with attributes, as in relu,nah(base=tanh,c=0.3),swiglu (default: ten well-known ones)");
-  verb->add_option("--epochs", experiment.epochs, "passes over the training data (default: 30; 5 from 10,000 examples)")
+  CLI::Option* activations =
+      verb->add_option("--activations", flags->activations,
+                       "names with attributes, as in relu,nah(base=tanh,c=0.3),swiglu (default: ten well-known ones); "
+                       "instead of all arms of a file");
+  flags->set.emplace_back(activations, [given = flags.get()](Experiment& to) {
+    to.activations = lab::split_activations(given->activations);
+    to.arms.clear();
+  });
+  add(*verb, *flags, "--epochs", &Experiment::epochs,
+      "passes over the training data (default: 30; 5 from 10,000 examples)")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000000}));
-  verb->add_option("--batch", experiment.batch, "examples of a step")
+  add(*verb, *flags, "--batch", &Experiment::batch, "examples of a step")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 20))
       ->capture_default_str();
-  verb->add_option("--seeds", experiment.seeds, "runs of each activation")
+  add(*verb, *flags, "--seeds", &Experiment::seeds, "runs of each activation")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1000}))
       ->capture_default_str();
-  verb->add_option("--learning-rate", experiment.learning_rate, "one rate for all, instead of tuning it for each")
+  add(*verb, *flags, "--learning-rate", &Experiment::learning_rate, "one rate for all, instead of tuning it for each")
       ->check(CLI::Validator(check_rate, "RATE"));
-  verb->add_option("--device", experiment.device, "cpu or cuda")->capture_default_str();
+  add(*verb, *flags, "--device", &Experiment::device, "cpu or cuda")->capture_default_str();
+  CLI::Option* stop_early = verb->add_flag("--stop-early", flags->experiment.stop_early,
+                                           "arms that cannot win any more get no further seeds");
+  flags->set.emplace_back(stop_early, [](Experiment& to) { to.stop_early = true; });
   verb->add_option("--workers", flags->options.workers, "runs at a time (default: one for each core)")
       ->check(CLI::Range(1, 1024));
-  verb->add_option("--out", flags->options.out, "the folder of results.db, results.json and report.html")
+  verb->add_option("--keep-every", flags->options.keep_seconds,
+                   "seconds between two checkpoints of a run in progress: what a killed program loses at most")
+      ->check(CLI::Range(0.0, 86400.0))
+      ->capture_default_str();
+  verb->add_option("--out", flags->options.out,
+                   "the folder of results.db, results.json, report.html and experiment.toml")
       ->capture_default_str();
   verb->add_option("--tensorboard", flags->options.tensorboard,
                    "a folder for event files, one subfolder for each arm and seed: tensorboard --logdir FOLDER");
   verb->add_flag("--json", flags->json, "print results.json and nothing else");
   verb->add_flag("--quiet", flags->quiet, "no progress on the terminal");
   verb->footer(
-      "Runs are kept in the folder: the same command again goes on where it was stopped. Ctrl-C leaves a report of "
-      "what\n"
-      "there is.\n"
+      "Runs are kept in the folder: the same command again goes on where it was stopped or killed, and several at a "
+      "time\n"
+      "share the work. Ctrl-C leaves a report of what there is. examples/*.toml show what a file can say.\n"
       "Examples:\n"
       "  ogee compare\n"
+      "  ogee compare examples/annealing.toml --seeds 3\n"
       "  ogee compare --data wine.csv --target quality --depth 4 --seeds 10\n"
       "  ogee compare --data fashion-mnist --model convnet --epochs 2 --activations relu,gelu --out fashion");
   verb->callback([verb, flags, &status] { status = run(*verb, *flags); });

@@ -12,6 +12,7 @@ void add_eval(CLI::App& app, int& status);
 void add_accuracy(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_compare(CLI::App& app, int& status);
+void add_report(CLI::App& app, int& status);
 void add_watch(CLI::App& app, int& status);
 
 }  // namespace ogee::cli

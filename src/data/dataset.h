@@ -7,37 +7,59 @@
 #include <string>
 #include <vector>
 
-#include "data/csv.h"
+#include "data/goal.h"
 
 namespace ogee::data {
 
 struct Part {
-  at::Tensor x;  // [n, features...], float32
-  at::Tensor y;  // [n]: class numbers (int64), or standardised values (float32)
+  // [n, features], [n, channels, height, width] or, of a series, [n, steps, columns], float32; of a text [n, tokens],
+  // int64. Windows of a series overlap in memory: copy before writing.
+  at::Tensor x;
+  // [n] class numbers (int64) or standardised values (float32); of a text [n, tokens]: the token after each (int64);
+  // of a series [n, horizon, columns]: the steps that follow, standardised (float32).
+  at::Tensor y;
   std::int64_t size() const { return x.defined() ? x.size(0) : 0; }
 };
 
 struct Dataset {
   std::string name;
   Goal goal = Goal::classification;
-  std::vector<std::int64_t> shape;   // of one example: {features} or {channels, height, width}
-  std::vector<std::string> classes;  // classification
+  std::vector<std::int64_t> shape;  // of one example: {features}, {channels, height, width}, {tokens}, {steps, columns}
+  std::vector<std::string> classes;  // classification; of a text: the vocabulary
+  std::int64_t answers = 1;          // regression and forecasting: numbers in one answer
   double target_deviation = 1;       // regression: undoes the standardisation of the target
   double baseline = 0;               // the error of a constant answer on the test part
   Part train, validation, test;
   std::vector<std::string> notes;
   std::string fingerprint;  // of everything above, to tell changed data from the same
 
-  std::int64_t outputs() const { return goal == Goal::classification ? std::int64_t(classes.size()) : 1; }
+  // What a network gives for one example, or for one token of a text.
+  std::int64_t outputs() const { return classes.empty() ? answers : static_cast<std::int64_t>(classes.size()); }
   bool images() const { return shape.size() == 3; }
+  bool series() const { return shape.size() == 2; }
+  bool text() const { return goal == Goal::language; }
 };
 
 struct Request {
-  std::string data = "optdigits";  // optdigits, mnist, fashion-mnist or a path ending in .csv or .csv.gz
-  std::string target;              // of a CSV file
-  std::int64_t train_limit = 0;    // 0: all
+  // optdigits (built in), mnist, fashion-mnist, or a path. What is not found there is looked for under $OGEE_DATA.
+  std::string data = "optdigits";
+  // The column to predict: of a CSV file by name or number from 1 (default: the last), of a series likewise (default:
+  // all columns); of .npz the array with the answers (default: y), of .npy their file.
+  std::string target = "";
+  std::int64_t train_limit = 0;  // 0: all
+  // csv, idx, npy, images, text or series; empty: as the path says (.csv, .csv.gz; a folder of IDX files; .npy, .npz; a
+  // folder with a folder of PNG or JPEG files for each class; .txt, .txt.gz).
+  std::string kind = "";
+  // Paths of the parts, of the same kind as the data; empty: split off the data.
+  std::string validation = "", test = "";
+  // What to split off: each above 0, together below 1. 0: a fifth each; idx and text: a tenth each.
+  double validation_share = 0, test_share = 0;
+  std::int64_t context = 0;  // text: tokens of a window (64 characters or 32 words); series: steps to see (96)
+  std::int64_t horizon = 0;  // series: steps to forecast (24)
+  std::string tokens = "";   // text: "characters" (default) or "words"
+  std::int64_t size = 0;     // images: resized to size x size; 0: all must agree
 };
-// Throws Error. mnist and fashion-mnist are looked for in folders of these names under $OGEE_DATA.
+// Throws Error.
 Dataset load(const Request& request);
 
 }  // namespace ogee::data

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <set>
 
 #include "data/bytes.h"
 #include "ogee/ogee.h"
@@ -71,6 +72,18 @@ IdxPair read_idx_pair(const std::string& folder, const std::string& stem) {
     throw Error(fmt::format("{}: {} labels for the {} images of {}", label_path, pair.labels.size(), pair.images.count,
                             image_path));
   return pair;
+}
+
+std::vector<std::string> idx_stems(const std::string& folder) {
+  std::set<std::string> stems;
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    const std::string name = entry.path().filename().string();
+    const auto end = name.find("-images-idx3-ubyte");
+    if (end != std::string::npos) stems.insert(name.substr(0, end));
+  }
+  if (error) throw Error(fmt::format("{}: cannot list this folder: {}", folder, error.message()));
+  return {stems.begin(), stems.end()};
 }
 
 }  // namespace ogee::data

@@ -20,7 +20,9 @@ struct IdxPair {
   IdxImages images;
   std::vector<std::uint8_t> labels;
 };
-// `stem` is "train" or "t10k"; the files may end in .gz or not.
+// STEM-images-idx3-ubyte and STEM-labels-idx1-ubyte; the files may end in .gz or not.
 IdxPair read_idx_pair(const std::string& folder, const std::string& stem);
+// The stems of the image files in a folder, in alphabetical order.
+std::vector<std::string> idx_stems(const std::string& folder);
 
 }  // namespace ogee::data

@@ -90,7 +90,7 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   }
   const Arm& best = judged.arms[static_cast<std::size_t>(judged.best)];
   const Arm& chosen = judged.arms[static_cast<std::size_t>(judged.chosen)];
-  const std::string metric = data.classification ? "test error" : "test RMSE";
+  const std::string metric = "test " + data.metric;
   const auto level_of = [&](const Arm& arm) {
     const std::string interval = show_interval(arm.interval, data);
     return show_error(arm.error, data) + (interval.empty() ? "" : " " + interval);
@@ -157,6 +157,7 @@ std::vector<std::string> remarks(const Judged& judged, const Experiment&, const 
   std::vector<std::string> lines = data.notes, at_edge;
   for (const Arm& arm : judged.arms) {
     if (arm.results.empty()) continue;
+    if (!arm.attributes.empty()) lines.push_back(fmt::format("{}: tuning chose {}", arm.name, arm.attributes));
     if (arm.diverged + arm.failed > 0)
       lines.push_back(fmt::format("{}: {} of {} runs {}: {}", arm.name, arm.diverged + arm.failed, arm.results.size(),
                                   arm.diverged > 0 ? "diverged" : "failed", arm.message));

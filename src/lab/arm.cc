@@ -7,6 +7,7 @@
 #include <tuple>
 
 #include "lab/family.h"
+#include "lab/plan.h"
 #include "lab/race.h"
 #include "ogee/ogee.h"
 
@@ -82,7 +83,9 @@ Arm gather(const std::string& name, const Experiment& experiment, const DataFact
            const std::vector<StoredRun>& runs) {
   Arm arm;
   arm.name = name;
-  arm.simplicity = simplicity_of(name);
+  const ArmSettings& settings = experiment.arm(name);
+  arm.activation = activation_of(settings);
+  arm.simplicity = simplicity_of(arm.activation);
   for (const StoredRun& run : runs) {
     if (run.key.arm != name) continue;
     (run.key.stage == Stage::result ? arm.results : arm.tuning).push_back(&run);
@@ -91,6 +94,7 @@ Arm gather(const std::string& name, const Experiment& experiment, const DataFact
   for (const StoredRun* run : arm.results) {
     const RunResult& result = run->result;
     arm.rate = run->key.rate;
+    arm.attributes = run->key.attributes;
     arm.finished += result.status == Status::finished;
     arm.diverged += result.status == Status::diverged;
     arm.failed += result.status == Status::failed;
@@ -101,8 +105,8 @@ Arm gather(const std::string& name, const Experiment& experiment, const DataFact
     arm.parameters = std::max(arm.parameters, result.parameters);
     if (std::isfinite(result.ms_per_step)) times.push_back(result.ms_per_step);
   }
-  arm.rate_at_edge = experiment.learning_rate == 0 &&
-                     (arm.rate == std::begin(Tuning::rates)[0] || arm.rate == std::end(Tuning::rates)[-1]);
+  arm.rate_at_edge = experiment.learning_rate == 0 && settings.learning_rate == 0 && experiment.rates.size() > 1 &&
+                     (arm.rate == experiment.rates.front() || arm.rate == experiment.rates.back());
   if (!arm.errors.empty()) {
     arm.error = mean(arm.errors);
     arm.interval = level_interval(arm.errors, level, data);
@@ -149,24 +153,15 @@ std::vector<double> paired_differences(const Arm& arm, const Arm& best) {
 }
 
 // Which arms were not given all seeds, as they could not win any more: what the race says, where it left its mark.
-void find_stopped(std::vector<Arm>& arms, const Experiment& experiment, const DataFacts& data) {
-  std::vector<std::vector<double>> errors;
-  std::size_t most = 0;
-  for (const Arm& arm : arms) {
-    errors.emplace_back();
-    for (const StoredRun* run : arm.results)
-      errors.back().push_back(run->result.status == Status::finished ? run->result.validation_error : unknown);
-    most = std::max(most, arm.results.size());
-  }
-  const Race race{static_cast<std::size_t>(experiment.seeds), resolution_of(data, data.validation)};
-  const auto out = out_of_the_race(errors, race);
-  for (std::size_t i = 0; i < arms.size(); ++i) {
-    Arm& arm = arms[i];
-    if (out[i] == 0 || arm.results.size() != out[i] || out[i] >= most) continue;
-    arm.stopped_after = out[i];
+// Right whenever an arm was stopped: its interval is missed at every look together as rarely as the others' at the end.
+void mark_stopped(std::vector<Arm>& arms, const Plan& plan, std::int64_t seeds, const DataFacts& data) {
+  const auto looks = static_cast<double>(static_cast<std::size_t>(seeds) - Race::first_look + 1);
+  for (Arm& arm : arms) {
+    const auto out = plan.stopped().find(arm.name);
+    if (out == plan.stopped().end()) continue;
+    arm.stopped_after = static_cast<std::size_t>(out->second);
     if (arm.verdict == Verdict::one_seed) arm.verdict = Verdict::stopped;
-    // Right whenever the arm was stopped: at every look together it is missed as rarely as the others' at the end.
-    arm.interval = level_interval(arm.errors, level / static_cast<double>(race.seeds - Race::first_look + 1), data);
+    arm.interval = level_interval(arm.errors, level / looks, data);
   }
 }
 
@@ -291,7 +286,7 @@ Judged judge(const Experiment& experiment, const DataFacts& data, const std::vec
   Judged judged;
   for (const std::string& name : experiment.activations) judged.arms.push_back(gather(name, experiment, data, runs));
   auto& arms = judged.arms;
-  find_stopped(arms, experiment, data);
+  mark_stopped(arms, replay(experiment, runs), experiment.seeds, data);
   const int count = static_cast<int>(arms.size());
   const auto at = [&](int i) -> Arm& { return arms[static_cast<std::size_t>(i)]; };
   for (int i = 0; i < count; ++i)

@@ -40,7 +40,7 @@ struct Against {
 };
 
 struct Arm {
-  std::string name;
+  std::string name, activation, attributes;       // attributes: what tuning chose
   std::vector<const StoredRun*> tuning, results;  // by seed
   double rate = unknown;
   bool rate_at_edge = false;  // of the grid: a better one may lie beyond

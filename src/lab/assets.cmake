@@ -37,6 +37,10 @@ foreach(part report report_charts report_compare report_layers report_draw)
 endforeach()
 ogee_asset_end(report_js)
 
+ogee_asset_begin(side_by_side_html)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/side_by_side.html)
+ogee_asset_end(side_by_side_html)
+
 # What the monitor saw: the same style, charts of its own.
 ogee_asset_begin(monitor_report_html)
 ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/monitor_report.html)

@@ -6,48 +6,104 @@
 #include <string>
 #include <vector>
 
+#include "lab/schedule.h"
+
 namespace ogee::data {
 struct Dataset;
-}
+struct Request;
+}  // namespace ogee::data
 
 namespace ogee::lab {
+
+// Values of one attribute that tuning chooses among.
+struct Choice {
+  std::string attribute;
+  std::vector<double> values;
+};
+
+// One of the alternatives. Zeros mean the experiment's own.
+struct ArmSettings {
+  std::string name;        // "": the activation as it is written
+  std::string activation;  // with attributes
+  std::vector<Schedule> schedules;
+  std::vector<Choice> choices;
+  double learning_rate = 0;
+  std::int64_t depth = 0, width = 0, epochs = 0, batch = 0;
+
+  const std::string& label() const { return name.empty() ? activation : name; }
+};
+
+struct OptimiserSettings {
+  std::string name = "adam";  // or sgd
+  double momentum = 0;        // of sgd
+  double weight_decay = 0;    // adam: decoupled from the gradient (AdamW); sgd: added to it
+};
 
 // Zeros are resolved by `resolve`.
 struct Experiment {
   std::string data = "optdigits";
   std::string target;
   std::int64_t train_limit = 0;
-  std::string model = "mlp";
+  std::string kind, validation, test;  // these and the next as data::Request has them
+  double validation_share = 0, test_share = 0;
+  std::int64_t context = 0, horizon = 0;
+  std::string tokens;
+  std::int64_t size = 0;
+  std::string model;  // empty: the data's usual one
   std::int64_t depth = 0, width = 0;
+  // The short form of `arms`; resolved, the names of all arms.
   std::vector<std::string> activations = default_activations();
   std::int64_t epochs = 0;
   std::int64_t batch = 64;
   std::int64_t seeds = 5;
   double learning_rate = 0;  // 0: tuned for each arm
   std::string device = "cpu";
+  std::vector<ArmSettings> arms;
+  OptimiserSettings optimiser;
+  // Fairness.
+  bool match_parameters = true;    // gated and other arms have as many parameters
+  std::vector<double> rates;       // tuned over; empty: Tuning::rates
+  std::int64_t tuning_budget = 0;  // steps that an arm's tuning may take in all; 0: see plan.h
+  bool stop_early = false;         // arms that cannot win any more
   // Found from the data.
   std::string fingerprint;
-  std::int64_t steps = 0;  // of a whole run
+  std::int64_t examples = 0;  // to train on
+  double resolution = 0;      // of validation errors: 1/(number of examples) of a share of errors, 0 of a real number
+  std::int64_t steps = 0;     // of a whole run
 
   static std::vector<std::string> default_activations();
+  const ArmSettings& arm(const std::string& name) const;
+  std::int64_t batch_of(const ArmSettings& arm) const;
+  std::int64_t steps_of(const ArmSettings& arm) const;
 };
 
 // "relu, nah(base=tanh, c=0.3)" into its names; commas inside parentheses belong to the attributes.
 std::vector<std::string> split_activations(const std::string& text);
 
+// The activation that a run of the arm starts with: its own attributes, "c=0.3, alpha=1" (tuning's choice) instead of
+// them, and schedules at their start. Throws Error on what the function has not, or what is out of range.
+std::string activation_of(const ArmSettings& arm, const std::string& attributes = "");
+
+// What of an experiment tells which data to load.
+data::Request request_of(const Experiment& experiment);
+
 // Fills in what was left open and checks the rest, activations and device included. Throws Error.
 Experiment resolve(Experiment experiment, const data::Dataset& data);
 
+// The part of it that needs no data but their numbers: arms from names, the steps of a run, the resolution of errors.
+void settle(Experiment& experiment, std::int64_t examples, bool classification, std::int64_t validation);
+
 // The settings as one flat object, in a fixed order. Equal objects mean that results may be shared.
 nlohmann::ordered_json to_json(const Experiment& experiment);
+nlohmann::ordered_json to_json(const ArmSettings& arm);
 
-// How rates are tuned: every arm walks through the same two stages.
+// How rates are tuned, if the experiment says nothing else.
 struct Tuning {
   static constexpr double rates[] = {3e-4, 1e-3, 3e-3, 1e-2, 3e-2};
   static constexpr std::uint64_t scout_seed = 1001, tune_seed = 1002;  // results use 1, 2, 3...
   static constexpr int survivors = 2;
 };
-// The lengths of the two stages for runs of `steps`: a short one for all rates, a longer one for those left.
+// The lengths of tuning's first and last stage for runs of `steps`: short for all, longer for the survivors.
 std::int64_t scout_steps(std::int64_t steps);
 std::int64_t tune_steps(std::int64_t steps);
 

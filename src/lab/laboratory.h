@@ -20,9 +20,10 @@ struct Progress {
 
 struct Options {
   std::string out = "ogee-compare";
-  int workers = 0;          // 0: one for each core
-  std::string tensorboard;  // a folder for TensorBoard's event files, written at the end; empty: none
-  std::string command;      // what reproduces the comparison, for the report
+  int workers = 0;           // 0: one for each core
+  double keep_seconds = 20;  // between two checkpoints of a run in progress
+  std::string tensorboard;   // a folder for TensorBoard's event files, written at the end; empty: none
+  std::string command;       // what reproduces the comparison, for the report
   const std::atomic<bool>* stop = nullptr;
   std::function<void(const Progress&)> progress;  // called a few times a second, from the calling thread
 };
@@ -34,11 +35,15 @@ struct Outcome {
   nlohmann::ordered_json results;  // as in results.json
 };
 
-// Runs what the store of `options.out` does not hold yet, then writes results.json and report.html there, also when
-// stopped. Throws Error on what the user can mend.
+// Runs what the store of `options.out` does not hold yet, then writes results.json, report.html and experiment.toml
+// there, also when stopped. A program that is killed at any moment loses no more than what runs in progress have done
+// since their last checkpoint; the same call again goes on to the very results that would have come of it undisturbed.
+// Several processes may work in one folder at a time. Throws Error on what the user can mend, StoreFailure (run.h) on
+// what befalls the work.
 Outcome compare(const Experiment& experiment, const Options& options);
 
-// Replaces `path` in one step, so that no reader ever sees half a file.
+// Replaces `path` in one step, so that no reader ever sees half a file. Throws Error where the folder may not be
+// written to, else StoreFailure.
 void write_atomically(const std::string& path, const std::string& content);
 
 }  // namespace ogee::lab

@@ -11,8 +11,19 @@
 namespace ogee::lab {
 namespace {
 
-constexpr std::int64_t probe_size = 256, health_size = 10000, chunk = 512;
+constexpr std::int64_t probe_size = 256, probe_steps = 4096, health_size = 10000, chunk = 512;
 constexpr double saturated_below = 0.05;
+
+// Steps of one example of a sequence (tokens of a text, or a series' rows), each of which passes every layer; else 1.
+std::int64_t steps_of(const data::Part& part) {
+  const bool text = part.x.scalar_type() == torch::kLong;
+  return text || part.x.dim() == 3 ? part.x.size(1) : 1;
+}
+
+// As many examples as have `most` steps in all.
+std::int64_t examples_of(std::int64_t most, const data::Part& part) {
+  return std::max<std::int64_t>(1, most / steps_of(part));
+}
 
 // While it lives the network records, without noise.
 class Recording {
@@ -60,7 +71,7 @@ std::vector<double> histogram(const models::Network::Layer& layer) {
 }  // namespace
 
 data::Part probe_of(const data::Part& train) {
-  const std::int64_t size = std::min(probe_size, train.size());
+  const std::int64_t size = std::min({probe_size, examples_of(probe_steps, train), train.size()});
   const at::Tensor chosen =
       torch::arange(size, torch::kLong).mul_(train.size()).div_(size, "floor").to(train.x.device());
   return {train.x.index_select(0, chosen), train.y.index_select(0, chosen)};
@@ -102,11 +113,12 @@ Health health(models::Network& network, const data::Part& train) {
   const Activation& activation = network.layers.at(0).unit->activation();
   const bool gated = activation.spec().inputs > 1;
   const double lipschitz = gated ? 0 : properties(activation).lipschitz;
-  const std::int64_t size = std::min(health_size, train.size());
+  const std::int64_t size = std::min(examples_of(health_size, train), train.size());
+  const std::int64_t at_once = std::min(chunk, examples_of(probe_steps, train));
   std::vector<at::Tensor> alive(network.layers.size());
   double below = 0, seen = 0;
-  for (std::int64_t from = 0; from < size; from += chunk) {
-    network.forward(train.x.narrow(0, from, std::min(chunk, size - from)));
+  for (std::int64_t from = 0; from < size; from += at_once) {
+    network.forward(train.x.narrow(0, from, std::min(at_once, size - from)));
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       const at::Tensor slope = slopes(network.layers[i]);
       const at::Tensor active = slope.ne(0).transpose(0, 1).flatten(1).any(1);

@@ -43,7 +43,7 @@ struct Health {
   double dead;       // the share of units whose slope is 0 for every example; a convolution's unit is a channel
   double saturated;  // the share of (unit, example) whose slope is below 5 % of the function's largest; gated: unknown
 };
-// Over the training part (its first 10,000 examples), noise off.
+// Over the training part (its first 10,000 examples, or steps of sequences), noise off.
 Health health(models::Network& network, const data::Part& train);
 
 }  // namespace ogee::lab

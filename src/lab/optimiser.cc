@@ -3,15 +3,56 @@
 #include <cmath>
 
 namespace ogee::lab {
+namespace {
 
-FlatAdam::FlatAdam(torch::nn::Module& network) {
+// Weight decay is decoupled from the gradient, as Loshchilov and Hutter (2019) have it: AdamW.
+class FlatAdam : public FlatOptimiser {
+ public:
+  FlatAdam(torch::nn::Module& network, double weight_decay) : FlatOptimiser(network), weight_decay_(weight_decay) {
+    moments_ = {torch::zeros_like(values_), torch::zeros_like(values_)};
+  }
+
+ private:
+  void update(double rate) override {
+    constexpr double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+    const auto t = static_cast<double>(steps);
+    const double correction1 = 1 - std::pow(beta1, t), correction2 = 1 - std::pow(beta2, t);
+    if (weight_decay_ > 0) values_.mul_(1 - rate * weight_decay_);
+    moments_[0].mul_(beta1).add_(gradients_, 1 - beta1);
+    moments_[1].mul_(beta2).addcmul_(gradients_, gradients_, 1 - beta2);
+    // Both corrections folded into the rate and epsilon save two passes.
+    const double scale = std::sqrt(correction2);
+    values_.addcdiv_(moments_[0], moments_[1].sqrt().add_(epsilon * scale), -rate * scale / correction1);
+  }
+
+  const double weight_decay_;
+};
+
+class FlatSgd : public FlatOptimiser {
+ public:
+  FlatSgd(torch::nn::Module& network, double momentum, double weight_decay)
+      : FlatOptimiser(network), momentum_(momentum), weight_decay_(weight_decay) {
+    if (momentum > 0) moments_ = {torch::zeros_like(values_)};
+  }
+
+ private:
+  void update(double rate) override {
+    if (weight_decay_ > 0) gradients_.add_(values_, weight_decay_);
+    if (momentum_ > 0) moments_[0].mul_(momentum_).add_(gradients_);
+    values_.add_(momentum_ > 0 ? moments_[0] : gradients_, -rate);
+  }
+
+  const double momentum_, weight_decay_;
+};
+
+}  // namespace
+
+FlatOptimiser::FlatOptimiser(torch::nn::Module& network) {
   const torch::NoGradGuard no_gradients;
   std::vector<at::Tensor> flat;
   for (const at::Tensor& parameter : network.parameters()) flat.push_back(parameter.detach().reshape({-1}));
   values_ = torch::cat(flat);
   gradients_ = torch::zeros_like(values_);
-  first_ = torch::zeros_like(values_);
-  second_ = torch::zeros_like(values_);
   std::int64_t offset = 0;
   for (at::Tensor parameter : network.parameters()) {
     const auto size = parameter.numel();
@@ -23,17 +64,21 @@ FlatAdam::FlatAdam(torch::nn::Module& network) {
   }
 }
 
-void FlatAdam::step(double rate) {
-  constexpr double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
+void FlatOptimiser::step(double rate) {
   const torch::NoGradGuard no_gradients;
-  ++steps_;
-  const auto t = static_cast<double>(steps_);
-  const double correction1 = 1 - std::pow(beta1, t), correction2 = 1 - std::pow(beta2, t);
-  first_.mul_(beta1).add_(gradients_, 1 - beta1);
-  second_.mul_(beta2).addcmul_(gradients_, gradients_, 1 - beta2);
-  // Both corrections folded into the rate and epsilon save two passes.
-  const double scale = std::sqrt(correction2);
-  values_.addcdiv_(first_, second_.sqrt().add_(epsilon * scale), -rate * scale / correction1);
+  ++steps;
+  update(rate);
+}
+
+std::vector<at::Tensor> FlatOptimiser::state() const {
+  std::vector<at::Tensor> all{values_};
+  all.insert(all.end(), moments_.begin(), moments_.end());
+  return all;
+}
+
+std::unique_ptr<FlatOptimiser> make_optimiser(const OptimiserSettings& settings, torch::nn::Module& network) {
+  if (settings.name == "sgd") return std::make_unique<FlatSgd>(network, settings.momentum, settings.weight_decay);
+  return std::make_unique<FlatAdam>(network, settings.weight_decay);
 }
 
 }  // namespace ogee::lab

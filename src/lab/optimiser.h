@@ -1,23 +1,35 @@
-// Adam over one flat buffer.
+// Adam and SGD over one flat buffer.
 #pragma once
 
 #include <torch/torch.h>
 
 #include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "lab/experiment.h"
 
 namespace ogee::lab {
 
 // Networks of this size are bound by the cost of calling operators, not by arithmetic: with all parameters (and all
-// gradients) as views of one tensor, a step is seven calls for the whole network.
-class FlatAdam {
+// gradients) as views of one tensor, a step is a handful of calls for the whole network.
+class FlatOptimiser {
  public:
-  explicit FlatAdam(torch::nn::Module& network);
+  virtual ~FlatOptimiser() = default;
   void zero_gradients() { gradients_.zero_(); }
   void step(double rate);
+  // What a checkpoint needs: the parameters and the optimiser's own tensors, to be copied or written over.
+  std::vector<at::Tensor> state() const;
+  std::int64_t steps = 0;
 
- private:
-  at::Tensor values_, gradients_, first_, second_;
-  std::int64_t steps_ = 0;
+ protected:
+  explicit FlatOptimiser(torch::nn::Module& network);
+  virtual void update(double rate) = 0;
+
+  at::Tensor values_, gradients_;
+  std::vector<at::Tensor> moments_;
 };
+
+std::unique_ptr<FlatOptimiser> make_optimiser(const OptimiserSettings& settings, torch::nn::Module& network);
 
 }  // namespace ogee::lab

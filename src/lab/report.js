@@ -5,7 +5,7 @@
 const results = JSON.parse(document.getElementById('results').textContent);
 const classification = results.metric === 'error';
 const scale = classification ? 100 : 1;
-const metricName = classification ? 'error (%)' : 'RMSE';
+const metricName = classification ? 'error (%)' : results.metric;
 const usable = arm => ['lowest', 'no difference seen', 'probably worse', 'worse', 'one seed: unknown'].includes(arm.verdict);
 
 // By merit: what can be used first, the lowest error first.
@@ -89,7 +89,7 @@ function qualityTable() {
   const against = (arm, field) => arm.against_best ? arm.against_best[field] : null;
   return sortable([
     nameCell,
-    [classification ? 'test error %' : 'test RMSE', arm => showError(arm.test_error.mean), arm => arm.test_error.mean],
+    [classification ? 'test error %' : `test ${results.metric}`, arm => showError(arm.test_error.mean), arm => arm.test_error.mean],
     ['95 % interval', arm => showRange(arm.test_error.low, arm.test_error.high), arm => arm.test_error.low,
       'Student\'s t over seeds'],
     ['to the lowest', arm => showChange(against(arm, 'difference')), arm => against(arm, 'difference'),

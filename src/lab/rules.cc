@@ -17,7 +17,7 @@ constexpr double noticeable_cost = 1.1;
 // Fewer training examples than this for each parameter are few.
 constexpr double enough_examples = 1;
 
-std::string function_of(const Arm& arm) { return std::string(Activation(arm.name).spec().name); }
+std::string function_of(const Arm& arm) { return std::string(Activation(arm.activation).spec().name); }
 
 // The usable arm of a function with the lowest error; null if there is none.
 const Arm* find(const Judged& judged, const std::vector<std::string>& functions) {

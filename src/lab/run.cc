@@ -7,11 +7,13 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <nlohmann/json.hpp>
 #include <numbers>
 #include <optional>
 #include <stdexcept>
 
 #include "data/dataset.h"
+#include "lab/checkpoint.h"
 #include "lab/measure.h"
 #include "lab/optimiser.h"
 #include "models/network.h"
@@ -30,6 +32,29 @@ double cost_now(bool cuda) {
   timespec time{};
   clock_gettime(cuda ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+using Json = nlohmann::ordered_json;
+
+// Numbers as they are, NaN and infinities too: CBOR has them.
+Json json_of(const Point& point) {
+  return {{"epoch", point.epoch},
+          {"train_loss", point.train_loss},
+          {"validation_error", point.validation_error},
+          {"validation_loss", point.validation_loss},
+          {"gradients", point.gradients},
+          {"histograms", point.histograms},
+          {"scheduled", point.scheduled}};
+}
+
+Point point_of(const Json& json) {
+  return {json.at("epoch").get<std::int64_t>(),
+          json.at("train_loss").get<double>(),
+          json.at("validation_error").get<double>(),
+          json.at("validation_loss").get<double>(),
+          json.at("gradients").get<std::vector<double>>(),
+          json.at("histograms").get<std::vector<std::vector<double>>>(),
+          json.at("scheduled").get<std::map<std::string, double>>()};
 }
 
 constexpr const char* stage_names[] = {"scout", "tune", "result"};
@@ -66,82 +91,177 @@ class Run {
   Run(const Experiment& experiment, const data::Dataset& data, const RunKey& key, const RunHooks& hooks)
       : data_(data),
         key_(key),
+        arm_(experiment.arm(key.arm)),
         hooks_(hooks),
-        batch_(experiment.batch),
+        batch_(experiment.batch_of(arm_)),
         cuda_(experiment.device == "cuda"),
         measured_(key.stage == Stage::result),
         task_(tasks::make_task(data)),
-        network_(models::build({experiment.model, experiment.depth, experiment.width, key.arm}, data,
-                               stream(key.seed, for_weights))),
-        order_(at::detail::createCPUGenerator(stream(key.seed, for_order))) {
+        network_(models::build(settings_of(experiment, arm_, key), data, stream(key.seed, for_weights))),
+        order_(at::detail::createCPUGenerator(stream(key.seed, for_order))),
+        noise_(at::detail::createCPUGenerator(stream(key.seed, for_noise))) {
     if (cuda_) network_->to(torch::kCUDA);
-    optimiser_ = std::make_unique<FlatAdam>(*network_);
+    optimiser_ = make_optimiser(experiment.optimiser, *network_);
     result_.parameters = network_->parameter_count();
     if (measured_) probe_ = probe_of(data.train);
+    epoch_order_ = order_.get_state();
+    // At fixed steps, so that the same run finds the same.
+    watch_.every(std::max<std::int64_t>(8, key.steps / 40)).this_thread(true).print(false);
+  }
+
+  // Goes on from what `state` gave. Throws on anything else, and must not be used then.
+  void restore(const std::string& state) {
+    const Json json = Json::from_cbor(state);
+    for (std::size_t i = 0; const at::Tensor& tensor : tensors()) unpack(json.at("tensors").at(i++), tensor);
+    step_ = json.at("step").get<std::int64_t>();
+    optimiser_->steps = step_;
+    epoch_ = json.at("epoch").get<std::int64_t>();
+    in_epoch_ = json.at("in_epoch").get<std::int64_t>();
+    loss_sum_ = json.at("loss_sum").get<double>();
+    result_.memory = json.at("memory").get<double>();
+    set_state(order_, json.at("order"));
+    set_state(noise_, json.at("noise"));
+    seconds_before_ = json.at("seconds").get<double>();
+    step_seconds_ = json.at("step_seconds").get<std::vector<double>>();
+    watched_ = json.at("watched").get<std::string>();
+    for (const Json& point : json.at("points")) result_.points.push_back(point_of(point));
+    if (hooks_.point)
+      for (const Point& point : result_.points) hooks_.point(point);
+    if (hooks_.steps_done) hooks_.steps_done->fetch_add(step_, std::memory_order_relaxed);
+    resumed_ = true;
   }
 
   RunResult train() {
-    const auto start = Clock::now();
-    const GeneratorGuard noise(at::detail::createCPUGenerator(stream(key_.seed, for_noise)));
-    const std::int64_t steps_per_epoch = data_.train.size() / batch_;
+    const GeneratorGuard noise(noise_);
     network_->train();
-    if (measured_) measure(0, unknown);
-    // At fixed steps, so that the same run finds the same.
-    watching_ = std::make_unique<Monitor>(
-        *network_, MonitorOptions().every(std::max<std::int64_t>(8, key_.steps / 40)).this_thread(true).print(false));
-    for (std::int64_t epoch = 1; step_ < key_.steps && result_.status == Status::finished; ++epoch) {
-      const double loss = train_epoch(std::min(steps_per_epoch, key_.steps - step_));
-      if (result_.status == Status::finished && measured_) measure(epoch, loss);
-    }
+    if (!resumed_ && measured_) measure(0, unknown);
+    watching_ = std::make_unique<Monitor>(*network_, watch_);
+    if (resumed_) watching_->restore(watched_, *network_);
+    while (step_ < key_.steps && result_.status == Status::finished) train_epoch();
     result_.findings = watching_->findings();
     watching_.reset();  // on the thread that made it
     if (result_.status == Status::finished) finish();
     result_.ms_per_step = 1e3 * median(std::move(step_seconds_));
-    result_.seconds = seconds_since(start);
+    result_.seconds = seconds();
     return std::move(result_);
   }
 
  private:
-  // The mean loss of the epoch.
-  double train_epoch(std::int64_t steps) {
+  static models::Settings settings_of(const Experiment& experiment, const ArmSettings& arm, const RunKey& key) {
+    models::Settings settings;
+    settings.model = experiment.model;
+    settings.depth = arm.depth > 0 ? arm.depth : experiment.depth;
+    settings.width = arm.width > 0 ? arm.width : experiment.width;
+    settings.activation = activation_of(arm, key.attributes);
+    settings.match_parameters = experiment.match_parameters;
+    return settings;
+  }
+
+  static void set_state(at::Generator& generator, const Json& json) {
+    at::Tensor state = generator.get_state();
+    unpack(json, state);
+    generator.set_state(state);
+  }
+
+  // All that a step changes.
+  std::vector<at::Tensor> tensors() const {
+    std::vector<at::Tensor> all = optimiser_->state();
+    for (const at::Tensor& buffer : network_->buffers()) all.push_back(buffer);
+    return all;
+  }
+
+  double seconds() const { return seconds_before_ + seconds_since(start_); }
+
+  // Between two steps. False while the monitor looks, which is over a few steps later, and before the memory of a step
+  // has been measured, which a process's first steps have more of.
+  bool keep() {
+    if (step_ <= typical_step) return false;
+    const std::string watched = watching_->save();
+    if (watched.empty()) return false;
+    Json json{{"step", step_},
+              {"epoch", epoch_},
+              {"in_epoch", in_epoch_},
+              {"loss_sum", loss_sum_},
+              {"memory", result_.memory},
+              {"order", pack(epoch_order_)},
+              {"noise", pack(noise_.get_state())},
+              {"seconds", seconds()},
+              {"step_seconds", step_seconds_},
+              {"watched", watched},
+              {"tensors", Json::array()},
+              {"points", Json::array()}};
+    for (const at::Tensor& tensor : tensors()) json["tensors"].push_back(pack(tensor));
+    for (const Point& point : result_.points) json["points"].push_back(json_of(point));
+    const auto bytes = Json::to_cbor(json);
+    hooks_.keep({bytes.begin(), bytes.end()});
+    kept_ = Clock::now();
+    return true;
+  }
+
+  // Whether to stop here.
+  bool pause_here() {
+    if (!hooks_.keep) return stopped();
+    if (stopped()) return keep();
+    if (seconds_since(kept_) >= hooks_.keep_seconds) keep();
+    return false;
+  }
+  bool stopped() const { return hooks_.stop && hooks_.stop->load(std::memory_order_relaxed); }
+
+  // What is left of an epoch, and what is measured after it.
+  void train_epoch() {
+    const std::int64_t whole = data_.train.size() / batch_;
+    const std::int64_t steps = std::min(whole, key_.steps - (step_ - in_epoch_));
+    epoch_order_ = order_.get_state();
     const at::Tensor order = torch::randperm(data_.train.size(), order_, torch::kLong).to(data_.train.x.device());
-    double sum = 0;
-    for (std::int64_t i = 0; i < steps; ++i) {
-      if (hooks_.stop && hooks_.stop->load(std::memory_order_relaxed)) {
+    while (in_epoch_ < steps) {
+      if (pause_here()) {
         result_.status = Status::stopped;
-        return unknown;
+        return;
       }
-      // One step's memory stands for all.
-      std::optional<PeakMemory> memory;
-      if (measured_ && step_ == typical_step) memory.emplace();
-      const double start = cost_now(cuda_);
-      const at::Tensor chosen = order.narrow(0, i * batch_, batch_);
-      const at::Tensor loss =
-          task_->loss(network_->forward(data_.train.x.index_select(0, chosen)), data_.train.y.index_select(0, chosen));
-      // On a GPU this waits for it, so that the time of the step is all of it.
-      const double value = loss.item<double>();
-      optimiser_->zero_gradients();
-      loss.backward();
-      optimiser_->step(rate_at(key_, step_));
-      if (cuda_) torch::cuda::synchronize();
-      step_seconds_.push_back(cost_now(cuda_) - start);
-      if (memory) result_.memory = memory->peak();
-      ++step_;
-      if (hooks_.steps_done) hooks_.steps_done->fetch_add(1, std::memory_order_relaxed);
-      sum += value;
-      if (!std::isfinite(value)) {
-        diverge("the training loss became " + std::string(std::isnan(value) ? "NaN" : "infinite"));
-        return unknown;
-      }
+      train_step(order.narrow(0, in_epoch_ * batch_, batch_));
+      if (result_.status != Status::finished) return;
     }
-    return sum / static_cast<double>(steps);
+    ++epoch_;
+    const double loss = loss_sum_ / static_cast<double>(steps);
+    in_epoch_ = 0;
+    loss_sum_ = 0;
+    if (measured_) measure(epoch_, loss);
+  }
+
+  void train_step(const at::Tensor& chosen) {
+    // One step's memory stands for all.
+    std::optional<PeakMemory> memory;
+    if (measured_ && step_ == typical_step) memory.emplace();
+    const double start = cost_now(cuda_);
+    for (const Schedule& schedule : arm_.schedules) {
+      const double value = schedule.at(step_, key_.steps);
+      for (auto& layer : network_->layers) layer.unit->set(schedule.attribute, value);
+    }
+    const at::Tensor loss =
+        task_->loss(network_->forward(data_.train.x.index_select(0, chosen)), data_.train.y.index_select(0, chosen));
+    // On a GPU this waits for it, so that the time of the step is all of it.
+    const double value = loss.item<double>();
+    optimiser_->zero_gradients();
+    loss.backward();
+    optimiser_->step(rate_at(key_, step_));
+    if (cuda_) torch::cuda::synchronize();
+    step_seconds_.push_back(cost_now(cuda_) - start);
+    if (memory) result_.memory = memory->peak();
+    ++step_;
+    ++in_epoch_;
+    if (hooks_.steps_done) hooks_.steps_done->fetch_add(1, std::memory_order_relaxed);
+    loss_sum_ += value;
+    if (!std::isfinite(value))
+      diverge("the training loss became " + std::string(std::isnan(value) ? "NaN" : "infinite"));
   }
 
   void measure(std::int64_t epoch, double train_loss) {
     if (watching_) watching_->pause();
     const tasks::Score score = tasks::evaluate(*task_, *network_, data_.validation);
     Seen seen = look(*network_, *task_, probe_, key_.seed == 1);
-    Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms)};
+    Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms), {}};
+    for (const Schedule& schedule : arm_.schedules)
+      point.scheduled[schedule.attribute] = network_->layers.at(0).unit->activation().parameter(schedule.attribute);
     if (hooks_.point) hooks_.point(point);
     result_.points.push_back(std::move(point));
     if (watching_) watching_->resume();
@@ -169,18 +289,28 @@ class Run {
 
   const data::Dataset& data_;
   const RunKey& key_;
+  const ArmSettings& arm_;
   const RunHooks& hooks_;
   const std::int64_t batch_;
   const bool cuda_, measured_;
   const std::unique_ptr<tasks::Task> task_;
   const std::shared_ptr<models::Network> network_;
-  at::Generator order_;
-  std::unique_ptr<FlatAdam> optimiser_;
+  at::Generator order_, noise_;
+  std::unique_ptr<FlatOptimiser> optimiser_;
   data::Part probe_;
-  std::int64_t step_ = 0;
-  std::vector<double> step_seconds_;
+  MonitorOptions watch_;
   std::unique_ptr<Monitor> watching_;
   RunResult result_;
+  const Clock::time_point start_ = Clock::now();
+  Clock::time_point kept_ = start_;
+  // All that a checkpoint carries beside the tensors.
+  std::int64_t step_ = 0, epoch_ = 0, in_epoch_ = 0;  // steps, whole epochs, steps of the epoch at hand
+  double loss_sum_ = 0;                               // of the epoch at hand
+  at::Tensor epoch_order_;                            // of `order_`, before it drew the epoch's order
+  double seconds_before_ = 0;
+  std::vector<double> step_seconds_;
+  std::string watched_;
+  bool resumed_ = false;
 };
 
 template <std::size_t N>
@@ -199,7 +329,20 @@ Status status_named(const std::string& name) { return static_cast<Status>(index_
 
 RunResult train(const Experiment& experiment, const data::Dataset& data, const RunKey& key, const RunHooks& hooks) {
   try {
-    return Run(experiment, data, key, hooks).train();
+    auto run = std::make_unique<Run>(experiment, data, key, hooks);
+    if (!hooks.state.empty()) {
+      try {
+        run->restore(hooks.state);
+      } catch (const StoreFailure&) {
+        throw;
+      } catch (const std::exception& error) {
+        if (hooks.damaged) hooks.damaged(error.what());
+        run = std::make_unique<Run>(experiment, data, key, hooks);
+      }
+    }
+    return run->train();
+  } catch (const StoreFailure&) {
+    throw;
   } catch (const std::exception& error) {
     // One arm that cannot run must not take the others with it.
     RunResult result;

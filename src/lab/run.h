@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <map>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -29,6 +31,7 @@ struct RunKey {
   std::uint64_t seed = 1;
   double rate = 1e-3;
   std::int64_t steps = 0;
+  std::string attributes = {};  // tuning's choice: "c=0.3, alpha=1"
 
   auto operator<=>(const RunKey&) const = default;
 };
@@ -46,6 +49,7 @@ struct Point {
   // histogram_high in histogram_bins equal steps; the outermost bins take what lies beyond. Gated layers: their gate.
   // Of seed 1 only.
   std::vector<std::vector<double>> histograms{};
+  std::map<std::string, double> scheduled = {};  // attributes that follow a schedule, as they stood
 };
 
 struct RunResult {
@@ -65,9 +69,24 @@ struct RunHooks {
   const std::atomic<bool>* stop = nullptr;
   std::atomic<std::int64_t>* steps_done = nullptr;
   std::function<void(const Point&)> point;
+  // Gets the whole state of the run every `keep_seconds`, and when it is stopped: bytes with which the same run goes on
+  // elsewhere to the same result, to the last bit.
+  std::function<void(const std::string&)> keep;
+  double keep_seconds = 20;
+  // Such a state to go on from; "": from the start.
+  std::string state = {};
+  // Told why where `state` was of no use; the run then starts anew.
+  std::function<void(const std::string&)> damaged;
+};
+
+// What the store or the disk does to a run is not the run's fault: `train` lets it through.
+class StoreFailure : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
 };
 
 // Results (Stage::result) are measured in full and see the test part, once, at the end; the others only validate.
+// Throws nothing but what the hooks throw of StoreFailure: other errors make a run that failed.
 RunResult train(const Experiment& experiment, const data::Dataset& data, const RunKey& key, const RunHooks& hooks);
 
 }  // namespace ogee::lab

@@ -145,6 +145,9 @@ Simulated simulate(const Simulation& simulation) {
   experiment.seeds = static_cast<std::int64_t>(simulation.seeds);
   experiment.learning_rate = 1e-3;
   experiment.activations.assign(std::begin(names), std::begin(names) + simulation.arms);
+  experiment.stop_early = simulation.race;
+  experiment.epochs = experiment.batch = 1;
+  settle(experiment, 1, true, examples);
   DataFacts data;
   data.validation = data.test = examples;
   data.baseline = 0.9;

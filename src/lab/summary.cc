@@ -58,12 +58,14 @@ Json watched(const Arm& arm) {
 
 Json run_json(const StoredRun& run) {
   Json points = Json::array();
-  for (const Point& point : run.result.points)
+  for (const Point& point : run.result.points) {
     points.push_back({{"epoch", point.epoch},
                       {"train_loss", number(point.train_loss)},
                       {"validation_error", number(point.validation_error)},
                       {"validation_loss", number(point.validation_loss)},
                       {"gradients", numbers(point.gradients)}});
+    if (!point.scheduled.empty()) points.back()["scheduled"] = point.scheduled;
+  }
   const RunResult& result = run.result;
   Json json{{"seed", run.key.seed}, {"status", name_of(result.status)}};
   if (!result.message.empty()) json["message"] = result.message;
@@ -91,7 +93,7 @@ double seconds_of(const Arm& arm) {
 }
 
 Json arm_json(const Arm& arm, const DataFacts& data) {
-  const Activation activation(arm.name);
+  const Activation activation(arm.activation);
   Json json{{"activation", arm.name},
             {"family", family_of(activation.function())},
             {"formula", activation.spec().formula},
@@ -118,6 +120,7 @@ Json arm_json(const Arm& arm, const DataFacts& data) {
   json["gradient_ratio"] = {{"start", number(arm.ratio_start)}, {"end", number(arm.ratio_end)}};
   json["learning_rate"] = number(arm.rate);
   json["learning_rate_at_edge"] = arm.rate_at_edge;
+  if (!arm.attributes.empty()) json["attributes"] = arm.attributes;
   const Against& against = arm.against;
   if (arm.verdict != Verdict::best && against.pairs > 0)
     json["against_best"] = {{"difference", number(against.difference)},
@@ -139,6 +142,7 @@ Json arm_json(const Arm& arm, const DataFacts& data) {
     tuning.push_back({{"stage", name_of(run->key.stage)},
                       {"seed", run->key.seed},
                       {"learning_rate", run->key.rate},
+                      {"attributes", run->key.attributes},
                       {"steps", run->key.steps},
                       {"status", name_of(run->result.status)},
                       {"validation_error", number(run->result.validation_error)},
@@ -158,7 +162,7 @@ Json arm_json(const Arm& arm, const DataFacts& data) {
 Json summarise(const Experiment& experiment, const DataFacts& data, const Environment& environment,
                const std::vector<StoredRun>& runs) {
   const Judged judged = judge(experiment, data, runs);
-  const auto wanted = ArmPlan::runs(experiment) * static_cast<std::int64_t>(experiment.activations.size());
+  const auto wanted = replay(experiment, runs).runs();
   Json json;
   json["what"] = "ogee compare";
   json["complete"] = static_cast<std::int64_t>(runs.size()) >= wanted;
@@ -174,8 +178,8 @@ Json summarise(const Experiment& experiment, const DataFacts& data, const Enviro
                             {"text", recommend(judged, experiment, data)},
                             {"rules", std::move(rule_list)}};
   json["remarks"] = remarks(judged, experiment, data);
-  json["metric"] = data.classification ? "error" : "RMSE";
-  json["data"] = {{"name", data.name},   {"goal", data.classification ? "classification" : "regression"},
+  json["metric"] = data.metric;
+  json["data"] = {{"name", data.name},   {"goal", data.goal},
                   {"shape", data.shape}, {"classes", data.classes},
                   {"train", data.train}, {"validation", data.validation},
                   {"test", data.test},   {"baseline", number(data.baseline)}};

@@ -14,6 +14,7 @@ namespace ogee::lab {
 struct DataFacts {
   std::string name;
   bool classification = true;
+  std::string goal = "classification", metric = "error";  // in words
   std::vector<std::int64_t> shape;
   std::int64_t classes = 0, train = 0, validation = 0, test = 0;
   double baseline = 0;  // the error of always giving the same answer

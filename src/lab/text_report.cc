@@ -67,9 +67,9 @@ std::string text_report(const Json& results) {
       experiment["epochs"].get<int>(), experiment["batch"].get<int>(), experiment["seeds"].get<int>(),
       experiment["seeds"].get<int>() == 1 ? "" : "s");
 
-  std::vector<std::vector<std::string>> rows{{"activation", classification ? "error %" : "RMSE", "95 %", "ms/step",
-                                              "MiB", "params", "dead %", "sat. %", "grad ratio", "rate", "best",
-                                              "verdict"}};
+  std::vector<std::vector<std::string>> rows{
+      {"activation", classification ? "error %" : results["metric"].get<std::string>(), "95 %", "ms/step", "MiB",
+       "params", "dead %", "sat. %", "grad ratio", "rate", "best", "verdict"}};
   for (const Json& arm : results["arms"]) rows.push_back(cells(arm, classification));
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)

@@ -70,7 +70,7 @@ class Convnet : public Network {
  public:
   Convnet(const Settings& settings, const data::Dataset& data, at::Generator random)
       : Network(settings.activation, std::move(random)), shape_(settings, data) {
-    const Sizes sizes = packed_ == 1 ? shape_.plain() : shape_.gated();
+    const Sizes sizes = packed_ == 1 || !settings.match_parameters ? shape_.plain() : shape_.gated();
     std::int64_t in = data.shape[0];
     double gain = 1;  // inputs are standardised
     for (const auto channels : sizes.channels) {

@@ -56,7 +56,9 @@ class Mlp : public Network {
     if (packed_ == 1) {
       for (std::int64_t i = 0; i < settings.depth; ++i) layer(settings.width);
     } else {
-      const std::int64_t hidden = matched_hidden(in, settings.depth, settings.width, data.outputs());
+      const std::int64_t hidden = settings.match_parameters
+                                      ? matched_hidden(in, settings.depth, settings.width, data.outputs())
+                                      : settings.width;
       for (std::int64_t left = settings.depth; left > 0; left -= 2) {
         layer(hidden);
         if (left > 1) project("project" + std::to_string(layers.size()), settings.width);

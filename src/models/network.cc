@@ -1,8 +1,5 @@
 #include "models/network.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-#include <fmt/format.h>
-
 #include <cmath>
 
 #include "models/gain.h"
@@ -21,13 +18,17 @@ std::int64_t Network::parameter_count() const {
   return count;
 }
 
-Network::Map Network::map(const std::string& name, at::IntArrayRef shape, double gain) {
+at::Tensor Network::weights(const std::string& name, at::IntArrayRef shape, double gain) {
   std::int64_t fan_in = 1;
   for (std::size_t i = 1; i < shape.size(); ++i) fan_in *= shape[i];
   at::Tensor weight = torch::empty(shape);
   weight.normal_(0, gain / std::sqrt(static_cast<double>(fan_in)), random_);
+  return register_parameter(name + "_weight", weight);
+}
+
+Network::Map Network::map(const std::string& name, at::IntArrayRef shape, double gain) {
   Map map;
-  map.weight = register_parameter(name + "_weight", weight);
+  map.weight = weights(name, shape, gain);
   map.bias = register_parameter(name + "_bias", torch::zeros({shape[0]}));
   return map;
 }
@@ -47,30 +48,45 @@ at::Tensor Network::activate(std::size_t index, at::Tensor z) {
   return layer.unit->forward(z);
 }
 
+at::Tensor Network::activate_step(std::size_t index, at::Tensor z) {
+  if (recording) {
+    steps_.resize(layers.size());
+    steps_[index].push_back(z);
+  }
+  return layers[index].unit->forward(z);
+}
+
+void Network::end_steps() {
+  for (std::size_t i = 0; i < steps_.size(); ++i) {
+    std::vector<at::Tensor>& steps = steps_[i];
+    if (steps.empty()) continue;
+    at::Tensor all = at::cat(steps).detach();
+    if (steps[0].requires_grad()) {
+      // The steps lie in the graph, their union does not: each hands its gradient on.
+      all.requires_grad_().mutable_grad() = torch::zeros_like(all);
+      std::int64_t from = 0;
+      for (at::Tensor& z : steps) {
+        z.register_hook(
+            [place = all.grad().narrow(0, from, z.size(0))](const at::Tensor& gradient) { place.copy_(gradient); });
+        from += z.size(0);
+      }
+    }
+    layers[i].z = all;
+    steps.clear();
+  }
+}
+
+at::Tensor Network::as_sequence(const at::Tensor& x) { return x.dim() == 4 ? x.transpose(1, 2).flatten(2) : x; }
+
+std::int64_t sequence_features(const data::Dataset& data) {
+  return data.images() ? data.shape[0] * data.shape[2] : data.shape[1];
+}
+
 at::Tensor Network::tame(const at::Tensor& x) const {
   if (packed_ == 1) return x;
   std::vector<std::int64_t> all_but_first;
   for (std::int64_t i = 1; i < x.dim(); ++i) all_but_first.push_back(i);
   return x * x.square().mean(all_but_first, /*keepdim=*/true).add(1e-6).rsqrt();
-}
-
-Settings resolve(Settings settings, const data::Dataset& data) {
-  const bool mlp = settings.model == "mlp";
-  if (!mlp && settings.model != "convnet")
-    throw Error(fmt::format("--model {}: expected mlp or convnet", settings.model));
-  if (!mlp && !data.images())
-    throw Error(
-        fmt::format("--model convnet needs images, and {} has {} columns: use --model mlp", data.name, data.shape[0]));
-  if (settings.depth == 0) settings.depth = mlp ? 12 : 2;
-  if (settings.width == 0) settings.width = mlp ? 64 : 16;
-  return settings;
-}
-
-std::shared_ptr<Network> build(const Settings& settings, const data::Dataset& data, std::uint64_t seed) {
-  const Settings resolved = resolve(settings, data);
-  at::Generator random = at::detail::createCPUGenerator(seed);
-  GeneratorGuard guard(random);  // learned parameters may start at random, too
-  return resolved.model == "mlp" ? make_mlp(resolved, data, random) : make_convnet(resolved, data, random);
 }
 
 }  // namespace ogee::models

@@ -14,16 +14,24 @@
 namespace ogee::models {
 
 struct Settings {
+  // mlp, convnet, resnet, lstm, gru or transformer, with attributes: resnet(batch_norm=1), transformer(heads=2). Empty:
+  // transformer for text, else mlp.
   std::string model = "mlp";
   std::int64_t depth = 0, width = 0;  // 0: the model's own
   std::string activation = "relu";
+  bool match_parameters = true;  // gated functions: as many parameters as the others have, else as many units
+  // The attributes, which `resolve` reads from `model`.
+  bool batch_norm = false;
+  std::int64_t heads = 0;
 };
 
-// Plain deep stacks, without normalisation and residual connections, so that the activation has to do the work.
-// Learned parameters: one set per layer. Gated functions take the packed pre-activation, gate first.
+// mlp and convnet are plain deep stacks, without normalisation and residual connections, so that the activation has to
+// do the work. Learned parameters: one set per layer. Gated functions take the packed pre-activation, gate first.
+// Outputs are [n, data.outputs()], of a text [n, tokens, data.outputs()].
 class Network : public torch::nn::Module {
  public:
-  // An activation and the pre-activation that it saw last, kept only while `recording`.
+  // An activation and the pre-activation that it saw last ([n, units], or [n, channels, height, width]; of sequences
+  // [n*steps, units]), kept only while `recording`.
   struct Layer {
     nn::Activation unit = nullptr;
     at::Tensor z;
@@ -44,13 +52,22 @@ class Network : public torch::nn::Module {
   };
   Network(std::string activation, at::Generator random);
   Map map(const std::string& name, at::IntArrayRef shape, double gain);
+  // The weights alone.
+  at::Tensor weights(const std::string& name, at::IntArrayRef shape, double gain);
   void add_layer(const std::string& name);
   at::Tensor activate(std::size_t layer, at::Tensor z);
+  // The same for one step ([n, units]) of a layer that a forward pass goes through step by step; and, after the last
+  // step, what makes one record of them all.
+  at::Tensor activate_step(std::size_t layer, at::Tensor z);
+  void end_steps();
   // What goes into every gated layer of a gated network but the first: x over its root mean square, example by example,
   // without parameters. A product of two inputs squares their scale, so that ten such layers in a row raise any
   // difference in scale between examples to its 1024th power; gated layers are used behind a normalisation everywhere,
   // and a comparison without it would only show that. Ungated networks are left as they are.
   at::Tensor tame(const at::Tensor& x) const;
+
+  // [n, steps, features]: a series as it is, a picture row by row.
+  static at::Tensor as_sequence(const at::Tensor& x);
 
   const Activation activation_;
   const double gain_;          // of the activation
@@ -58,7 +75,13 @@ class Network : public torch::nn::Module {
 
  private:
   at::Generator random_;
+  std::vector<std::vector<at::Tensor>> steps_;  // by layer, while recording
 };
+
+// The name in front of the attributes.
+std::string name_of(const Settings& settings);
+// Features of each step of a series, or of a picture's rows.
+std::int64_t sequence_features(const data::Dataset& data);
 
 // The sizes after defaults have been filled in; throws Error on an unknown model or one that does not fit the data.
 Settings resolve(Settings settings, const data::Dataset& data);
@@ -68,5 +91,9 @@ std::shared_ptr<Network> build(const Settings& settings, const data::Dataset& da
 // One file each.
 std::shared_ptr<Network> make_mlp(const Settings& settings, const data::Dataset& data, at::Generator random);
 std::shared_ptr<Network> make_convnet(const Settings& settings, const data::Dataset& data, at::Generator random);
+std::shared_ptr<Network> make_resnet(const Settings& settings, const data::Dataset& data, at::Generator random);
+std::shared_ptr<Network> make_lstm(const Settings& settings, const data::Dataset& data, at::Generator random);
+std::shared_ptr<Network> make_gru(const Settings& settings, const data::Dataset& data, at::Generator random);
+std::shared_ptr<Network> make_transformer(const Settings& settings, const data::Dataset& data, at::Generator random);
 
 }  // namespace ogee::models

@@ -41,6 +41,7 @@ class LayerState {
   void set_function(std::shared_ptr<const Function> function) { function_ = std::move(function); }
 
  private:
+  friend struct Carrier;
   void close_units(Snapshot& snapshot);
 
   Layer record_;

@@ -67,6 +67,12 @@ Monitor::~Monitor() {
 void Monitor::name(const at::Tensor& parameter, const std::string& name) { observer_->name(parameter, name); }
 void Monitor::pause() { observer_->pause(true); }
 void Monitor::resume() { observer_->pause(false); }
+std::string Monitor::save() const { return observer_->save(); }
+void Monitor::restore(const std::string& state, const torch::nn::Module& model) {
+  std::map<std::string, at::Tensor> parameters;
+  for (const auto& item : model.named_parameters()) parameters.emplace(item.key(), item.value());
+  observer_->restore(state, parameters);
+}
 monitor::Record Monitor::record() const { return observer_->record(); }
 std::vector<monitor::Finding> Monitor::findings() const { return monitor::judge(record()); }
 

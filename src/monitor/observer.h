@@ -67,9 +67,13 @@ class Observer {
   const MonitorOptions& options() const { return options_; }
   void pause(bool paused) { paused_ = paused; }
   bool paused() const { return paused_.load(std::memory_order_relaxed); }
+  // See Monitor.
+  std::string save() const;
+  void restore(const std::string& state, const std::map<std::string, at::Tensor>& parameters);
 
  private:
   friend struct Callbacks;
+  friend struct Carrier;
   using Clock = std::chrono::steady_clock;
 
   // From the callbacks, on any thread.

@@ -90,6 +90,7 @@ class Covariance {
   double moved() const { return moved_; }
 
  private:
+  friend struct Carrier;
   void compare_means(const std::vector<float>& means, double variance, std::size_t samples);
 
   std::size_t units_ = 0;

@@ -6,6 +6,7 @@
 #include <unordered_map>
 
 #include "registry/catalogue.h"
+#include "registry/suggestion.h"
 
 namespace ogee {
 namespace {
@@ -50,7 +51,9 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
   return static_cast<std::size_t>(std::mismatch(a.begin(), a.end(), b.begin(), b.end()).first - a.begin());
 }
 
-// The nearest candidate, if one is near; among equals the one that begins alike for longest.
+}  // namespace
+
+// Among equals the one that begins alike for longest.
 std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& candidates) {
   std::string_view best;
   std::size_t least = std::max<std::size_t>(2, wrong.size() / 3) + 1;
@@ -65,6 +68,8 @@ std::string suggestion(std::string_view wrong, const std::vector<std::string_vie
   }
   return best.empty() ? "" : "; did you mean '" + std::string(best) + "'?";
 }
+
+namespace {
 
 std::string_view trim(std::string_view s) {
   while (!s.empty() && (s.front() == ' ' || s.front() == '\t')) s.remove_prefix(1);

@@ -5,11 +5,17 @@
 namespace ogee::tasks {
 
 std::unique_ptr<Task> make_task(const data::Dataset& data) {
-  return data.goal == data::Goal::classification ? make_classification() : make_regression(data.target_deviation);
+  switch (data.goal) {
+    case data::Goal::classification: return make_classification();
+    case data::Goal::regression: return make_regression(data.target_deviation);
+    case data::Goal::language: return make_language(data.shape[0] * data.outputs());
+    case data::Goal::forecasting: return make_forecasting();
+  }
+  throw Error("a data set of an unknown kind");
 }
 
 Score evaluate(const Task& task, models::Network& network, const data::Part& part) {
-  constexpr std::int64_t most = 512;  // examples at once: enough to hide the overhead, small enough for the caches
+  const std::int64_t most = task.at_once();
   const torch::NoGradGuard no_gradients;
   network.eval();
   double error = 0, loss = 0;

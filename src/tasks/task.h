@@ -10,24 +10,31 @@
 namespace ogee::tasks {
 
 struct Score {
-  double error;  // classification: the share of wrong answers; regression: the RMSE in the target's own unit
+  // Lower is better, always. Classification: the share of wrong answers; regression: the RMSE in the target's own unit;
+  // language: the perplexity; forecasting: the MSE in standardised units, over all steps and columns.
+  double error;
   double loss;
 };
 
 class Task {
  public:
   virtual ~Task() = default;
-  virtual std::string metric() const = 0;  // "error" or "RMSE"
+  virtual std::string metric() const = 0;  // "error", "RMSE", "perplexity" or "MSE"
   // The mean over a batch, differentiable.
   virtual at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const = 0;
   // What sums over examples: the error before `finish`, in double.
   virtual at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const = 0;
   virtual double finish(double mean) const = 0;
+  // How many examples to evaluate together: enough to hide the overhead, small enough for the caches and, where one
+  // answer is large, for memory.
+  virtual std::int64_t at_once() const { return 512; }
 };
 
 // One file each.
 std::unique_ptr<Task> make_classification();
 std::unique_ptr<Task> make_regression(double target_deviation);
+std::unique_ptr<Task> make_language(std::int64_t answers);  // numbers in the answer to one example
+std::unique_ptr<Task> make_forecasting();
 
 std::unique_ptr<Task> make_task(const data::Dataset& data);
 

@@ -49,6 +49,13 @@ void ActivationImpl::pretty_print(std::ostream& stream) const {
   stream << ")";
 }
 
+void ActivationImpl::set(const std::string& parameter, double value) {
+  for (const Parameter& p : activation_.spec().parameters)
+    if (p.name == parameter && p.role == Role::learned)
+      throw Error(std::string(activation_.spec().name) + ": " + parameter + " is learned, and cannot be set");
+  activation_.set(parameter, value);
+}
+
 torch::Tensor ActivationImpl::forward(const torch::Tensor& x, const torch::Tensor& b) {
   ApplyOptions how;
   how.training = is_training();

@@ -75,6 +75,16 @@ def compare_refuses(d):
     env.pop("OGEE_DATA")
     refuse(r"OGEE_DATA", "compare", "--data", "mnist", *out, env=env)
 
+    toml = d / "e.toml"
+    refuse(r"e\.toml: cannot be read: No such file", "compare", toml, *out)
+    for text, message in (("[training]\nepoch = 3\n", r"e\.toml:2:1: unknown key 'epoch' in \[training\]; did you mean 'epochs'\?"),
+                          ("[training]\nepochs = 'x'\n", r"e\.toml:2:10: epochs is 'x'; expected a whole number"),
+                          ("[training\n", r"e\.toml:1:"),
+                          ("[[arm]]\nactivation = 'reluu'\n", r"e\.toml:2:14: unknown activation 'reluu'; did you mean"),
+                          ("[[arm]]\nactivation = 'elu'\nlearning_rate = -1\n", r"e\.toml:3:17: learning_rate is -1")):
+        toml.write_text(text)
+        refuse(message, "compare", toml, *out)
+
     for flag, value in (("--seeds", "0"), ("--epochs", "-3"), ("--depth", "0"), ("--width", "x"), ("--model", "cube"),
                         ("--device", "toaster"), ("--workers", "0")):
         refuse(r".", "compare", flag, value, "--out", d / "out2")

@@ -233,7 +233,7 @@ TEST_F(Compare, BadSettingsAreErrors) {
   };
   EXPECT_NE(error_of([](Experiment& e) { e.activations = {"relux"}; }), "");
   EXPECT_NE(error_of([](Experiment& e) { e.activations = {"relu", "relu"}; }), "");
-  EXPECT_NE(error_of([](Experiment& e) { e.model = "transformer"; }), "");
+  EXPECT_NE(error_of([](Experiment& e) { e.model = "perceptron"; }), "");
   EXPECT_NE(error_of([](Experiment& e) { e.device = "tpu"; }), "");
   EXPECT_NE(error_of([](Experiment& e) { e.seeds = 0; }), "");
   EXPECT_NE(error_of([](Experiment& e) { e.learning_rate = -1; }), "");

@@ -32,7 +32,7 @@ DataFacts facts() {
 
 StoredRun run(const std::string& arm, std::uint64_t seed, double error) {
   StoredRun stored;
-  stored.key = {arm, Stage::result, seed, 1e-3, 100};
+  stored.key = {arm, Stage::result, seed, 1e-3, 1};
   RunResult& result = stored.result;
   result.parameters = 500;
   result.test_error = result.validation_error = error;
@@ -56,16 +56,18 @@ std::vector<StoredRun> runs(const std::vector<std::pair<std::string, double>>& a
   return all;
 }
 
-Json results_of(const std::vector<StoredRun>& stored, std::int64_t seeds) {
+Json results_of(const std::vector<StoredRun>& stored, std::int64_t seeds, bool stop_early = false) {
   Experiment experiment;
   experiment.seeds = seeds;
   experiment.learning_rate = 1e-3;
-  experiment.steps = 100;
+  experiment.stop_early = stop_early;
   experiment.depth = experiment.width = 3;
+  experiment.epochs = experiment.batch = 1;
   experiment.activations.clear();
   for (const StoredRun& each : stored)
     if (experiment.activations.empty() || experiment.activations.back() != each.key.arm)
       experiment.activations.push_back(each.key.arm);
+  settle(experiment, 1, true, 500);
   return summarise(experiment, facts(), {}, stored);
 }
 
@@ -117,7 +119,7 @@ TEST(Advice, ThreeSeedsCannotTellMuch) {
 TEST(Advice, AnArmThatWasStoppedIsNamedSo) {
   auto stored = runs({{"relu", 0.05}, {"elu", 0.05}, {"sigmoid", 0.7}}, 8);
   std::erase_if(stored, [](const StoredRun& each) { return each.key.arm == "sigmoid" && each.key.seed > 3; });
-  const Json results = results_of(stored, 8);
+  const Json results = results_of(stored, 8, true);
   const Json& sigmoid = results["arms"][2];
   EXPECT_EQ(sigmoid["stopped_after_seeds"], 3);
   EXPECT_EQ(sigmoid["verdict"], "stopped: cannot win");

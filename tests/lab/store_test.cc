@@ -2,6 +2,7 @@
 #include "lab/store.h"
 
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 
 #include <cmath>
 #include <filesystem>
@@ -23,7 +24,7 @@ class StoreTest : public testing::Test {
   }
   ~StoreTest() override { clean(); }
   void clean() const {
-    for (const char* ending : {"", "-wal", "-shm"}) std::filesystem::remove(path_ + ending);
+    for (const char* ending : {"", "-wal", "-shm", "-processes"}) std::filesystem::remove(path_ + ending);
   }
   static RunKey key(std::uint64_t seed) { return {"relu", Stage::result, seed, 1e-3, 100}; }
 
@@ -36,7 +37,7 @@ TEST_F(StoreTest, KeepsRunsWithTheirPoints) {
   result.parameters = 7;
   {
     Store store(path_, R"({"a":1})");
-    const auto id = store.begin(key(1));
+    const auto id = store.claim(key(1)).run;
     store.point(id, {0, unknown, 0.5, 0.7, {1e-9, 2}});
     store.point(id, {1, 0.4, 0.25, 0.6, {3, 4}});
     store.end(id, result);
@@ -56,24 +57,54 @@ TEST_F(StoreTest, KeepsRunsWithTheirPoints) {
   EXPECT_FALSE(store.find(key(2)));
 }
 
-TEST_F(StoreTest, ForgetsRunsThatWereCutOrFailed) {
+TEST_F(StoreTest, RunsThatWereCutGoOnAndFailedOnesAreTriedAgain) {
+  std::int64_t cut = 0;
   {
     Store store(path_, "{}");
-    store.point(store.begin(key(1)), {0, 1, 1, 1, {}});
+    cut = store.claim(key(1)).run;
+    store.point(cut, {0, 1, 1, 1, {}});
     RunResult failed;
     failed.status = Status::failed;
-    store.end(store.begin(key(2)), failed);
+    store.end(store.claim(key(2)).run, failed);
     RunResult diverged;
     diverged.status = Status::diverged;
-    store.end(store.begin(key(3)), diverged);
+    store.end(store.claim(key(3)).run, diverged);
     EXPECT_FALSE(store.find(key(1)));
-    store.drop(store.begin(key(4)));
+    EXPECT_TRUE(store.find(key(2)));
   }
   Store store(path_, "{}");
   ASSERT_EQ(store.all().size(), 1u);
   EXPECT_EQ(store.all()[0].result.status, Status::diverged);
-  store.begin(key(1));  // free again
-  store.begin(key(4));
+  const Claim again = store.claim(key(1));
+  EXPECT_EQ(again.state, Claim::State::mine);
+  EXPECT_TRUE(again.begun);
+  EXPECT_EQ(again.run, cut);
+  EXPECT_FALSE(store.claim(key(2)).begun);
+  EXPECT_EQ(store.claim(key(3)).state, Claim::State::done);
+}
+
+// Two stores stand for two processes: their locks are those of open files.
+TEST_F(StoreTest, ARunIsClaimedByOneAtATime) {
+  Store first(path_, "{}");
+  {
+    Store second(path_, "{}");
+    EXPECT_FALSE(first.alone());
+    const std::int64_t run = first.claim(key(1)).run;
+    EXPECT_EQ(second.claim(key(1)).state, Claim::State::elsewhere);
+    EXPECT_EQ(second.claim(key(2)).state, Claim::State::mine);
+    EXPECT_EQ(first.claim(key(2)).state, Claim::State::elsewhere);
+    first.release(run);
+    const Claim taken = second.claim(key(1));
+    EXPECT_EQ(taken.state, Claim::State::mine);
+    EXPECT_TRUE(taken.begun);
+    EXPECT_THROW(first.point(run, {0, 1, 1, 1, {}}), Lost);
+    EXPECT_THROW(first.end(run, {}), Lost);
+    second.end(taken.run, {});
+    EXPECT_EQ(first.claim(key(1)).state, Claim::State::done);
+  }
+  // The second one has ended without a word: what it had in hand returns.
+  EXPECT_TRUE(first.alone());
+  EXPECT_EQ(first.claim(key(2)).state, Claim::State::mine);
 }
 
 TEST_F(StoreTest, RefusesAnotherExperimentAndOtherFiles) {
@@ -88,6 +119,17 @@ TEST_F(StoreTest, RefusesAnotherExperimentAndOtherFiles) {
   std::ofstream(path_) << std::string(5000, 'x');
   EXPECT_THROW(Store(path_, "{}"), Error);
   EXPECT_THROW(Store("/nowhere/at/all.db", "{}"), Error);
+  clean();
+  sqlite3* old = nullptr;
+  ASSERT_EQ(sqlite3_open(path_.c_str(), &old), SQLITE_OK);
+  sqlite3_exec(old, "CREATE TABLE runs(id INTEGER PRIMARY KEY)", nullptr, nullptr, nullptr);
+  sqlite3_close(old);
+  try {
+    Store store(path_, "{}");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("another version of Ogee"), std::string::npos) << error.what();
+  }
 }
 
 }  // namespace

@@ -6,9 +6,11 @@
 
 #include <atomic>
 #include <cmath>
+#include <memory>
 #include <thread>
 #include <vector>
 
+#include "monitor/json.h"
 #include "ogee/monitor.h"
 #include "ogee/torch.h"
 
@@ -281,6 +283,52 @@ TEST(Observer, ProgramsWithoutTraining) {
   ASSERT_EQ(record.layers.size(), 2U);
   EXPECT_EQ(record.layers[1].name, "hidden1");
   EXPECT_EQ(record.steps, 0);
+}
+
+// A training that goes on in another process: a twin of it, watched without a break, shows the same to the last digit.
+TEST(Observer, AStateCarriesOver) {
+  const auto seen = [](const Monitor& monitor) {
+    Record record = monitor.record();
+    record.seconds = record.own_seconds = 0;
+    return nlohmann::ordered_json(record).dump() + nlohmann::ordered_json(monitor.findings()).dump();
+  };
+  for (const char* activation : {"relu", "nah_tanh"}) {
+    const auto options = MonitorOptions().every(9).print(false);
+    torch::manual_seed(5);
+    Mlp whole(3, activation);
+    std::string expected;
+    {
+      const Monitor monitor(whole, options);
+      for (int step = 0; step < 60; ++step) train(whole, 1);
+      expected = seen(monitor);
+    }
+    torch::manual_seed(5);
+    Mlp broken(3, activation);
+    auto monitor = std::make_unique<Monitor>(broken, options);
+    int breaks = 0, closed = 0;
+    for (int step = 0; step < 60; ++step) {
+      train(broken, 1);
+      const std::string state = monitor->save();
+      closed += state.empty();
+      if (state.empty() || step % 5 != 0) continue;
+      monitor = nullptr;
+      monitor = std::make_unique<Monitor>(broken, options);
+      monitor->restore(state, broken);
+      ++breaks;
+    }
+    EXPECT_EQ(seen(*monitor), expected) << activation;
+    EXPECT_GE(breaks, 5);
+    EXPECT_GE(closed, 10);  // while a window is open there is no state
+    EXPECT_LE(closed, 40);
+    const torch::nn::Linear other(3, 3);
+    std::string state;
+    for (int step = 0; state.empty(); ++step) train(broken, 1), state = monitor->save();
+    monitor = nullptr;
+    Monitor fresh(broken, options);
+    EXPECT_THROW(fresh.restore(state, *other), Error);
+    EXPECT_THROW(fresh.restore("nonsense", broken), Error);
+    EXPECT_THROW(fresh.restore(state.substr(0, state.size() / 2), broken), Error);
+  }
 }
 
 TEST(Observer, OneAtATimeAndBadOptions) {

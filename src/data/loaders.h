@@ -1,0 +1,20 @@
+// One function for each kind of data, one file each: from the request, its paths resolved, to the data set. All throw
+// Error.
+#pragma once
+
+#include "data/dataset.h"
+
+namespace ogee::data {
+
+Dataset load_optdigits(const Request& request);
+Dataset load_csv(const Request& request);
+Dataset load_idx(const Request& request);
+Dataset load_arrays(const Request& request);
+Dataset load_images(const Request& request);
+Dataset load_text(const Request& request);
+Dataset load_series(const Request& request);
+
+// Whether a folder holds IDX files.
+bool is_idx_folder(const std::string& folder);
+
+}  // namespace ogee::data

@@ -1,0 +1,18 @@
+// Experiments as TOML files (examples/*.toml show every key).
+#pragma once
+
+#include <string>
+
+#include "lab/experiment.h"
+
+namespace ogee::lab {
+
+// Throws Error: "FILE:LINE:COLUMN: what is wrong, and what was expected".
+Experiment read_experiment(const std::string& path);
+// The same of a text; `name` stands for the file.
+Experiment parse_experiment(const std::string& text, const std::string& name);
+
+// A file that says the same, with every setting; reading it gives an equal experiment. `experiment` must be resolved.
+std::string to_toml(const Experiment& experiment);
+
+}  // namespace ogee::lab

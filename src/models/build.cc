@@ -1,0 +1,113 @@
+// The models by name: their attributes, their usual sizes, and what data they fit.
+#include <ATen/CPUGeneratorImpl.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "models/network.h"
+
+namespace ogee::models {
+namespace {
+
+using Make = std::shared_ptr<Network> (*)(const Settings&, const data::Dataset&, at::Generator);
+
+struct Model {
+  const char* name;
+  Make make;
+  std::int64_t depth, width;
+  bool text, flat, series;  // fits these; all fit pictures
+  const char* needs;        // in words
+};
+constexpr Model models[] = {
+    {"mlp", make_mlp, 12, 64, false, true, true, "examples of their own, not running text"},
+    {"convnet", make_convnet, 2, 16, false, false, false, "images"},
+    {"resnet", make_resnet, 3, 16, false, true, true, "examples of their own, not running text"},
+    {"lstm", make_lstm, 2, 64, true, false, true, "a sequence: text, a series or images, row by row"},
+    {"gru", make_gru, 2, 64, true, false, true, "a sequence: text, a series or images, row by row"},
+    {"transformer", make_transformer, 2, 64, true, false, true, "a sequence: text, a series or images, row by row"},
+};
+
+const Model& model_of(const Settings& settings) {
+  const std::string name = name_of(settings);
+  for (const Model& model : models)
+    if (name == model.name) return model;
+  throw Error(fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru or transformer", settings.model));
+}
+
+bool fits(const Model& model, const data::Dataset& data) {
+  if (data.text()) return model.text;
+  return data.images() || (data.series() ? model.series : model.flat);
+}
+
+// name(key=value, ...) into settings.
+void read_attributes(Settings& settings) {
+  const std::string& text = settings.model;
+  const std::size_t open = text.find('(');
+  if (open == std::string::npos) return;
+  if (!text.ends_with(')')) throw Error(fmt::format("--model {}: the parenthesis is never closed", text));
+  const std::string name = name_of(settings);
+  for (std::size_t at = open + 1; at + 1 < text.size();) {
+    const std::size_t end = std::min(text.find(',', at), text.size() - 1);
+    std::string item = text.substr(at, end - at);
+    std::erase(item, ' ');
+    at = end + 1;
+    const std::size_t equals = item.find('=');
+    const std::string key = item.substr(0, equals);
+    std::int64_t value = 0;
+    const char* last = item.data() + item.size();
+    if (equals == std::string::npos || std::from_chars(item.data() + equals + 1, last, value).ptr != last)
+      throw Error(fmt::format("--model {}: '{}': expected attribute=number", text, item));
+    if (name == "resnet" && key == "batch_norm") {
+      if (value != 0 && value != 1)
+        throw Error(fmt::format("--model {}: batch_norm is {}, expected 0 or 1", text, value));
+      settings.batch_norm = value == 1;
+    } else if (name == "transformer" && key == "heads") {
+      if (value < 1) throw Error(fmt::format("--model {}: heads is {}, expected 1 or more", text, value));
+      settings.heads = value;
+    } else {
+      throw Error(fmt::format("--model {}: {} has no attribute '{}'{}", text, name, key,
+                              name == "resnet"        ? "; it has batch_norm"
+                              : name == "transformer" ? "; it has heads"
+                                                      : ""));
+    }
+  }
+}
+
+}  // namespace
+
+std::string name_of(const Settings& settings) { return settings.model.substr(0, settings.model.find('(')); }
+
+Settings resolve(Settings settings, const data::Dataset& data) {
+  if (settings.model.empty()) settings.model = data.text() ? "transformer" : "mlp";
+  const Model& model = model_of(settings);
+  read_attributes(settings);
+  if (!fits(model, data)) {
+    const std::string what = data.text()     ? "is running text"
+                             : data.series() ? fmt::format("is a series of {} columns", data.shape[1])
+                                             : fmt::format("has {} columns", data.shape[0]);
+    throw Error(fmt::format("--model {} needs {}, and {} {}: use --model {}", model.name, model.needs, data.name, what,
+                            data.text()     ? "lstm, gru or transformer"
+                            : data.series() ? "mlp, lstm, gru or transformer"
+                                            : "mlp"));
+  }
+  const bool flat_resnet = model.make == make_resnet && !data.images();
+  if (settings.depth == 0) settings.depth = flat_resnet ? 6 : model.depth;
+  if (settings.width == 0) settings.width = flat_resnet ? 64 : model.width;
+  if (model.make == make_transformer) {
+    if (settings.heads == 0) settings.heads = settings.width % 4 == 0 ? 4 : settings.width % 2 == 0 ? 2 : 1;
+    if (settings.width % settings.heads != 0)
+      throw Error(fmt::format("--model {}: width {} is not divisible by {} heads", settings.model, settings.width,
+                              settings.heads));
+  }
+  return settings;
+}
+
+std::shared_ptr<Network> build(const Settings& settings, const data::Dataset& data, std::uint64_t seed) {
+  const Settings resolved = resolve(settings, data);
+  at::Generator random = at::detail::createCPUGenerator(seed);
+  GeneratorGuard guard(random);  // learned parameters may start at random, too
+  return model_of(resolved).make(resolved, data, random);
+}
+
+}  // namespace ogee::models
