@@ -21,7 +21,7 @@ std::string error_of(const std::string& text) {
   return "none";
 }
 
-constexpr const char* full = R"(
+constexpr const char* full = R"toml(
 [data]
 data = "optdigits"
 train_limit = 300
@@ -57,7 +57,7 @@ schedule.alpha = {from = 1.1, to = 1.05}
 [[arm]]
 activation = "elu"
 tune.alpha = [0.5, 1, 2.0]
-)";
+)toml";
 
 TEST(ExperimentFile, SaysAll) {
   const Experiment e = parse_experiment(full, "e.toml");

@@ -46,8 +46,8 @@ TEST(Plan, TwoStagesOfRatesThenSeeds) {
   EXPECT_EQ(ran.size(), 24u);
   EXPECT_TRUE(plan.complete());
   for (const RunKey& key : ran) {
-    if (key.stage == Stage::result) EXPECT_EQ(key.rate, 1e-2);
-    if (key.stage == Stage::tune) EXPECT_TRUE(key.rate == 1e-2 || key.rate == 3e-3);
+    if (key.stage == Stage::scout) continue;
+    EXPECT_TRUE(key.rate == 1e-2 || (key.rate == 3e-3 && key.stage == Stage::tune)) << key.rate;
   }
 }
 
@@ -69,8 +69,10 @@ TEST(Plan, AttributesAreTunedWithTheBudgetThatAllHave) {
   const auto ran = play(
       plan, [](const RunKey& key) { return std::abs(key.rate - 1e-2) + (key.attributes == "alpha=0.5" ? 0.0 : 0.3); });
   EXPECT_EQ(static_cast<std::int64_t>(ran.size()), plan.runs());
-  for (const RunKey& key : ran)
-    if (key.stage == Stage::result && key.arm == "elu") EXPECT_EQ(key.attributes, "alpha=0.5");
+  for (const RunKey& key : ran) {
+    if (key.stage != Stage::result || key.arm != "elu") continue;
+    EXPECT_EQ(key.attributes, "alpha=0.5");
+  }
 
   Experiment limited = with({plain, tuned});
   limited.tuning_budget = 3000;

@@ -29,6 +29,7 @@ class StoreTest : public testing::Test {
   static RunKey key(std::uint64_t seed) { return {"relu", Stage::result, seed, 1e-3, 100}; }
 
   std::string path_;
+  const std::string none = "{}";
 };
 
 TEST_F(StoreTest, KeepsRunsWithTheirPoints) {
@@ -36,13 +37,13 @@ TEST_F(StoreTest, KeepsRunsWithTheirPoints) {
   result.test_error = 0.125;
   result.parameters = 7;
   {
-    Store store(path_, R"({"a":1})");
+    Store store(path_, std::string(R"({"a":1})"));
     const auto id = store.claim(key(1)).run;
     store.point(id, {0, unknown, 0.5, 0.7, {1e-9, 2}});
     store.point(id, {1, 0.4, 0.25, 0.6, {3, 4}});
     store.end(id, result);
   }
-  Store store(path_, R"({"a":1})");
+  Store store(path_, std::string(R"({"a":1})"));
   const auto found = store.find(key(1));
   ASSERT_TRUE(found);
   EXPECT_EQ(found->test_error, 0.125);
@@ -60,7 +61,7 @@ TEST_F(StoreTest, KeepsRunsWithTheirPoints) {
 TEST_F(StoreTest, RunsThatWereCutGoOnAndFailedOnesAreTriedAgain) {
   std::int64_t cut = 0;
   {
-    Store store(path_, "{}");
+    Store store(path_, none);
     cut = store.claim(key(1)).run;
     store.point(cut, {0, 1, 1, 1, {}});
     RunResult failed;
@@ -72,7 +73,7 @@ TEST_F(StoreTest, RunsThatWereCutGoOnAndFailedOnesAreTriedAgain) {
     EXPECT_FALSE(store.find(key(1)));
     EXPECT_TRUE(store.find(key(2)));
   }
-  Store store(path_, "{}");
+  Store store(path_, none);
   ASSERT_EQ(store.all().size(), 1u);
   EXPECT_EQ(store.all()[0].result.status, Status::diverged);
   const Claim again = store.claim(key(1));
@@ -85,9 +86,9 @@ TEST_F(StoreTest, RunsThatWereCutGoOnAndFailedOnesAreTriedAgain) {
 
 // Two stores stand for two processes: their locks are those of open files.
 TEST_F(StoreTest, ARunIsClaimedByOneAtATime) {
-  Store first(path_, "{}");
+  Store first(path_, none);
   {
-    Store second(path_, "{}");
+    Store second(path_, none);
     EXPECT_FALSE(first.alone());
     const std::int64_t run = first.claim(key(1)).run;
     EXPECT_EQ(second.claim(key(1)).state, Claim::State::elsewhere);
@@ -108,24 +109,24 @@ TEST_F(StoreTest, ARunIsClaimedByOneAtATime) {
 }
 
 TEST_F(StoreTest, RefusesAnotherExperimentAndOtherFiles) {
-  { Store store(path_, R"({"a":1,"b":[1,2]})"); }
+  { Store store(path_, std::string(R"({"a":1,"b":[1,2]})")); }
   try {
-    Store store(path_, R"({"a":1,"b":[1,3]})");
+    Store store(path_, std::string(R"({"a":1,"b":[1,3]})"));
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("b is [1,2] there, [1,3] here"), std::string::npos) << error.what();
   }
   clean();
   std::ofstream(path_) << std::string(5000, 'x');
-  EXPECT_THROW(Store(path_, "{}"), Error);
-  EXPECT_THROW(Store("/nowhere/at/all.db", "{}"), Error);
+  EXPECT_THROW(Store(path_, none), Error);
+  EXPECT_THROW(Store("/nowhere/at/all.db", none), Error);
   clean();
   sqlite3* old = nullptr;
   ASSERT_EQ(sqlite3_open(path_.c_str(), &old), SQLITE_OK);
   sqlite3_exec(old, "CREATE TABLE runs(id INTEGER PRIMARY KEY)", nullptr, nullptr, nullptr);
   sqlite3_close(old);
   try {
-    Store store(path_, "{}");
+    Store store(path_, none);
     FAIL();
   } catch (const Error& error) {
     EXPECT_NE(std::string(error.what()).find("another version of Ogee"), std::string::npos) << error.what();
