@@ -44,7 +44,6 @@ std::vector<std::string> cells(const Json& arm, bool classification) {
           interval ? "[" + show(error["low"], format, scale) + ", " + show(error["high"], format, scale) + "]" : "",
           show(arm["ms_per_step"], "{:.2f}"),
           show(arm["memory_mib"], "{:.3g}"),
-          fmt::format("{}", arm["parameters"].get<std::int64_t>()),
           show(arm["dead"], "{:.1f}", 100),
           show(arm["saturated"], "{:.1f}", 100),
           show(arm["gradient_ratio"]["start"], "{:.1e}"),
@@ -69,7 +68,7 @@ std::string text_report(const Json& results) {
 
   std::vector<std::vector<std::string>> rows{
       {"activation", classification ? "error %" : results["metric"].get<std::string>(), "95 %", "ms/step", "MiB",
-       "params", "dead %", "sat. %", "grad ratio", "rate", "best", "verdict"}};
+       "dead %", "sat. %", "grad ratio", "rate", "best", "verdict"}};
   for (const Json& arm : results["arms"]) rows.push_back(cells(arm, classification));
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)
