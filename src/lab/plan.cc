@@ -64,9 +64,22 @@ std::vector<Rung> rungs_of(const Experiment& experiment, const ArmSettings& arm)
   for (const ArmSettings& other : experiment.arms) most = std::max(most, candidates_of(experiment, other).size());
   const double budget =
       experiment.tuning_budget > 0 ? static_cast<double>(experiment.tuning_budget) : cost_of(plain_rungs(most, run));
-  const double scale = budget / cost_of(rungs);
-  for (Rung& rung : rungs)
-    rung.steps = std::clamp<std::int64_t>(std::llround(static_cast<double>(rung.steps) * scale), 1, run);
+  // All stages grow or shrink alike; what those that reach a whole run cannot take goes to the others.
+  const std::vector<Rung> plain = rungs;
+  std::vector<bool> whole(rungs.size(), false);
+  for (bool again = true; again;) {
+    again = false;
+    double left = budget, open = 0;
+    for (std::size_t i = 0; i < rungs.size(); ++i)
+      (whole[i] ? left : open) += (whole[i] ? -cost_of({rungs[i]}) : cost_of({plain[i]}));
+    for (std::size_t i = 0; i < rungs.size(); ++i) {
+      if (whole[i]) continue;
+      rungs[i].steps = std::max<std::int64_t>(1, std::llround(static_cast<double>(plain[i].steps) * left / open));
+      if (rungs[i].steps < run) continue;
+      rungs[i].steps = run;
+      whole[i] = again = true;
+    }
+  }
   return rungs;
 }
 

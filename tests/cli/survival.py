@@ -71,6 +71,21 @@ def bytes_of(folder):
     return json.dumps(timeless(results)).encode()
 
 
+def differences(folder, other, most=5):
+    """Where two results.json differ, and how."""
+    def walk(a, b, path):
+        if isinstance(a, dict) and isinstance(b, dict):
+            for key in {**a, **b}:
+                yield from walk(a.get(key), b.get(key), "%s.%s" % (path, key))
+        elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+            for i, (x, y) in enumerate(zip(a, b)):
+                yield from walk(x, y, "%s[%d]" % (path, i))
+        elif a != b:
+            yield "%s: %.60s, %.60s" % (path, a, b)
+    found = list(walk(json.loads(bytes_of(folder)), json.loads(bytes_of(other)), ""))
+    return "; ".join(found[:most]) + (" and %d more" % (len(found) - most) if len(found) > most else "")
+
+
 def digest(folder):
     return hashlib.sha256(bytes_of(folder)).hexdigest()[:16]
 

@@ -30,6 +30,10 @@ def check(good, what):
     failures += not good
 
 
+def same(out, whole, what):
+    check(survival.bytes_of(out) == survival.bytes_of(whole), "%s %s" % (what, survival.differences(out, whole)))
+
+
 def one_line(process, status, *words):
     """The process ends with this status and one line that has all words."""
     error = process.communicate(timeout=120)[1].strip()
@@ -55,8 +59,9 @@ def kills(d, file, whole, longest):
         middle = time.time()
         survival.finish(PROGRAM, file, out, "--keep-every", "0.02")
         check(survival.bytes_of(out) == survival.bytes_of(whole),
-              "%d kills in %.0f s and %.1f s to complete: results %s, undisturbed %s"
-              % (killed, middle - began, time.time() - middle, survival.digest(out), survival.digest(whole)))
+              "%d kills in %.0f s and %.1f s to complete: results %s, undisturbed %s %s"
+              % (killed, middle - began, time.time() - middle, survival.digest(out), survival.digest(whole),
+                 survival.differences(out, whole)))
         check(killed > 0 and not (out / "checkpoints").exists(), "no checkpoint is left")
 
 
@@ -71,7 +76,7 @@ def nothing_runs_twice(d, file, whole):
     survival.finish(PROGRAM, file, out)
     check(kill and before and set(before) <= set(runs_in(out)),
           "%d runs that were done before the kill are the same afterwards" % len(before))
-    check(survival.bytes_of(out) == survival.bytes_of(whole), "the results are the undisturbed ones")
+    same(out, whole, "the results are the undisturbed ones")
 
 
 def finished_runs(out):
@@ -89,7 +94,7 @@ def shared(d, file, whole):
     for process in both:
         error = process.communicate(timeout=600)[1]
         check(process.returncode == 0, "a process that shares the work ends with %d %s" % (process.returncode, error))
-    check(survival.bytes_of(out) == survival.bytes_of(whole), "shared work gives the same results")
+    same(out, whole, "shared work gives the same results")
     check(len(runs_in(out)) == len(runs_in(whole)), "%d runs are stored, as undisturbed" % len(runs_in(out)))
 
 
@@ -102,7 +107,7 @@ def interrupted(d, file, whole):
     check(process.returncode == 1 and "goes on from there" in error and (out / "report.html").exists(),
           "Ctrl-C leaves a report: %s" % error.strip())
     survival.finish(PROGRAM, file, out)
-    check(survival.bytes_of(out) == survival.bytes_of(whole), "and the same command goes on")
+    same(out, whole, "and the same command goes on")
 
 
 def damaged_checkpoints(d, file, whole):
@@ -118,7 +123,7 @@ def damaged_checkpoints(d, file, whole):
             path.write_bytes(damage(path.read_bytes()))
         survival.finish(PROGRAM, file, out)
         text = (out / "results.json").read_text()
-        check(survival.bytes_of(out) == survival.bytes_of(whole), "%d checkpoints %s: the same results" % (len(kept), name))
+        same(out, whole, "%d checkpoints %s: the same results" % (len(kept), name))
         check(not kept or "started anew" in text, "%s: and a note says so" % name)
 
 
@@ -142,7 +147,10 @@ def bad_stores(d, file):
 def locked(d, file):
     """Somebody else's lock that does not go; then it does."""
     out = d / "locked"
-    survival.kill_after(survival.start(PROGRAM, file, out), 1)
+    process = survival.start(PROGRAM, file, out)
+    while not (out / "results.db").exists() or not finished_runs(out):
+        time.sleep(0.01)
+    survival.kill_after(process, 0)
     database = sqlite3.connect(out / "results.db", isolation_level=None)
     database.execute("BEGIN IMMEDIATE")
     one_line(survival.start(PROGRAM, file, out), 1, "results.db", "locked")
@@ -198,7 +206,7 @@ def reports(d, file, whole):
           "different comparisons stand side by side")
     again = d / "again"
     survival.finish(PROGRAM, whole / "experiment.toml", again)
-    check(survival.bytes_of(again) == survival.bytes_of(whole), "experiment.toml runs to the same results")
+    same(again, whole, "experiment.toml runs to the same results")
 
 
 def examples(d):
