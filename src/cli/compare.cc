@@ -65,8 +65,8 @@ std::string command_line(const CLI::App& verb) {
   std::string line = "ogee compare";
   for (const CLI::Option* option : verb.get_options()) {
     const std::string name = option->get_name();
-    if (option->count() == 0 || name == "--workers" || name == "--json" || name == "--quiet" || name == "--help" ||
-        name == "--keep-every")
+    if (option->count() == 0 || name == "--workers" || name == "--tensorboard" || name == "--json" ||
+        name == "--quiet" || name == "--help" || name == "--keep-every")
       continue;
     if (option->get_positional()) {
       line += " " + quoted(option->results().back());
@@ -187,6 +187,8 @@ void add_compare(CLI::App& app, int& status) {
   verb->add_option("--out", flags->options.out,
                    "the folder of results.db, results.json, report.html and experiment.toml")
       ->capture_default_str();
+  verb->add_option("--tensorboard", flags->options.tensorboard,
+                   "a folder for event files, one subfolder for each arm and seed: tensorboard --logdir FOLDER");
   verb->add_flag("--json", flags->json, "print results.json and nothing else");
   verb->add_flag("--quiet", flags->quiet, "no progress on the terminal");
   verb->footer(

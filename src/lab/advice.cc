@@ -35,7 +35,7 @@ std::string show_difference(const Arm& arm, const DataFacts& data) {
 std::string cost_against(const Arm& arm, const Arm& other) {
   return fmt::format("{:.2f} ms a step against {:.2f}{}", arm.ms_per_step, other.ms_per_step,
                      std::isfinite(arm.memory) && std::isfinite(other.memory)
-                         ? fmt::format(", {:.1f} MiB against {:.1f}", arm.memory, other.memory)
+                         ? fmt::format(", {:.3g} MiB against {:.3g}", arm.memory, other.memory)
                          : "");
 }
 
@@ -106,7 +106,7 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   } else {
     text = fmt::format("Use {}: it has the lowest {}, {}, at {:.2f} ms a step{}{}. ", chosen.name, metric,
                        level_of(chosen), chosen.ms_per_step,
-                       std::isfinite(chosen.memory) ? fmt::format(" and {:.1f} MiB", chosen.memory) : "",
+                       std::isfinite(chosen.memory) ? fmt::format(" and {:.3g} MiB", chosen.memory) : "",
                        chosen.simplicity == 0 ? ", and nothing is simpler" : "");
   }
   const std::size_t seeds = chosen.finished;
@@ -117,7 +117,7 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
                       failures(judged, data));
   }
   const auto worse = names_where(judged, {Verdict::worse}), likely = names_where(judged, {Verdict::likely_worse});
-  const auto level_with = names_where(judged, {Verdict::no_difference});
+  const bool level_with = !names_where(judged, {Verdict::no_difference}).empty();
   std::string sure = fmt::format("How sure: {} seeds on one split of the data", seeds);
   if (std::isfinite(best.best_probability) && judged.arms.size() > 1) {
     sure += fmt::format("; {} is the best with probability {:.2f}", best.name, best.best_probability);
@@ -128,15 +128,14 @@ std::string recommend(const Judged& judged, const Experiment& experiment, const 
   if (!stopped.empty()) sure += fmt::format("; stopped early, as they could not win any more: {}", list(stopped));
   if (!worse.empty()) sure += fmt::format("; worse than {}: {}", best.name, list(worse));
   if (!likely.empty()) sure += fmt::format("; probably worse than {}: {}", best.name, list(likely));
-  if (!level_with.empty()) {
-    // The weakest of what is known of them.
-    double bound = 0;
+  if (level_with) {
+    std::vector<std::string> bounds;
     for (const Arm& arm : judged.arms)
-      if (arm.verdict == Verdict::no_difference) bound = std::max(bound, arm.against.bound());
-    sure += fmt::format(
-        "; no difference seen (smaller than {} with 95 % confidence) between {} and {}, so that {} is a fair choice, "
-        "not a proven winner",
-        amount(bound, data), best.name, list(level_with), chosen.name);
+      if (arm.verdict == Verdict::no_difference)
+        bounds.push_back(fmt::format("{} ({}{}{})", arm.name, bounds.empty() ? "smaller than " : "",
+                                     amount(arm.against.bound(), data), bounds.empty() ? " with 95 % confidence" : ""));
+    sure += fmt::format("; no difference seen between {} and {}, so that {} is a fair choice, not a proven winner",
+                        best.name, list(bounds), chosen.name);
   } else if (!worse.empty() || !likely.empty()) {
     sure += fmt::format("; nothing comes level with {}", best.name);
   }

@@ -221,7 +221,7 @@ void compare_with(std::vector<Arm>& arms, const Arm& best, const DataFacts& data
     against.t_lowest = by_chance.corrected(against.t_p);
     against.flip_holm = flip_holm[i];
     const bool agree = against.difference > 0 && against.flip_p <= std::max(level, smallest_sign_flip(against.pairs));
-    if (agree && std::min(against.t_lowest, against.flip_holm) < level_left)
+    if (agree && against.t_lowest < level_left)
       arm.verdict = Verdict::worse;
     else
       arm.verdict = agree && against.t_holm < level ? Verdict::likely_worse : Verdict::no_difference;

@@ -19,6 +19,7 @@
 #include "lab/run.h"
 #include "lab/store.h"
 #include "lab/summary.h"
+#include "lab/tensorboard.h"
 #include "lab/workshop.h"
 #include "models/design.h"
 #include "ogee/ogee.h"
@@ -120,7 +121,9 @@ Outcome compare(const Experiment& wanted, data::Dataset data, const Options& opt
   environment.note = fmt::format("{}", fmt::join(remarks, "; "));
   store.note("environment", to_json(environment).dump());
 
-  Outcome outcome{Ending::complete, summarise(experiment, facts, environment, store.all())};
+  const std::vector<StoredRun> runs = store.all();
+  Outcome outcome{Ending::complete, summarise(experiment, facts, environment, runs)};
+  if (!options.tensorboard.empty()) write_events(options.tensorboard, runs);
   write_atomically((folder / "results.json").string(), outcome.results.dump(1) + "\n");
   write_atomically((folder / "report.html").string(), html_report(outcome.results));
   if (!outcome.results["complete"].get<bool>())

@@ -24,6 +24,7 @@ struct Options {
   std::string out = "ogee-compare";
   int workers = 0;           // 0: one for each core
   double keep_seconds = 20;  // between two checkpoints of a run in progress
+  std::string tensorboard;   // a folder for TensorBoard's event files, written at the end; empty: none
   std::string command;       // what reproduces the comparison, for the report
   std::optional<Rank> rank;  // of several processes that share the runs (ranks.h); this is rank 0
   const std::atomic<bool>* stop = nullptr;

@@ -1,14 +1,11 @@
-// The charts, as Vega specifications. Follows report.js in the same script element.
+// The charts of learning and final errors, as Vega specifications for a given width. Follows report.js in the same script
+// element.
 
-const charts = [];  // {container, spec()}: specs are made anew when the colours of the page change
-let vegaLibrary = null;
-
-function css(name) {
-  return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
+// Colours by name, so that the drawn charts follow the page into the dark and onto paper.
+const css = name => `var(${name})`;
 
 function config() {
-  const ink = css('--ink'), soft = css('--soft'), line = css('--line');
+  const soft = css('--soft'), line = css('--line');
   return {
     background: null,
     axis: {
@@ -23,19 +20,19 @@ function config() {
       titleFontWeight: 'normal',
       labelLimit: 200
     },
-    title: {color: ink, fontSize: 14, anchor: 'start', fontWeight: 600, offset: 10},
+    legend: {labelColor: soft, titleColor: soft},
     font: 'system-ui, "Segoe UI", "DejaVu Sans", sans-serif',
   };
 }
 
-const base = (title, width, height) => ({
+// The whole chart, axes included, is `width` by `height`.
+const base = (width, height) => ({
   $schema: 'https://vega.github.io/schema/vega/v5.json',
   width,
   height,
-  padding: 5,
+  padding: 4,
   config: config(),
-  title: {text: title},
-  autosize: {type: 'pad'},
+  autosize: {type: 'fit', contains: 'padding'},
 });
 const colourScale = {
   name: 'colour',
@@ -56,7 +53,7 @@ function logTicks([low, high]) {
     }
   return ticks;
 }
-const logFormat = domain => domain[0] < 1e-3 || domain[1] > 1e4 ? '.0~e' : '~g';
+const logFormat = domain => domain[0] < 1e-3 || domain[1] > 1e4 ? '.0~e' : '.4~r';
 
 function domainOf(values, log) {
   const fine = values.filter(v => v !== null && isFinite(v) && (!log || v > 0));
@@ -64,7 +61,7 @@ function domainOf(values, log) {
 }
 
 // Lines with bands, one for each arm, over epochs.
-function curves(title, yTitle, field, {log = false, factor = 1, band = true} = {}) {
+function curves(width, yTitle, field, {log = false, factor = 1, band = true} = {}) {
   const rows = [];
   for (const arm of arms) {
     if (!shown.has(arm.activation)) continue;
@@ -85,7 +82,7 @@ function curves(title, yTitle, field, {log = false, factor = 1, band = true} = {
   const domain = domainOf(rows.map(row => row.mean), log);
   const number = `format(datum.mean, '.3~g')`;
   return {
-    ...base(title, 440, 260),
+    ...base(width, 300),
     data: [
       {name: 'rows', values: rows}, {
         name: 'points',
@@ -162,9 +159,13 @@ function curves(title, yTitle, field, {log = false, factor = 1, band = true} = {
   };
 }
 
+// Names of arms beside rows: what does not fit on a narrow page is cut.
+const armAxis = width => ({orient: 'left', scale: 'y', ticks: false, domain: false, labelLimit: Math.max(90, width / 4)});
+
 // Every seed's final error as a point, the mean and its interval as a line.
-function finals() {
+function finals(width) {
   const points = [], means = [];
+  const rowHeight = arms.length > 40 ? 15 : 26;
   for (const arm of arms) {
     for (const run of arm.runs)
       if (run.test_error !== null)
@@ -187,9 +188,7 @@ function finals() {
   const [low, high] = domainOf([...points.map(p => p.error), ...means.flatMap(m => [m.low, m.high])], true);
   const wide = high / low > 6;  // an arm that failed must not squeeze the others into one line
   return {
-    ...base(
-        `Test ${metricName}, each seed and the mean with its 95 % interval${wide ? ' (logarithmic)' : ''}`, 880,
-        30 * arms.length + 10),
+    ...base(width, rowHeight * arms.length + 70),
     data: [{name: 'points', values: points}, {name: 'means', values: means}],
     scales: [
       {name: 'y', type: 'band', domain: arms.map(a => a.activation), range: 'height', padding: 0.3}, {
@@ -204,13 +203,13 @@ function finals() {
       colourScale
     ],
     axes: [
-      {orient: 'left', scale: 'y', ticks: false, domain: false}, {
+      armAxis(width), {
         orient: 'bottom',
         scale: 'x',
-        title: `test ${metricName}`,
+        title: `test ${metricName}${wide ? ', logarithmic' : ''}`,
         grid: true,
-        tickCount: 8,
-        format: '~g',
+        tickCount: Math.max(2, Math.floor(width / 90)),
+        format: '.4~r',
         ...(wide ? {values: logTicks([low / 1.1, high * 1.1])} : {})
       }
     ],
@@ -237,7 +236,7 @@ function finals() {
           update: {
             y: {scale: 'y', field: 'arm', band: 0.5},
             x: {scale: 'x', field: 'error'},
-            size: {value: 45},
+            size: {value: rowHeight > 20 ? 45 : 20},
             stroke: {scale: 'colour', field: 'arm'},
             strokeWidth: {value: 1.5},
             fill: {value: css('--paper')},
@@ -253,7 +252,7 @@ function finals() {
             y: {scale: 'y', field: 'arm', band: 0.5},
             x: {scale: 'x', field: 'error'},
             shape: {value: 'diamond'},
-            size: {value: 110},
+            size: {value: rowHeight > 20 ? 110 : 50},
             fill: {scale: 'colour', field: 'arm'},
             tooltip: {field: 'tip'}
           }
@@ -264,7 +263,7 @@ function finals() {
 }
 
 // The gradient's norm from the first layer to the last; gated arms have fewer layers, so the place is relative.
-function gradients(title, when) {
+function gradients(width, when) {
   const rows = [];
   for (const arm of arms) {
     if (!shown.has(arm.activation)) continue;
@@ -282,7 +281,7 @@ function gradients(title, when) {
   }
   const domain = domainOf(rows.map(row => row.norm), true);
   return {
-    ...base(title, 440, 260),
+    ...base(width, 300),
     data: [{name: 'rows', values: rows}],
     scales: [
       {name: 'x', type: 'linear', domain: [0, 1], range: 'width'},
@@ -346,56 +345,3 @@ function gradients(title, when) {
     }],
   };
 }
-
-const tip = element('div', {id: 'tip', role: 'status'});
-function showTip(handler, event, item, value) {
-  if (value === null || value === undefined || value === '') {
-    tip.style.display = 'none';
-    return;
-  }
-  tip.textContent = String(value);
-  tip.style.display = 'block';
-  tip.style.left = Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8) + 'px';
-  tip.style.top = Math.min(event.clientY + 14, innerHeight - tip.offsetHeight - 8) + 'px';
-}
-
-function draw() {
-  for (const chart of charts) {
-    const view = new vegaLibrary.View(
-        vegaLibrary.parse(chart.spec()), {renderer: 'svg', container: chart.container, hover: true});
-    view.tooltip(showTip).runAsync().then(() => {
-      // Scales with the page instead of overflowing it.
-      const svg = chart.container.querySelector('svg');
-      if (svg && !svg.hasAttribute('viewBox'))
-        svg.setAttribute('viewBox', `0 0 ${svg.getAttribute('width')} ${svg.getAttribute('height')}`);
-    });
-  }
-}
-
-function chart(spec) {
-  const container = element('div', {class: 'chart'});
-  charts.push({container, spec});
-  return container;
-}
-
-function legend() {
-  return element('div', {class: 'legend', 'aria-label': 'arms shown'}, ...arms.map(arm => {
-    const button =
-        element('button', {'aria-pressed': 'true', title: 'show or hide'}, swatch(arm.activation), arm.activation);
-    button.onclick = () => {
-      const on = !shown.has(arm.activation);
-      if (on)
-        shown.add(arm.activation);
-      else
-        shown.delete(arm.activation);
-      button.setAttribute('aria-pressed', String(on));
-      draw();
-    };
-    return button;
-  }));
-}
-
-page();
-vegaLibrary = loadVega();
-draw();
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', draw);

@@ -70,7 +70,9 @@ std::string simple_first(const Judged& judged, const DataFacts& data) {
     case Verdict::worse: return text + ": relu is not enough here.";
     case Verdict::likely_worse: return text + ": relu is probably not enough here.";
     case Verdict::stopped: return text + ": relu was stopped, as it could not win.";
-    default: return text + ": relu may well be enough.";
+    default:
+      return text + (compare_pair(*relu, best, data).alone.low > 0 ? ": these seeds speak against relu, without proof."
+                                                                   : ": relu may well be enough.");
   }
 }
 

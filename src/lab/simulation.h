@@ -41,7 +41,7 @@ struct Simulated {
 };
 Simulated simulate(const Simulation& simulation);
 
-// All as a table in Markdown, a row for each.
+// Tables in Markdown, a row for each.
 std::string markdown(const std::vector<Simulated>& rows);
 
 }  // namespace ogee::lab

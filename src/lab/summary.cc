@@ -196,9 +196,9 @@ Json summarise(const Experiment& experiment, const DataFacts& data, const Enviro
       {"probability_best", "posterior of the lowest true mean, flat prior, paired"},
       {"smallest_sign_flip_p", smallest_sign_flip(static_cast<std::size_t>(experiment.seeds))},
       {"worse",
-       "p_t_lowest or p_sign_flip_holm below 0.04, all seeds agreeing as far as they can: wrong of any arm in "
-       "at most 5 % of comparisons, arms stopped early included"},
-      {"probably worse", "an indication: p_t_holm below 0.05, all seeds agreeing as far as they can"},
+       "p_t_lowest below 0.04, and the sign flips below 0.05 or as low as the seeds allow: wrong of any arm in at most "
+       "5 % of comparisons, arms stopped early included"},
+      {"probably worse", "an indication: p_t_holm below 0.05, and the sign flips likewise"},
       {"stopped", "validation errors, one-sided paired t, 0.01 spread over all pairs and looks"},
       {"measured", "docs/statistics.md"},
   };

@@ -42,13 +42,13 @@ std::vector<std::string> cells(const Json& arm, bool classification) {
   return {arm["activation"].get<std::string>(),
           show(error["mean"], format, scale),
           interval ? "[" + show(error["low"], format, scale) + ", " + show(error["high"], format, scale) + "]" : "",
-          show(arm["test_loss"], "{:.3f}"),
           show(arm["ms_per_step"], "{:.2f}"),
-          fmt::format("{}", arm["parameters"].get<std::int64_t>()),
+          show(arm["memory_mib"], "{:.3g}"),
           show(arm["dead"], "{:.1f}", 100),
           show(arm["saturated"], "{:.1f}", 100),
           show(arm["gradient_ratio"]["start"], "{:.1e}"),
           show(arm["learning_rate"], "{:g}"),
+          show(arm["probability_best"], "{:.2f}"),
           arm["verdict"].get<std::string>()};
 }
 
@@ -73,8 +73,8 @@ std::string text_report(const Json& results) {
       experiment["seeds"].get<int>(), experiment["seeds"].get<int>() == 1 ? "" : "s");
 
   std::vector<std::vector<std::string>> rows{
-      {"activation", classification ? "error %" : results["metric"].get<std::string>(), "95 %", "loss", "ms/step",
-       "params", "dead %", "sat. %", "grad ratio", "rate", "verdict"}};
+      {"activation", classification ? "error %" : results["metric"].get<std::string>(), "95 %", "ms/step", "MiB",
+       "dead %", "sat. %", "grad ratio", "rate", "best", "verdict"}};
   for (const Json& arm : results["arms"]) rows.push_back(cells(arm, classification));
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)
@@ -96,9 +96,8 @@ std::string text_report(const Json& results) {
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   }
   text +=
-      "\nsat.: slopes below 5 % of the largest; grad ratio: gradient norm at the first activation over the last, "
-      "before "
-      "training\n\n";
+      "\nMiB: of a training step at its peak; sat.: slopes below 5 % of the largest; grad ratio: gradient norm at the "
+      "first\nactivation over the last, before training; best: probability of its true mean being the lowest\n\n";
   bool watched = false;
   for (const Json& arm : results["arms"]) {
     for (const Json& finding : arm["watched"]) {
@@ -114,6 +113,10 @@ std::string text_report(const Json& results) {
   if (!results["complete"].get<bool>())
     text += fmt::format("So far, {} of {} runs:\n", results["runs_done"].get<int>(), results["runs_wanted"].get<int>());
   text += wrap(results["recommendation"]["text"].get<std::string>(), 0);
+  const Json& rules = results["recommendation"]["rules"];
+  if (!rules.empty()) text += "\nThe rules of thumb, and what these runs show of them:\n";
+  for (const Json& rule : rules)
+    text += wrap(fmt::format("- {}: {}", rule["rule"].get<std::string>(), rule["text"].get<std::string>()), 0);
   if (!results["remarks"].empty()) text += "\n";
   for (const Json& remark : results["remarks"]) text += wrap("- " + remark.get<std::string>(), 0);
   if (results["environment"].contains("note"))

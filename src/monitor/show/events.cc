@@ -103,7 +103,7 @@ std::string fixed(std::uint64_t value, int count) {
 double now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
 // Shares between quantiles, as though of 1,000 numbers: half of what lies beyond 5 % and 95 % within as far again.
-std::string histogram(const Snapshot& s) {
+std::string quantile_histogram(const Snapshot& s) {
   const std::array<double, 5> q{s.z_05, s.z_25, s.z_50, s.z_75, s.z_95};
   for (std::size_t i = 0; i < q.size(); ++i)
     if (!std::isfinite(q[i]) || (i > 0 && q[i] < q[i - 1])) return "";
@@ -199,11 +199,39 @@ void EventWriter::layer(std::int64_t step, const std::string& name, const Snapsh
   for (std::size_t i = 0; i < snapshot.parameters.size(); ++i)
     summary.bytes(field::summary_value,
                   scalar_value(fmt::format("parameter_{}/{}", i + 1, name), snapshot.parameters[i]));
-  const std::string quantiles = histogram(snapshot);
+  const std::string quantiles = quantile_histogram(snapshot);
   if (!quantiles.empty())
     summary.bytes(field::summary_value,
                   Message().bytes(field::value_tag, "z/" + name).bytes(field::value_histogram, quantiles).text());
   if (!summary.text().empty()) event(step, summary.text());
+}
+
+void EventWriter::histogram(std::int64_t step, const std::string& tag, double low, double high,
+                            std::span<const double> bins) {
+  if (bins.empty()) return;
+  const double width = (high - low) / static_cast<double>(bins.size());
+  std::vector<double> limits;  // the upper ones
+  double count = 0, sum = 0, squares = 0;
+  for (std::size_t i = 0; i < bins.size(); ++i) {
+    limits.push_back(low + width * static_cast<double>(i + 1));
+    const double middle = limits.back() - width / 2;
+    count += bins[i];
+    sum += bins[i] * middle;
+    squares += bins[i] * middle * middle;
+  }
+  const std::string message = Message()
+                                  .real(field::histogram_min, low)
+                                  .real(field::histogram_max, high)
+                                  .real(field::histogram_count, count)
+                                  .real(field::histogram_sum, sum)
+                                  .real(field::histogram_squares, squares)
+                                  .reals(field::histogram_limits, limits)
+                                  .reals(field::histogram_counts, bins)
+                                  .text();
+  event(step, Message()
+                  .bytes(field::summary_value,
+                         Message().bytes(field::value_tag, tag).bytes(field::value_histogram, message).text())
+                  .text());
 }
 
 void EventWriter::text(std::int64_t step, const std::string& tag, const std::string& words) {

@@ -26,6 +26,8 @@ class EventWriter {
   // What could be measured of a layer's window: scalars "measure/layer" and a histogram of its inputs, "z/layer", made
   // of their quantiles.
   void layer(std::int64_t step, const std::string& name, const Snapshot& snapshot);
+  // Shares (or counts) of values in bins of equal width from `low` to `high`.
+  void histogram(std::int64_t step, const std::string& tag, double low, double high, std::span<const double> bins);
   void scalar(std::int64_t step, const std::string& tag, double value);
   // In Markdown.
   void text(std::int64_t step, const std::string& tag, const std::string& words);
