@@ -25,7 +25,7 @@ using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr double silence_seconds = 15;  // without a sign of life a rank is gone
-constexpr auto look_again = std::chrono::milliseconds(100), beat_every = std::chrono::seconds(1);
+constexpr std::chrono::milliseconds look_again(100), beat_every(1000);
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -315,7 +315,7 @@ class Servant {
           const std::lock_guard lock(mutex_);
           if (busy_.empty()) return;
         }
-        std::this_thread::sleep_for(halt_ ? std::chrono::seconds(0) + look_again : beat_every + look_again * 0);
+        std::this_thread::sleep_for(halt_ ? look_again : beat_every);
       }
     } catch (const std::exception& error) {
       fail(error);
