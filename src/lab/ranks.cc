@@ -107,8 +107,10 @@ std::optional<Rank> rank_of_environment() {
     const char* hosts = std::getenv("SLURM_JOB_NODELIST");
     rank.address = address && *address ? address : hosts && *hosts ? first_host(hosts) : "127.0.0.1";
     rank.port = static_cast<std::uint16_t>(number_of("MASTER_PORT", 1, 65535).value_or(29500));
+    // torchrun's agent sits on the port itself, with a store that speaks its own version's language.
     const char* agent = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
-    rank.store_runs = agent && std::string_view(agent) == "True";
+    if (agent && std::string_view(agent) == "True")
+      rank.port = rank.port == 65535 ? 1024 : static_cast<std::uint16_t>(rank.port + 1);
     if (const char* attempt = std::getenv("TORCHELASTIC_RESTART_COUNT")) rank.attempt = attempt;
     return rank;
   }
@@ -118,7 +120,7 @@ std::optional<Rank> rank_of_environment() {
 // ---- Rank 0 --------------------------------------------------------------------------------------------------------
 
 struct Ranks::State {
-  State(const Rank& rank, const std::string& identity) : world(rank.world), board(rank, !rank.store_runs) {
+  State(const Rank& rank, const std::string& identity) : world(rank.world), board(rank, true) {
     board.set("identity", identity);
     watching = std::thread([this] { watch(); });
   }

@@ -26,13 +26,12 @@ struct Rank {
   int rank = 0, world = 1;
   std::string address;  // of rank 0
   std::uint16_t port = 29500;
-  bool store_runs = false;  // torchrun's agent serves the store already
-  std::string attempt = "0";
+  std::string attempt = "0";  // torchrun starts all anew where one failed
 };
-// As torchrun (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT), Open MPI's mpirun (OMPI_COMM_WORLD_RANK and _SIZE) or srun
-// (SLURM_PROCID, SLURM_NTASKS) say; mpirun and srun name no meeting place: MASTER_ADDR and MASTER_PORT, or on one
-// machine 127.0.0.1:29500, or the first host of SLURM_JOB_NODELIST. Nothing if this process is alone. Throws Error on
-// numbers that make no sense.
+// As torchrun (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, whose next one is taken, as torchrun's own agent has it),
+// Open MPI's mpirun (OMPI_COMM_WORLD_RANK and _SIZE) or srun (SLURM_PROCID, SLURM_NTASKS) say; mpirun and srun name no
+// meeting place: MASTER_ADDR and MASTER_PORT, or on one machine 127.0.0.1:29500, or the first host of
+// SLURM_JOB_NODELIST. Nothing if this process is alone. Throws Error on numbers that make no sense.
 std::optional<Rank> rank_of_environment();
 
 // Rank 0's side.

@@ -103,7 +103,7 @@ def other_starters(d, file, whole):
 
 
 def torchrun(d, file, whole):
-    program = shutil.which("torchrun")
+    program = os.environ.get("OGEE_TORCHRUN") or shutil.which("torchrun")
     if not program:
         print("skipped: torchrun is not installed")
         return
@@ -111,6 +111,9 @@ def torchrun(d, file, whole):
     process = subprocess.run([program, "--nproc_per_node", "2", "--master_port", str(free_port()), "--no_python", PROGRAM,
                               "compare", str(file), "--out", str(out), "--quiet", "--workers", "1"],
                              capture_output=True, text=True, timeout=300, check=False)
+    if "torch/distributed/elastic" in process.stderr and "AttributeError" in process.stderr:
+        print("skipped: this torchrun does not work with this Python: " + process.stderr.strip().splitlines()[-1])
+        return
     check(process.returncode == 0, "torchrun ended with %d %s" % (process.returncode, process.stderr.strip()[-300:] if
                                                                   process.returncode else ""))
     if process.returncode == 0:
