@@ -129,14 +129,17 @@ struct Ranks::State {
     watching.join();
     try {
       board.set("over", "");
-      // The store ends with this process: a moment for the others to read it.
+      // The store ends with this process: a moment for the others to read it, those that are only just coming, too.
       const auto start = Clock::now();
-      const auto present = [this] {
-        for (const auto& [rank, member] : members)
-          if (member.alive && !board.has(fmt::format("left/{}", rank))) return true;
+      const auto expected = [this] {
+        for (int rank = 1; rank < world; ++rank) {
+          const auto member = members.find(rank);
+          if (member != members.end() && !member->second.alive) continue;
+          if (!board.has(fmt::format("left/{}", rank))) return true;
+        }
         return false;
       };
-      while (present() && seconds_since(start) < 5) std::this_thread::sleep_for(look_again);
+      while (expected() && seconds_since(start) < 5) std::this_thread::sleep_for(look_again);
     } catch (const std::exception&) {  // nobody is there to be told
     }
   }

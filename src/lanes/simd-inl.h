@@ -249,6 +249,7 @@ HWY_INLINE Lane<D> over_square(Lane<D> top, const Exponential<D>& p) {
     return scaled(top * (inverse * inverse), p.exponent);
   }
   const Lane<D> square = s * s;
+  if constexpr (sizeof(hn::TFromD<D>) == 8) return scaled(top / square, p.exponent);  // double has digits to spare
   const Lane<D> left_out = fused(s, s, -square) + 2.0 * s * (e - (s - 1.0));
   const Lane<D> inverse = 1.0 / square;
   const Lane<D> near = top * inverse;
