@@ -16,6 +16,7 @@ TEST(Threads, EveryTaskRunsOnceForSeveralCallersAtATime) {
   std::atomic<bool> all_once = true;
   std::atomic<int> thrown = 0;
   std::vector<std::thread> callers;
+  callers.reserve(3);
   for (int caller = 0; caller < 3; ++caller) {
     callers.emplace_back([&, caller] {
       for (int round = 0; round < 1000; ++round) {
