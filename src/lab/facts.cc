@@ -1,48 +1,60 @@
 #include "lab/facts.h"
 
+#include <concepts>
+#include <type_traits>
+
 namespace ogee::lab {
+namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json to_json(const DataFacts& facts) {
-  return {{"name", facts.name},   {"classification", facts.classification},
-          {"goal", facts.goal},   {"metric", facts.metric},
-          {"shape", facts.shape}, {"classes", facts.classes},
-          {"train", facts.train}, {"validation", facts.validation},
-          {"test", facts.test},   {"baseline", facts.baseline},
-          {"notes", facts.notes}};
+// Every structure's fields are listed once; `f(name, field)` then writes or reads each.
+template <class T, class Structure>
+concept Of = std::same_as<std::remove_const_t<T>, Structure>;
+
+template <Of<DataFacts> T, class F>
+void fields(T& facts, F f) {
+  f("name", facts.name);
+  f("classification", facts.classification);
+  f("goal", facts.goal);
+  f("metric", facts.metric);
+  f("shape", facts.shape);
+  f("classes", facts.classes);
+  f("train", facts.train);
+  f("validation", facts.validation);
+  f("test", facts.test);
+  f("baseline", facts.baseline);
+  f("notes", facts.notes);
 }
 
-DataFacts facts_from(const Json& json) {
-  DataFacts facts;
-  json.at("name").get_to(facts.name);
-  json.at("classification").get_to(facts.classification);
-  json.at("goal").get_to(facts.goal);
-  json.at("metric").get_to(facts.metric);
-  json.at("shape").get_to(facts.shape);
-  json.at("classes").get_to(facts.classes);
-  json.at("train").get_to(facts.train);
-  json.at("validation").get_to(facts.validation);
-  json.at("test").get_to(facts.test);
-  json.at("baseline").get_to(facts.baseline);
-  json.at("notes").get_to(facts.notes);
-  return facts;
+template <Of<Environment> T, class F>
+void fields(T& environment, F f) {
+  f("command", environment.command);
+  f("target", environment.target);
+  f("libtorch", environment.libtorch);
+  f("note", environment.note);
+  f("workers", environment.workers);
+  f("seconds", environment.seconds);
 }
 
-Json to_json(const Environment& environment) {
-  return {{"command", environment.command}, {"target", environment.target},   {"libtorch", environment.libtorch},
-          {"note", environment.note},       {"workers", environment.workers}, {"seconds", environment.seconds}};
+template <class T>
+Json written(const T& structure) {
+  Json json;
+  fields(structure, [&](const char* name, const auto& field) { json[name] = field; });
+  return json;
+}
+template <class T>
+T read(const Json& json) {
+  T structure;
+  fields(structure, [&](const char* name, auto& field) { json.at(name).get_to(field); });
+  return structure;
 }
 
-Environment environment_from(const Json& json) {
-  Environment environment;
-  json.at("command").get_to(environment.command);
-  json.at("target").get_to(environment.target);
-  json.at("libtorch").get_to(environment.libtorch);
-  json.at("note").get_to(environment.note);
-  json.at("workers").get_to(environment.workers);
-  json.at("seconds").get_to(environment.seconds);
-  return environment;
-}
+}  // namespace
+
+Json to_json(const DataFacts& facts) { return written(facts); }
+Json to_json(const Environment& environment) { return written(environment); }
+DataFacts facts_from(const Json& json) { return read<DataFacts>(json); }
+Environment environment_from(const Json& json) { return read<Environment>(json); }
 
 }  // namespace ogee::lab

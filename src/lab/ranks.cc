@@ -52,7 +52,7 @@ std::string first_host(const std::string& list) {
 // The store of one comparison, by texts.
 class Board {
  public:
-  Board(const Rank& rank, bool serving) : prefix_(fmt::format("ogee/{}/", rank.attempt)) {
+  Board(const Rank& rank, bool serving) {
     c10d::TCPStoreOptions options;
     options.port = rank.port;
     options.isServer = serving;
@@ -68,18 +68,24 @@ class Board {
     }
   }
   void set(const std::string& key, const std::string& value) {
-    store_->set(prefix_ + key, std::vector<std::uint8_t>(value.begin(), value.end()));
+    store_->set(prefix + key, std::vector<std::uint8_t>(value.begin(), value.end()));
   }
-  bool has(const std::string& key) { return store_->check({prefix_ + key}); }
+  bool has(const std::string& key) { return store_->check({prefix + key}); }
   std::optional<std::string> get(const std::string& key) {
     if (!has(key)) return std::nullopt;
-    const std::vector<std::uint8_t> value = store_->get(prefix_ + key);
+    const std::vector<std::uint8_t> value = store_->get(prefix + key);
     return std::string(value.begin(), value.end());
   }
-  void erase(const std::string& key) { store_->deleteKey(prefix_ + key); }
+  // What it holds as a value (CBOR: numbers stay what they are).
+  void put(const std::string& key, const Json& value) { store_->set(prefix + key, Json::to_cbor(value)); }
+  std::optional<Json> take(const std::string& key) {
+    if (!has(key)) return std::nullopt;
+    return Json::from_cbor(store_->get(prefix + key));
+  }
+  void erase(const std::string& key) { store_->deleteKey(prefix + key); }
 
  private:
-  const std::string prefix_;
+  static constexpr const char* prefix = "ogee/";
   c10::intrusive_ptr<c10d::TCPStore> store_;
 };
 
@@ -87,6 +93,9 @@ class Board {
 std::string place(const char* what, int rank, int thread, std::int64_t number) {
   return fmt::format("{}/{}/{}/{}", what, rank, thread, number);
 }
+
+// A run has many points.
+std::string point_at(const std::string& place, std::int64_t point) { return fmt::format("{}/{}", place, point); }
 
 }  // namespace
 
@@ -111,7 +120,6 @@ std::optional<Rank> rank_of_environment() {
     const char* agent = std::getenv("TORCHELASTIC_USE_AGENT_STORE");
     if (agent && std::string_view(agent) == "True")
       rank.port = rank.port == 65535 ? 1024 : static_cast<std::uint16_t>(rank.port + 1);
-    if (const char* attempt = std::getenv("TORCHELASTIC_RESTART_COUNT")) rank.attempt = attempt;
     return rank;
   }
   return std::nullopt;
@@ -221,29 +229,22 @@ RunResult Ranks::train(const Seat& seat, const RunKey& key, const RunHooks& hook
   std::optional<Json> result;
   try {
     if (!hooks.state.empty()) board.set(at("state"), hooks.state);
-    board.set(at("task"), Json(key).dump());
+    board.put(at("task"), key);
     std::int64_t points = 0, steps = 0;
-    while (!result) {
+    while (true) {
       // First whether the result is there: what came before it is there then, too.
-      const auto text = board.get(at("result"));
-      while (const auto point =
-                 board.get(place("point", seat.rank, seat.thread, number) + fmt::format("/{}", points))) {
-        RunResult carrier;
-        from_json(Json::parse(*point), carrier);
-        if (hooks.point) hooks.point(carrier.points.at(0));
-        board.erase(place("point", seat.rank, seat.thread, number) + fmt::format("/{}", points++));
+      result = board.take(at("result"));
+      while (const auto point = board.take(point_at(at("point"), points))) {
+        if (hooks.point) hooks.point(point->get<Point>());
+        board.erase(point_at(at("point"), points++));
       }
       if (const auto done = board.get(at("steps")); done && hooks.steps_done) {
         const std::int64_t now = std::atoll(done->c_str());
         hooks.steps_done->fetch_add(now - steps);
         steps = now;
       }
-      if (text) {
-        result = Json::parse(*text);
-        break;
-      }
+      if (result || !state_->alive(seat.rank)) break;
       if (hooks.stop && hooks.stop->load() && !board.has("stop")) board.set("stop", "");
-      if (!state_->alive(seat.rank)) break;
       std::this_thread::sleep_for(look_again);
     }
     if (const auto why = board.get(at("damaged")); why && hooks.damaged) hooks.damaged(*why);
@@ -338,13 +339,13 @@ class Servant {
     at::set_num_threads(1);
     try {
       for (std::int64_t number = 0; !over(); std::this_thread::sleep_for(look_again)) {
-        const auto task = board_.get(place("task", rank_.rank, thread, number));
+        const auto task = board_.take(place("task", rank_.rank, thread, number));
         if (!task) continue;
         {
           const std::lock_guard lock(mutex_);
           busy_.insert(thread);
         }
-        perform(thread, number++, Json::parse(*task).get<RunKey>());
+        perform(thread, number++, task->get<RunKey>());
         const std::lock_guard lock(mutex_);
         busy_.erase(thread);
       }
@@ -365,17 +366,13 @@ class Servant {
     hooks.steps_done = &steps;
     hooks.keep_seconds = options_.keep_seconds;
     std::int64_t points = 0;
-    hooks.point = [&](const Point& point) {
-      RunResult carrier;
-      carrier.points = {point};
-      board_.set(at("point") + fmt::format("/{}", points++), Json(carrier).dump());
-    };
+    hooks.point = [&](const Point& point) { board_.put(point_at(at("point"), points++), point); };
     hooks.keep = [&](const std::string& bytes) { board_.set(at("kept"), bytes); };
     hooks.damaged = [&](const std::string& why) { board_.set(at("damaged"), why); };
     if (const auto state = board_.get(at("state"))) hooks.state = *state;
     const RunResult result = train(experiment_, data_, key, hooks);
     running_[static_cast<std::size_t>(thread)] = -1;
-    board_.set(at("result"), Json(result).dump());
+    board_.put(at("result"), result);
   }
 
   const Rank rank_;

@@ -26,7 +26,6 @@ struct Rank {
   int rank = 0, world = 1;
   std::string address;  // of rank 0
   std::uint16_t port = 29500;
-  std::string attempt = "0";  // torchrun starts all anew where one failed
 };
 // As torchrun (RANK, WORLD_SIZE, MASTER_ADDR, MASTER_PORT, whose next one is taken, as torchrun's own agent has it),
 // Open MPI's mpirun (OMPI_COMM_WORLD_RANK and _SIZE) or srun (SLURM_PROCID, SLURM_NTASKS) say; mpirun and srun name no

@@ -16,6 +16,7 @@
 #include "lab/checkpoint.h"
 #include "lab/measure.h"
 #include "lab/optimiser.h"
+#include "lab/run_json.h"
 #include "models/network.h"
 #include "ogee/monitor.h"
 #include "ogee/torch.h"
@@ -35,27 +36,6 @@ double cost_now(bool cuda) {
 }
 
 using Json = nlohmann::ordered_json;
-
-// Numbers as they are, NaN and infinities too: CBOR has them.
-Json json_of(const Point& point) {
-  return {{"epoch", point.epoch},
-          {"train_loss", point.train_loss},
-          {"validation_error", point.validation_error},
-          {"validation_loss", point.validation_loss},
-          {"gradients", point.gradients},
-          {"histograms", point.histograms},
-          {"scheduled", point.scheduled}};
-}
-
-Point point_of(const Json& json) {
-  return {json.at("epoch").get<std::int64_t>(),
-          json.at("train_loss").get<double>(),
-          json.at("validation_error").get<double>(),
-          json.at("validation_loss").get<double>(),
-          json.at("gradients").get<std::vector<double>>(),
-          json.at("histograms").get<std::vector<std::vector<double>>>(),
-          json.at("scheduled").get<std::map<std::string, double>>()};
-}
 
 constexpr const char* stage_names[] = {"scout", "tune", "result"};
 constexpr const char* status_names[] = {"finished", "diverged", "failed", "stopped"};
@@ -124,7 +104,7 @@ class Run {
     seconds_before_ = json.at("seconds").get<double>();
     step_seconds_ = json.at("step_seconds").get<std::vector<double>>();
     watched_ = json.at("watched").get<std::string>();
-    for (const Json& point : json.at("points")) result_.points.push_back(point_of(point));
+    json.at("points").get_to(result_.points);
     if (hooks_.point)
       for (const Point& point : result_.points) hooks_.point(point);
     if (hooks_.steps_done) hooks_.steps_done->fetch_add(step_, std::memory_order_relaxed);
@@ -190,9 +170,8 @@ class Run {
               {"step_seconds", step_seconds_},
               {"watched", watched},
               {"tensors", Json::array()},
-              {"points", Json::array()}};
+              {"points", result_.points}};
     for (const at::Tensor& tensor : tensors()) json["tensors"].push_back(pack(tensor));
-    for (const Point& point : result_.points) json["points"].push_back(json_of(point));
     const auto bytes = Json::to_cbor(json);
     hooks_.keep({bytes.begin(), bytes.end()});
     kept_ = Clock::now();

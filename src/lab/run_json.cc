@@ -1,9 +1,5 @@
 #include "lab/run_json.h"
 
-#include <array>
-#include <cmath>
-#include <utility>
-
 #include "monitor/json.h"
 
 namespace ogee::lab {
@@ -11,95 +7,71 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-Json number(double value) {
-  if (std::isfinite(value)) return value;
-  return std::isnan(value) ? "nan" : value > 0 ? "inf" : "-inf";
+template <class T, class F>
+void fields(T& point, F f) requires std::is_same_v<std::remove_const_t<T>, Point> {
+  f("epoch", point.epoch);
+  f("train_loss", point.train_loss);
+  f("validation_error", point.validation_error);
+  f("validation_loss", point.validation_loss);
+  f("gradients", point.gradients);
+  f("histograms", point.histograms);
+  f("scheduled", point.scheduled);
 }
-double number(const Json& json) {
-  if (json.is_number()) return json.get<double>();
-  const auto text = json.get<std::string>();
-  if (text == "nan") return unknown;
-  return text == "inf" ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+template <class T, class F>
+void fields(T& key, F f) requires std::is_same_v<std::remove_const_t<T>, RunKey> {
+  f("arm", key.arm);
+  f("seed", key.seed);
+  f("rate", key.rate);
+  f("steps", key.steps);
+  f("attributes", key.attributes);
 }
-Json numbers(const std::vector<double>& values) {
-  Json json = Json::array();
-  for (const double value : values) json.push_back(number(value));
-  return json;
-}
-std::vector<double> numbers(const Json& json) {
-  std::vector<double> values;
-  for (const Json& value : json) values.push_back(number(value));
-  return values;
+template <class T, class F>
+void fields(T& result, F f) requires std::is_same_v<std::remove_const_t<T>, RunResult> {
+  f("message", result.message);
+  f("parameters", result.parameters);
+  f("validation_error", result.validation_error);
+  f("validation_loss", result.validation_loss);
+  f("test_error", result.test_error);
+  f("test_loss", result.test_loss);
+  f("ms_per_step", result.ms_per_step);
+  f("seconds", result.seconds);
+  f("memory", result.memory);
+  f("dead", result.dead);
+  f("saturated", result.saturated);
+  f("points", result.points);
+  f("findings", result.findings);
 }
 
-constexpr std::pair<const char*, double RunResult::*> result_numbers[] = {
-    {"validation_error", &RunResult::validation_error},
-    {"validation_loss", &RunResult::validation_loss},
-    {"test_error", &RunResult::test_error},
-    {"test_loss", &RunResult::test_loss},
-    {"ms_per_step", &RunResult::ms_per_step},
-    {"seconds", &RunResult::seconds},
-    {"memory", &RunResult::memory},
-    {"dead", &RunResult::dead},
-    {"saturated", &RunResult::saturated},
-};
-
-Json point_json(const Point& point) {
-  Json json{{"epoch", point.epoch},
-            {"train_loss", number(point.train_loss)},
-            {"validation_error", number(point.validation_error)},
-            {"validation_loss", number(point.validation_loss)},
-            {"gradients", numbers(point.gradients)}};
-  Json histograms = Json::array(), scheduled = Json::object();
-  for (const auto& histogram : point.histograms) histograms.push_back(numbers(histogram));
-  for (const auto& [name, value] : point.scheduled) scheduled[name] = number(value);
-  json["histograms"] = std::move(histograms);
-  json["scheduled"] = std::move(scheduled);
-  return json;
+template <class T>
+void write(Json& json, const T& structure) {
+  fields(structure, [&](const char* name, const auto& field) { json[name] = field; });
 }
-Point point_of(const Json& json) {
-  Point point;
-  point.epoch = json.at("epoch");
-  point.train_loss = number(json.at("train_loss"));
-  point.validation_error = number(json.at("validation_error"));
-  point.validation_loss = number(json.at("validation_loss"));
-  point.gradients = numbers(json.at("gradients"));
-  for (const Json& histogram : json.at("histograms")) point.histograms.push_back(numbers(histogram));
-  for (const auto& [name, value] : json.at("scheduled").items()) point.scheduled[name] = number(value);
-  return point;
+template <class T>
+void read(const Json& json, T& structure) {
+  fields(structure, [&](const char* name, auto& field) { json.at(name).get_to(field); });
 }
 
 }  // namespace
 
+void to_json(Json& json, const Point& point) { write(json, point); }
+void from_json(const Json& json, Point& point) { read(json, point); }
+
 void to_json(Json& json, const RunKey& key) {
-  json = {{"arm", key.arm},           {"stage", name_of(key.stage)}, {"seed", key.seed},
-          {"rate", number(key.rate)}, {"steps", key.steps},          {"attributes", key.attributes}};
+  write(json, key);
+  json["stage"] = name_of(key.stage);
 }
 void from_json(const Json& json, RunKey& key) {
-  key.arm = json.at("arm");
-  key.stage = stage_named(json.at("stage"));
-  key.seed = json.at("seed");
-  key.rate = number(json.at("rate"));
-  key.steps = json.at("steps");
-  key.attributes = json.at("attributes");
+  read(json, key);
+  key.stage = stage_named(json.at("stage").get<std::string>());
 }
 
 void to_json(Json& json, const RunResult& result) {
-  json = {{"status", name_of(result.status)}, {"message", result.message}, {"parameters", result.parameters}};
-  for (const auto& [name, field] : result_numbers) json[name] = number(result.*field);
-  Json points = Json::array();
-  for (const Point& point : result.points) points.push_back(point_json(point));
-  json["points"] = std::move(points);
-  json["findings"] = result.findings;
+  write(json, result);
+  json["status"] = name_of(result.status);
 }
 void from_json(const Json& json, RunResult& result) {
-  result.status = status_named(json.at("status"));
-  result.message = json.at("message");
-  result.parameters = json.at("parameters");
-  for (const auto& [name, field] : result_numbers) result.*field = number(json.at(name));
-  result.points.clear();
-  for (const Json& point : json.at("points")) result.points.push_back(point_of(point));
-  result.findings = json.at("findings").get<std::vector<monitor::Finding>>();
+  read(json, result);
+  result.status = status_named(json.at("status").get<std::string>());
 }
 
 }  // namespace ogee::lab

@@ -1,4 +1,4 @@
-// Runs and their results as JSON, to the last bit: numbers that are not finite as text.
+// Runs and their results as JSON values, for CBOR, which has NaN and infinities; JSON's text would make null of them.
 #pragma once
 
 #include <nlohmann/json.hpp>
@@ -7,9 +7,12 @@
 
 namespace ogee::lab {
 
+void to_json(nlohmann::ordered_json& json, const Point& point);
 void to_json(nlohmann::ordered_json& json, const RunKey& key);
-void from_json(const nlohmann::ordered_json& json, RunKey& key);
 void to_json(nlohmann::ordered_json& json, const RunResult& result);
+// Throw nlohmann::json::exception on what is none.
+void from_json(const nlohmann::ordered_json& json, Point& point);
+void from_json(const nlohmann::ordered_json& json, RunKey& key);
 void from_json(const nlohmann::ordered_json& json, RunResult& result);
 
 }  // namespace ogee::lab

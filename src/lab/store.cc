@@ -102,8 +102,8 @@ constexpr const char* result_columns =
 
 }  // namespace
 
-Store::Store(const std::string& path, bool writing) : path_(path) {
-  const int flags = writing ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
+Store::Store(const std::string& path, Opening how) : path_(path) {
+  const int flags = how == Opening::make ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READWRITE;
   try {
     check_sqlite(database_, path_, sqlite3_open_v2(path.c_str(), &database_, flags, nullptr));
     sqlite3_busy_timeout(database_, busy_milliseconds);
@@ -127,7 +127,7 @@ Store::Store(const std::string& path, bool writing) : path_(path) {
         throw Error(
             fmt::format("{}: damaged ({}); choose another --out, or rescue what is in it with sqlite3's .recover", path,
                         query.text(0)));
-    } else if (!writing) {
+    } else if (how == Opening::existing) {
       throw Error(fmt::format("{}: holds no results", path));
     }
   } catch (...) {
@@ -136,14 +136,14 @@ Store::Store(const std::string& path, bool writing) : path_(path) {
   }
 }
 
-Store::Store(const std::string& path, const std::string& identity) : Store(path, true) {
+Store::Store(const std::string& path, const std::string& identity) : Store(path, Opening::make) {
   presence_ = std::make_unique<Presence>(path + "-processes");
   prepare(identity);
 }
 
 std::unique_ptr<Store> Store::existing(const std::string& path) {
   if (!std::filesystem::exists(path)) throw Error(fmt::format("{}: no such file", path));
-  return std::unique_ptr<Store>(new Store(path, false));
+  return std::unique_ptr<Store>(new Store(path, Opening::existing));
 }
 
 Store::~Store() { sqlite3_close(database_); }

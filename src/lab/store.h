@@ -69,7 +69,8 @@ class Store {
   const std::string& path() const { return path_; }
 
  private:
-  Store(const std::string& path, bool writing);
+  enum class Opening { make, existing };
+  Store(const std::string& path, Opening how);
   void prepare(const std::string& identity);
   bool taken(std::int64_t owner);
   void checked(std::int64_t run);

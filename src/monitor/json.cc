@@ -125,12 +125,7 @@ void fields(T& finding, F f) {
 constexpr const char* saturations[] = {"none", "soft", "hard"};
 constexpr const char* severities[] = {"note", "warning", "error"};
 
-void write(Json& json, double value) {
-  if (std::isfinite(value))
-    json = value;
-  else
-    json = nullptr;
-}
+void write(Json& json, double value) { json = value; }  // NaN and infinities, too: in text they become null
 void write(Json& json, std::int64_t value) { json = value; }
 void write(Json& json, bool value) { json = value; }
 void write(Json& json, const std::string& value) { json = value; }

@@ -72,7 +72,7 @@ def killed(d, file, whole, run):
     """`run(rank, out)` starts a rank; the second is killed at work."""
     out = d / "killed"
     ranks = [run(r, out) for r in range(3)]
-    time.sleep(4)
+    time.sleep(3)
     working = ranks[1].poll() is None and ranks[0].poll() is None
     ranks[1].send_signal(signal.SIGKILL)
     ranks[1].communicate()
@@ -170,7 +170,7 @@ def main():
         d = pathlib.Path(name)
         file = d / "experiment.toml"
         # Long enough that ranks can come late and die early.
-        file.write_text(survival.EXPERIMENT.replace("epochs = 8", "epochs = 30"), encoding="utf-8")
+        file.write_text(survival.EXPERIMENT.replace("epochs = 8", "epochs = 20"), encoding="utf-8")
         whole = d / "whole"
         survival.finish(PROGRAM, file, whole)
         together(d, file, whole)

@@ -9,6 +9,7 @@
 #include "lab/builder.h"
 #include "ogee/lab.h"
 #include "ogee/ogee.h"
+#include "refusal.h"
 
 namespace ogee::lab {
 namespace {
@@ -111,16 +112,6 @@ TEST_F(Interface, FirstWeightsFollowTheGainOrTheBuilder) {
 
 TEST_F(Interface, RefusesInALine) {
   const Examples given = examples();
-  const auto refused = [&](const auto& action, const std::string& words) {
-    try {
-      action();
-      ADD_FAILURE() << "expected: " << words;
-    } catch (const Error& error) {
-      const std::string text = error.what();
-      EXPECT_NE(text.find(words), std::string::npos) << text;
-      EXPECT_EQ(text.find('\n'), std::string::npos) << text;
-    }
-  };
   const auto wrong = [](const ActivationFactory& activation) {
     return torch::nn::Sequential(torch::nn::Linear(4, 3 * activation.packed()), activation(), torch::nn::Linear(3, 1));
   };

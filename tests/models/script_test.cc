@@ -15,6 +15,7 @@
 #include "models/script_graph.h"
 #include "models/script_program.h"
 #include "ogee/ogee.h"
+#include "refusal.h"
 
 namespace ogee::models {
 namespace {
@@ -295,16 +296,6 @@ TEST_F(Script, ReplacesWhatIsNamed) {
 }
 
 TEST_F(Script, RefusesInALine) {
-  const auto refused = [&](const auto& action, const std::string& words) {
-    try {
-      action();
-      ADD_FAILURE() << "expected: " << words;
-    } catch (const Error& error) {
-      const std::string text = error.what();
-      EXPECT_NE(text.find(words), std::string::npos) << text;
-      EXPECT_EQ(text.find('\n'), std::string::npos) << text;
-    }
-  };
   refused([&] { script_design({path("nowhere"), "", Weights::fresh}, data_); }, "cannot be read");
   refused([&] { parse_script("no archive", "text.pt"); }, "text.pt: is no TorchScript file");
   refused([&] { design(two_layers("h = x + 1")); }, "no activation was found");

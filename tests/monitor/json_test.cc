@@ -71,11 +71,21 @@ TEST(MonitorJson, FindingsComeBack) {
   EXPECT_EQ(Json(written.get<Finding>()).dump(), written.dump());
 }
 
+// What a training goes on with in another process: a measure that was infinite must not come back as unknown.
+TEST(MonitorJson, BinaryKeepsWhatIsNotFinite) {
+  Record r = record();
+  r.layers[0].first.z_mean = -std::numeric_limits<double>::infinity();
+  r.losses[0].value = std::numeric_limits<double>::quiet_NaN();
+  const auto read = Json::from_cbor(Json::to_cbor(Json(r))).get<Record>();
+  EXPECT_EQ(read.layers[0].first.z_mean, -std::numeric_limits<double>::infinity());
+  EXPECT_TRUE(std::isnan(read.losses[0].value));
+}
+
 TEST(MonitorJson, WhatWasNotMeasuredIsNull) {
   Record r = record();
   r.layers[0].first.z_mean = std::numeric_limits<double>::quiet_NaN();
   r.losses[0].value = std::numeric_limits<double>::infinity();
-  const Json json = r;
+  const Json json = Json::parse(Json(r).dump());
   EXPECT_TRUE(json["layers"][0]["first"]["z_mean"].is_null());
   const auto read = json.get<Record>();
   EXPECT_TRUE(std::isnan(read.layers[0].first.z_mean));
