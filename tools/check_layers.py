@@ -3,7 +3,7 @@
 
 Every #include "..." under src/ and include/ must point to the same layer or an earlier one:
 
-    functions -> lanes -> kernels -> registry -> accuracy -> torch -> monitor, data, models -> tasks -> lab, landscape -> cli
+    functions -> lanes -> kernels -> registry -> accuracy -> torch -> monitor, data, models -> tasks -> lab, landscape -> claims -> cli
 
 Layers named together do not include one another, but for models, which may use data: a network is built for the shape
 of a data set. The public headers belong to a layer too: spec.h and ogee.h may be
@@ -18,7 +18,7 @@ import re
 import sys
 
 ORDER = [["functions"], ["lanes"], ["kernels"], ["registry"], ["accuracy"], ["torch"], ["monitor", "data", "models"], ["tasks"],
-         ["lab", "landscape"], ["cli"]]
+         ["lab", "landscape"], ["claims"], ["cli"]]
 LEVEL = {layer: level for level, layers in enumerate(ORDER) for layer in layers}
 # (layer, what it may use beside it)
 BESIDE = {("models", "data")}

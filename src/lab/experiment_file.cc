@@ -2,147 +2,17 @@
 
 #include <fmt/format.h>
 
-#include <toml++/toml.h>
-
-#include <algorithm>
-#include <cerrno>
-#include <cmath>
-#include <cstring>
-#include <fstream>
-#include <functional>
-#include <iterator>
 #include <limits>
 #include <sstream>
 #include <utility>
 
+#include "lab/toml_table.h"
 #include "ogee/ogee.h"
-#include "registry/suggestion.h"
 
 namespace ogee::lab {
 namespace {
 
 constexpr std::int64_t huge = std::int64_t{1} << 40;
-
-// One table of the file: its keys are taken one by one, and none may be left over.
-class Table {
- public:
-  Table(const toml::table& table, std::string file, std::string where)
-      : table_(table), file_(std::move(file)), where_(std::move(where)) {}
-
-  void take(const char* key, std::string& value) {
-    if (const toml::node* node = get(key)) value = text(*node, key);
-  }
-  void take(const char* key, bool& value) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    if (!node->is_boolean()) fail(*node, key, "true or false");
-    value = node->as_boolean()->get();
-  }
-  void take(const char* key, std::int64_t& value, std::int64_t low, std::int64_t high) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    if (!node->is_integer() || node->as_integer()->get() < low || node->as_integer()->get() > high)
-      fail(*node, key, fmt::format("a whole number from {} to {}", low, high));
-    value = node->as_integer()->get();
-  }
-  // Above `low`, or equal to it where `closed`; at most `high`.
-  void take(const char* key, double& value, double low, bool closed, double high) {
-    if (const toml::node* node = get(key)) value = number(*node, key, low, closed, high);
-  }
-  void take(const char* key, std::vector<double>& values, double low, bool closed, double high) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    if (!node->is_array() || node->as_array()->empty()) fail(*node, key, "a list of numbers");
-    values.clear();
-    for (const toml::node& item : *node->as_array()) values.push_back(number(item, key, low, closed, high));
-  }
-  void take(const char* key, std::vector<std::string>& values) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    if (!node->is_array() || node->as_array()->empty()) fail(*node, key, "a list of texts");
-    values.clear();
-    for (const toml::node& item : *node->as_array()) values.push_back(text(item, key));
-  }
-  // A table within this one.
-  void take(const char* key, const std::function<void(Table&)>& read) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    if (!node->is_table()) fail(*node, key, "a table");
-    Table inner(*node->as_table(), file_, where_.empty() ? key : where_ + "." + key);
-    read(inner);
-    inner.finish();
-  }
-  // [[key]]
-  void take_each(const char* key, const std::function<void(Table&)>& read) {
-    const toml::node* node = get(key);
-    if (!node) return;
-    if (!node->is_array_of_tables()) fail(*node, key, fmt::format("tables, each headed [[{}]]", key));
-    for (const toml::node& item : *node->as_array()) {
-      Table inner(*item.as_table(), file_, key);
-      read(inner);
-      inner.finish();
-    }
-  }
-  // All of the keys, whatever they are called.
-  std::vector<std::string> keys() const {
-    std::vector<std::string> names;
-    for (const auto& [key, value] : table_) names.emplace_back(key.str());
-    return names;
-  }
-  bool has(const char* key) const { return table_.contains(key); }
-
-  void finish() const {
-    for (const auto& [key, value] : table_) {
-      if (std::find(known_.begin(), known_.end(), key.str()) != known_.end()) continue;
-      const auto at = key.source().begin;
-      throw Error(fmt::format("{}:{}:{}: unknown key '{}' in {}{}", file_, at.line, at.column, key.str(),
-                              where_.empty() ? "an experiment" : "[" + where_ + "]",
-                              suggestion(key.str(), {known_.begin(), known_.end()})));
-    }
-  }
-  // An error at this key, or at the table.
-  [[noreturn]] void fail(const char* key, const std::string& message) const {
-    const toml::node* node = table_.get(key);
-    const auto at = (node ? node->source() : table_.source()).begin;
-    throw Error(fmt::format("{}:{}:{}: {}", file_, at.line, at.column, message));
-  }
-
- private:
-  const toml::node* get(const char* key) {
-    known_.push_back(key);
-    return table_.get(key);
-  }
-  std::string text(const toml::node& node, const char* key) const {
-    if (!node.is_string()) fail(node, key, "a text in quotes");
-    return node.as_string()->get();
-  }
-  double number(const toml::node& node, const char* key, double low, bool closed, double high) const {
-    const auto value = node.is_number() ? node.value<double>() : std::nullopt;
-    if (!value || !(closed ? *value >= low : *value > low) || !(*value <= high))
-      fail(node, key,
-           std::isinf(low) ? "a number"
-                           : fmt::format("a number {} {:g}, at most {:g}", closed ? "from" : "above", low, high));
-    return *value;
-  }
-  [[noreturn]] void fail(const toml::node& node, const char* key, const std::string& expected) const {
-    std::ostringstream shown;
-    node.visit([&](const auto& it) {
-      if constexpr (toml::is_value<decltype(it)>) {
-        shown << toml::toml_formatter{toml::array{it.get()}};
-      } else {
-        shown << (node.is_table() ? "a table" : "a list");
-      }
-    });
-    std::string value = shown.str();
-    if (value.starts_with("[ ") && value.ends_with(" ]")) value = value.substr(2, value.size() - 4);
-    throw Error(fmt::format("{}:{}:{}: {} is {}; expected {}", file_, node.source().begin.line,
-                            node.source().begin.column, key, value, expected));
-  }
-
-  const toml::table& table_;
-  const std::string file_, where_;
-  std::vector<std::string> known_;
-};
 
 constexpr double unbounded = std::numeric_limits<double>::infinity();
 
@@ -210,7 +80,9 @@ void read_arm(Table& table, Experiment& experiment) {
   }
 }
 
-void read_all(Table& table, Experiment& experiment) {
+}  // namespace
+
+void take_experiment(Table& table, Experiment& experiment) {
   table.take("data", [&](Table& data) {
     data.take("data", experiment.data);
     data.take("target", experiment.target);
@@ -252,6 +124,8 @@ void read_all(Table& table, Experiment& experiment) {
   });
 }
 
+namespace {
+
 toml::table arm_table(const ArmSettings& arm) {
   toml::table table;
   if (!arm.name.empty()) table.insert("name", arm.name);
@@ -284,27 +158,15 @@ toml::table arm_table(const ArmSettings& arm) {
 }  // namespace
 
 Experiment parse_experiment(const std::string& text, const std::string& name) {
-  toml::table file;
-  try {
-    file = toml::parse(text, name);
-  } catch (const toml::parse_error& error) {
-    const auto at = error.source().begin;
-    throw Error(fmt::format("{}:{}:{}: {}", name, at.line, at.column, error.description()));
-  }
-  Experiment experiment;
+  const toml::table file = parse_toml(text, name);
   Table table(file, name, "");
-  read_all(table, experiment);
+  Experiment experiment;
+  take_experiment(table, experiment);
   table.finish();
   return experiment;
 }
 
-Experiment read_experiment(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) throw Error(fmt::format("{}: cannot be read: {}", path, std::strerror(errno)));
-  const std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (file.bad()) throw Error(fmt::format("{}: cannot be read", path));
-  return parse_experiment(text, path);
-}
+Experiment read_experiment(const std::string& path) { return parse_experiment(read_text(path), path); }
 
 std::string to_toml(const Experiment& experiment) {
   std::ostringstream text;

@@ -1,0 +1,103 @@
+// The product of slopes: what the activations alone do to a gradient that passes through many layers.
+//
+// Through layers whose weights pass the gradient on as it is, what arrives at the first is the product of the slopes at
+// the layers' pre-activations. At best every slope is the function's largest one (1/4 for sigmoid, at 0); drawn from
+// normal pre-activations, the logarithm of the product is a sum of independent terms.
+#include <algorithm>
+#include <cmath>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <random>
+#include <utility>
+
+#include "claims/studies/studies.h"
+#include "lab/toml_table.h"
+#include "ogee/ogee.h"
+
+namespace ogee::claims {
+namespace {
+
+class Slopes : public CellStudy {
+ public:
+  explicit Slopes(lab::Table& table) {
+    table.take("arms", arms_);
+    table.take("depths", depths_, 1, 10000);
+    table.take("deviation", deviation_, 0, false, 1000);
+    table.take("seeds", seeds_, 1, 100000);
+    for (const std::string& arm : arms_) {
+      try {
+        const Activation activation(arm);
+        if (activation.spec().inputs != 1) throw Error(arm + " takes two inputs; expected functions of one");
+        largest_[arm] = largest_slope(activation);
+      } catch (const Error& error) {
+        table.fail("arms", error.what());
+      }
+    }
+  }
+
+  nlohmann::ordered_json settings() const override {
+    return {{"study", "slopes"}, {"arms", arms_}, {"depths", depths_}, {"deviation", deviation_}, {"seeds", seeds_}};
+  }
+  std::map<std::string, std::string> measures() const override {
+    return {{"largest_product", "the product of as many largest slopes as there are layers, its decimal logarithm"},
+            {"drawn_product",
+             "the product of the slopes' sizes at normal pre-activations, the decimal logarithm (no slope of 0 counted)"},
+            {"zero_share", "the share of slopes that are 0"}};
+  }
+
+ protected:
+  std::vector<Cell> cells() const override {
+    std::vector<Cell> all;
+    for (const std::string& arm : arms_)
+      for (const std::int64_t depth : depths_)
+        for (std::int64_t seed = 1; seed <= seeds_; ++seed)
+          all.push_back({arm, static_cast<double>(depth), static_cast<std::uint64_t>(seed)});
+    return all;
+  }
+
+  std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>*) const override {
+    const Activation activation(cell.arm);
+    const auto depth = static_cast<std::size_t>(cell.at);
+    // Pre-activations of equal seeds are the same for all arms.
+    std::mt19937_64 random(cell.seed);
+    std::normal_distribution<double> normal(0, deviation_);
+    std::vector<double> z(depth), ones(depth, 1.0), slopes(depth);
+    for (double& each : z) each = normal(random);
+    activation.backward(z, ones, slopes);
+    double sum = 0, zeros = 0;
+    for (const double slope : slopes) {
+      if (slope == 0)
+        ++zeros;
+      else
+        sum += std::log10(std::abs(slope));
+    }
+    return {{"largest_product", cell.at * std::log10(largest_.at(cell.arm))},
+            {"drawn_product", sum},
+            {"zero_share", zeros / cell.at}};
+  }
+
+ private:
+  // On a fine grid: exact for functions whose largest slope lies at 0 or at a plateau.
+  static double largest_slope(const Activation& activation) {
+    constexpr std::size_t count = 4001;
+    std::vector<double> x(count), ones(count, 1.0), slopes(count);
+    for (std::size_t i = 0; i < count; ++i) x[i] = -20 + 0.01 * static_cast<double>(i);
+    x[2000] = 0;
+    activation.backward(x, ones, slopes);
+    double largest = 0;
+    for (const double slope : slopes) largest = std::max(largest, std::abs(slope));
+    return largest;
+  }
+
+  std::vector<std::string> arms_ = {"sigmoid", "tanh", "relu"};
+  std::vector<std::int64_t> depths_ = {50};
+  double deviation_ = 1;
+  std::int64_t seeds_ = 20;
+  std::map<std::string, double> largest_;
+};
+
+}  // namespace
+
+std::unique_ptr<Study> make_slopes(lab::Table& table) { return std::make_unique<Slopes>(table); }
+
+}  // namespace ogee::claims

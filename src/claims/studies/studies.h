@@ -1,0 +1,12 @@
+// The studies, one file each. Each makes itself from the settings of a preset; it takes its keys from the table.
+#pragma once
+
+#include <memory>
+
+#include "claims/study.h"
+
+namespace ogee::claims {
+
+std::unique_ptr<Study> make_slopes(lab::Table& table);
+
+}  // namespace ogee::claims
