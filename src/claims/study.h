@@ -66,8 +66,8 @@ class CellStudy : public Study {
 
  protected:
   virtual std::vector<Cell> cells() const = 0;
-  // By measure. A function of the settings and the cell alone (times aside); called from several threads at a time, each
-  // with LibTorch set to one thread. May throw Stopped once `stop` is true.
+  // By measure. A function of the settings and the cell alone (times aside); called from several threads at a time,
+  // each with LibTorch set to one thread. May throw Stopped once `stop` is true.
   virtual std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const = 0;
   struct Stopped {};
 };

@@ -126,9 +126,9 @@ std::string Table::text(const toml::node& node, const char* key) const {
 double Table::number(const toml::node& node, const char* key, double low, bool closed, double high) const {
   const auto value = node.is_number() ? node.value<double>() : std::nullopt;
   if (!value || !(closed ? *value >= low : *value > low) || !(*value <= high))
-    fail(
-        node, key,
-        std::isinf(low) ? "a number" : fmt::format("a number {} {:g}, at most {:g}", closed ? "from" : "above", low, high));
+    fail(node, key,
+         std::isinf(low) ? "a number"
+                         : fmt::format("a number {} {:g}, at most {:g}", closed ? "from" : "above", low, high));
   return *value;
 }
 

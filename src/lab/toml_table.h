@@ -10,8 +10,8 @@
 
 namespace ogee::lab {
 
-// One table of a file: its keys are taken one by one, and none may be left over (`finish`). What is not there leaves the
-// value as it was. All throw Error: "FILE:LINE:COLUMN: what is wrong, and what was expected".
+// One table of a file: its keys are taken one by one, and none may be left over (`finish`). What is not there leaves
+// the value as it was. All throw Error: "FILE:LINE:COLUMN: what is wrong, and what was expected".
 class Table {
  public:
   // Refers to `table`. `where`: its name in messages, "" for the file as a whole, which then is "an experiment" or what

@@ -39,10 +39,11 @@ class Slopes : public CellStudy {
     return {{"study", "slopes"}, {"arms", arms_}, {"depths", depths_}, {"deviation", deviation_}, {"seeds", seeds_}};
   }
   std::map<std::string, std::string> measures() const override {
-    return {{"largest_product", "the product of as many largest slopes as there are layers, its decimal logarithm"},
-            {"drawn_product",
-             "the product of the slopes' sizes at normal pre-activations, the decimal logarithm (no slope of 0 counted)"},
-            {"zero_share", "the share of slopes that are 0"}};
+    return {
+        {"largest_product", "the product of as many largest slopes as there are layers, its decimal logarithm"},
+        {"drawn_product",
+         "the product of the slopes' sizes at normal pre-activations, the decimal logarithm (no slope of 0 counted)"},
+        {"zero_share", "the share of slopes that are 0"}};
   }
 
  protected:
@@ -63,7 +64,7 @@ class Slopes : public CellStudy {
     std::normal_distribution<double> normal(0, deviation_);
     std::vector<double> z(depth), ones(depth, 1.0), slopes(depth);
     for (double& each : z) each = normal(random);
-    activation.backward(z, ones, slopes);
+    backward<double>(activation, z, ones, slopes);
     double sum = 0, zeros = 0;
     for (const double slope : slopes) {
       if (slope == 0)
@@ -83,7 +84,7 @@ class Slopes : public CellStudy {
     std::vector<double> x(count), ones(count, 1.0), slopes(count);
     for (std::size_t i = 0; i < count; ++i) x[i] = -20 + 0.01 * static_cast<double>(i);
     x[2000] = 0;
-    activation.backward(x, ones, slopes);
+    backward<double>(activation, x, ones, slopes);
     double largest = 0;
     for (const double slope : slopes) largest = std::max(largest, std::abs(slope));
     return largest;
