@@ -1,5 +1,5 @@
-// How fast overlap-aware units are on sparse rows, beside the same composed out of LibTorch's operators on dense ones and
-// beside plain rectified units. All that compute the same are compared before they are timed.
+// How fast overlap-aware units are on sparse rows, beside the same composed out of LibTorch's operators on dense ones
+// and beside plain rectified units. All that compute the same are compared before they are timed.
 //
 //   cmake --build build/release --target bench_overlap && build/release/bench/bench_overlap
 #include <fmt/core.h>
@@ -108,7 +108,9 @@ int main(int argc, char** argv) {
   app.add_option("--rows", o.rows)->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_option("--features", o.features)->check(CLI::Range(1, 1 << 20))->capture_default_str();
   app.add_option("--units", o.units)->check(CLI::Range(1, 1 << 16))->capture_default_str();
-  app.add_option("--per-row", o.per_row, "Features that a row has")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--per-row", o.per_row, "Features that a row has")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
   app.add_option("--overlap", o.overlap)
       ->check(CLI::IsMember({"ruzicka", "tanimoto", "l1_tanimoto"}))
       ->capture_default_str();

@@ -44,14 +44,18 @@ int main(int argc, char** argv) try {
   torch::optim::Adam optimiser(torch::nn::Sequential(topics, scores)->parameters(), 0.02);
   for (long epoch = 1; epoch <= epochs; ++epoch) {
     const torch::Tensor seen = torch::rand(columns.numel()) < 0.5;  // what is left of the sparse rows, in CSR layout
-    const torch::Tensor begin = torch::cat({torch::zeros(1, torch::kLong), rows.index({seen}).bincount({}, items).cumsum(0)});
-    const torch::Tensor sparse = torch::sparse_csr_tensor(begin, columns.index({seen}), torch::ones(begin[-1].item<long>()), {items, count});
-    const torch::Tensor logs = scores(100 * topics(sparse)).log_softmax(1);  // overlaps are small as training starts
+    const torch::Tensor begin =
+        torch::cat({torch::zeros(1, torch::kLong), rows.index({seen}).bincount({}, items).cumsum(0)});
+    const torch::Tensor z =
+        ogee::overlap_linear_of_rows(begin, columns.index({seen}), torch::ones(begin[-1].item<long>()), topics->weight,
+                                     topics->bias, topics->options.overlap());
+    const torch::Tensor logs = scores(z).log_softmax(1);
     const torch::Tensor loss = -logs.view(-1).index({(rows * count + columns).index({~seen})}).mean();
     optimiser.zero_grad();
     loss.backward();
     optimiser.step();
-    if (epoch == epochs) std::printf("%ld items, %ld keywords, loss %.3f\n", long(items), long(count), loss.item<double>());
+    if (epoch == epochs)
+      std::printf("%ld items, %ld keywords, loss %.3f\n", long(items), long(count), loss.item<double>());
   }
   const torch::Tensor top = std::get<1>(topics->weight.topk(std::min<std::int64_t>(6, count), 0));
   for (long unit = 0; unit < units; ++unit)

@@ -25,7 +25,8 @@ using Json = nlohmann::json;
 std::string shown(std::string_view cell) {
   constexpr std::size_t most = 40;
   std::string text(cell.substr(0, most));
-  std::replace_if(text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < ' '; }, ' ');
   return fmt::format("'{}{}'", text, cell.size() > most ? "..." : "");
 }
 
@@ -66,8 +67,7 @@ std::map<std::string, std::int64_t> columns_of(const std::vector<Film>& films, s
     for (const std::string& word : film.*words) ++counts[word];
   for (const auto& [word, count] : counts)
     if (count >= least) kept.push_back(word);
-  std::stable_sort(kept.begin(), kept.end(),
-                   [&](const auto& a, const auto& b) { return counts.at(a) > counts.at(b); });
+  std::stable_sort(kept.begin(), kept.end(), [&](const auto& a, const auto& b) { return counts.at(a) > counts.at(b); });
   std::map<std::string, std::int64_t> columns;
   for (const std::string& word : kept) columns.emplace(word, static_cast<std::int64_t>(columns.size()));
   return columns;

@@ -20,7 +20,8 @@ constexpr const char* good =
     "\"[{\"\"id\"\": 3, \"\"name\"\": \"\"love\"\"}, {\"\"id\"\": 4, \"\"name\"\": \"\"\\u00e9poque\"\"}, "
     "{\"\"id\"\": 3, \"\"name\"\": \"\"love\"\"}]\",\"One, two\"\r\n"
     "[],8,[],Nothing\r\n"
-    "\"[{\"\"name\"\": \"\"War\"\"}, {\"\"name\"\": \"\"Drama\"\"}]\",9,\"[{\"\"name\"\": \"\"love\"\"}, {\"\"name\"\": "
+    "\"[{\"\"name\"\": \"\"War\"\"}, {\"\"name\"\": \"\"Drama\"\"}]\",9,\"[{\"\"name\"\": \"\"love\"\"}, "
+    "{\"\"name\"\": "
     "\"\"army\"\"}]\",\"Two\nlines\"\r\n";
 
 TEST(Keywords, ReadsTmdb) {

@@ -1,9 +1,9 @@
 // Topics of films: does a unit that looks at how much of its topic a film has make better use of keywords than a
 // rectified one?
 //
-// A network with one hidden layer sees half of a film's keywords and tells the other half. Its arms differ in the hidden
-// layer alone (topic_model.h). Each seed splits the films anew, for all arms alike; each arm takes the learning rate and
-// the epoch that are best on the validation films.
+// A network with one hidden layer sees half of a film's keywords and tells the other half. Its arms differ in the
+// hidden layer alone (topic_model.h). Each seed splits the films anew, for all arms alike; each arm takes the learning
+// rate and the epoch that are best on the validation films.
 #include <algorithm>
 #include <cstdlib>
 #include <filesystem>
@@ -105,8 +105,8 @@ class OverlapStudy : public CellStudy {
     const std::int64_t parameters =
         (2 * topics_.model.units + 1) * static_cast<std::int64_t>(rows_.keywords.size()) + topics_.model.units;
     notes_ = {std::to_string(rows_.titles.size()) + " films, " + std::to_string(rows_.keywords.size()) +
-              " keywords; networks of " + std::to_string(parameters) + " parameters (relu_no_bias: " +
-              std::to_string(topics_.model.units) + " fewer)"};
+              " keywords; networks of " + std::to_string(parameters) +
+              " parameters (relu_no_bias: " + std::to_string(topics_.model.units) + " fewer)"};
   }
 
   std::vector<std::string> arms_ = {"relu", "ruzicka"};

@@ -70,8 +70,8 @@ std::map<std::string, double> measure_topics(const data::KeywordRows& films, con
     whole.begin.push_back(static_cast<std::int64_t>(whole.columns.size()));
   }
   const at::Tensor of_films = model.hidden(train), of_queries = model.hidden(test);
-  const OneKeyword one = one_keyword(model.weight, model.hidden(each_alone), of_films, model.hidden(whole), topics,
-                                     settings.strongest);
+  const OneKeyword one =
+      one_keyword(model.weight, model.hidden(each_alone), of_films, model.hidden(whole), topics, settings.strongest);
   return {{"keyword_precision",
            keyword_precision(model.scores(halves.seen), halves.seen, halves.hidden, settings.predicted)},
           {"genre_precision", genre_precision(of_queries, take_rows(films.of_genres, of_test), of_films,

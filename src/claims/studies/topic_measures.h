@@ -26,12 +26,12 @@ double diversity(const std::vector<std::vector<std::int64_t>>& topics);
 double single_matches(const at::Tensor& z, const data::SparseRows& films,
                       const std::vector<std::vector<std::int64_t>>& topics, std::int64_t count);
 
-// What films of one keyword do. `alone`: [keywords, units], the outputs for a film of each keyword alone; `z`: those for
-// films as they are; `whole`: [units, units], row u those for a film of all keywords of topic u.
+// What films of one keyword do. `alone`: [keywords, units], the outputs for a film of each keyword alone; `z`: those
+// for films as they are; `whole`: [units, units], row u those for a film of all keywords of topic u.
 struct OneKeyword {
   double triggered = 0;  // of all pairs of a unit and a keyword with a weight above 0, the share with an output above 0
-  double fired = 0;      // of units and keywords of their topics, the share with half the output for the strongest films
-  double output = 0;     // the mean output for one keyword of the topic, by that for all of them together
+  double fired = 0;   // of units and keywords of their topics, the share with half the output for the strongest films
+  double output = 0;  // the mean output for one keyword of the topic, by that for all of them together
 };
 // Over the units that fire on any film; `count` strongest films. 0 if there is none.
 OneKeyword one_keyword(const at::Tensor& weight, const at::Tensor& alone, const at::Tensor& z, const at::Tensor& whole,

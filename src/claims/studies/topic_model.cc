@@ -13,9 +13,11 @@
 namespace ogee::claims {
 namespace {
 
-at::Tensor view_of(const std::vector<std::int64_t>& numbers) {
+// A copy: the graph of a loss keeps it for longer than the rows live.
+at::Tensor tensor_of(const std::vector<std::int64_t>& numbers) {
   return torch::from_blob(const_cast<std::int64_t*>(numbers.data()), {static_cast<std::int64_t>(numbers.size())},
-                          torch::kLong);
+                          torch::kLong)
+      .clone();
 }
 
 bool is_overlap(const std::string& unit) { return unit == "ruzicka" || unit == "tanimoto" || unit == "l1_tanimoto"; }
@@ -28,7 +30,7 @@ at::Tensor loss_of(TopicModel& model, const Halves& films) {
     for (auto k = films.hidden.begin[static_cast<std::size_t>(row)];
          k < films.hidden.begin[static_cast<std::size_t>(row) + 1]; ++k)
       places.push_back(row * logs.size(1) + films.hidden.columns[static_cast<std::size_t>(k)]);
-  return -logs.view(-1).index_select(0, view_of(places)).mean();
+  return -logs.view(-1).index_select(0, tensor_of(places)).mean();
 }
 
 std::vector<at::Tensor> copies_of(const std::vector<at::Tensor>& tensors) {
@@ -58,25 +60,19 @@ TopicModel::TopicModel(std::string unit, std::int64_t keywords, std::int64_t uni
 }
 
 at::Tensor TopicModel::hidden(const SparseRows& rows) {
-  const at::Tensor begin = view_of(rows.begin), columns = view_of(rows.columns);
+  const at::Tensor begin = tensor_of(rows.begin), columns = tensor_of(rows.columns);
   if (is_overlap(unit_))
-    return overlap_linear_of_rows(begin, columns, torch::ones({columns.numel()}), weight, bias, unit_) * gain_;
+    return overlap_linear_of_rows(begin, columns, torch::ones({columns.numel()}), weight, bias, unit_);
   const at::Tensor dot = std::get<0>(at::embedding_bag(weight, columns, begin, /*scale_grad_by_freq=*/false, /*mode=*/0,
                                                        /*sparse=*/false, /*per_sample_weights=*/{},
                                                        /*include_last_offset=*/true));
-  const at::Tensor z = (bias.defined() ? dot + bias : dot).relu() * gain_;
+  const at::Tensor z = (bias.defined() ? dot + bias : dot).relu();
   if (unit_ != "cosine") return z;
   const at::Tensor sizes = (begin.slice(0, 1) - begin.slice(0, 0, -1)).to(torch::kFloat).clamp_min(1).sqrt();
   return z * dot / (sizes.unsqueeze(1) * weight.square().sum(0).sqrt().clamp_min(1e-12));
 }
 
 at::Tensor TopicModel::scores(const SparseRows& rows) { return torch::addmm(decoder_bias_, hidden(rows), decoder_); }
-
-void TopicModel::set_gain(const SparseRows& films) {
-  const torch::NoGradGuard no_gradients;
-  const auto mean = hidden(films).mean().item<double>();
-  if (mean > 0) gain_ /= mean;
-}
 
 Halves hide_half(const SparseRows& rows, std::mt19937_64& random) {
   Halves halves;
@@ -113,7 +109,6 @@ Trained train_topics(const SparseRows& train, const SparseRows& validation, std:
   std::mt19937_64 of_validation(seed * 2);
   const Halves held = hide_half(validation, of_validation);
   Trained best{std::make_shared<TopicModel>(unit, keywords, settings.units, seed), 0, 0};
-  best.model->set_gain(train);
   const auto validate = [&](TopicModel& model) {
     const torch::NoGradGuard no_gradients;
     return loss_of(model, held).item<double>();
@@ -121,7 +116,6 @@ Trained train_topics(const SparseRows& train, const SparseRows& validation, std:
   best.loss = validate(*best.model);
   for (const double rate : settings.rates) {
     const auto model = std::make_shared<TopicModel>(unit, keywords, settings.units, seed);
-    model->set_gain(train);
     const auto optimiser = lab::make_optimiser({}, *model);
     std::mt19937_64 random(seed * 2 + 1);
     std::vector<std::int64_t> order(static_cast<std::size_t>(train.rows()));

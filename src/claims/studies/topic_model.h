@@ -20,28 +20,25 @@ struct TopicSettings {
   std::vector<double> rates = {0.001, 0.003, 0.01, 0.03};  // of Adam; the best on the validation films is taken
 };
 
-// The hidden layers that there are: relu, relu_no_bias (max(x.w, 0)), relu_positive (starts from weights as the overlap's
-// do), cosine (max(x.w + b, 0) by the cosine of x and w: a control that looks at sizes, too), and the overlaps.
+// The hidden layers that there are: relu, relu_no_bias (max(x.w, 0)), relu_positive (starts from weights as the
+// overlap's do), cosine (max(x.w + b, 0) by the cosine of x and w: a control that looks at sizes, too), and the
+// overlaps.
 const std::vector<std::string>& topic_units();
 
-// keywords -> units -> keywords: a hidden layer, the two weight matrices untied, and scores of keywords whose softmax is
-// what is trained. Rows stay sparse in all arms.
+// keywords -> units -> keywords: a hidden layer, the two weight matrices untied, and scores of keywords whose softmax
+// is what is trained. Rows stay sparse in all arms.
 class TopicModel : public torch::nn::Module {
  public:
   // Weights as nn::Linear and nn::OverlapLinear start, from the seed alone.
   TopicModel(std::string unit, std::int64_t keywords, std::int64_t units, std::uint64_t seed);
   at::Tensor hidden(const SparseRows& rows);  // [rows, units]
   at::Tensor scores(const SparseRows& rows);  // [rows, keywords]
-  // Outputs of the arms differ by orders of magnitude before training: from here on they are divided by one number,
-  // such that their mean over `films` is 1.
-  void set_gain(const SparseRows& films);
 
   at::Tensor weight, bias;  // [keywords, units]; [units], or undefined
 
  private:
   const std::string unit_;
   at::Tensor decoder_, decoder_bias_;
-  double gain_ = 1;
 };
 
 // A film's keywords in two: what a network sees and what it is to tell. Half of them, rounded down, are hidden.
@@ -59,7 +56,8 @@ struct Trained {
   double rate;
   bool stopped = false;
 };
-// Of all rates and epochs the network with the least loss on the validation films; the untrained one where none is less.
+// Of all rates and epochs the network with the least loss on the validation films; the untrained one where none is
+// less.
 Trained train_topics(const SparseRows& train, const SparseRows& validation, std::int64_t keywords,
                      const TopicSettings& settings, const std::string& unit, std::uint64_t seed,
                      const std::atomic<bool>* stop);
