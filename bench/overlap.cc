@@ -27,7 +27,7 @@ struct Rows {
 };
 Rows make_rows(const Options& o) {
   Rows rows;
-  const at::Tensor order = torch::rand({o.rows, o.features}).argsort(1).narrow(1, 0, o.per_row);
+  const at::Tensor order = torch::rand({o.rows, o.features}).argsort(std::int64_t{1}, false).narrow(1, 0, o.per_row);
   rows.columns = std::get<0>(order.sort(1)).reshape({-1}).contiguous();
   rows.begin = torch::arange(0, (o.rows + 1) * o.per_row, o.per_row, torch::kLong);
   rows.values = torch::ones({o.rows * o.per_row});
@@ -60,7 +60,7 @@ int run(const Options& o) {
       {"relu, dense rows (matmul)", [&] { return rows.dense.matmul(weight).relu(); }, false},
   };
   const auto gradient = [&](const Way& way) {
-    weight.mutable_grad() = {};
+    weight.mutable_grad().reset();
     way.call().backward(g);
     return weight.grad().clone();
   };
@@ -76,7 +76,7 @@ int run(const Options& o) {
       way.call();
     });
     works.push_back([&](std::size_t) {
-      weight.mutable_grad() = {};
+      weight.mutable_grad().reset();
       way.call().backward(g);
     });
   }
