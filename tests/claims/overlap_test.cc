@@ -61,7 +61,7 @@ TEST(OverlapStudy, FindsPlantedTopics) {
   const KeywordRows films = planted(120, false);
   ASSERT_EQ(films.keywords.size(), 18u);
   TopicStudySettings settings = small();
-  settings.model.units = 3;
+  settings.model.units = 6;
   settings.model.epochs = 100;
   settings.model.batch = 30;
   for (const std::string& unit : topic_units()) {
