@@ -22,13 +22,6 @@ namespace fs = std::filesystem;
 
 Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-// FNV-1a: the same on every machine.
-std::string fingerprint(const std::string& text) {
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c : text) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return fmt::format("{:016x}", hash);
-}
-
 // What an earlier call wrote of the same settings; null if there is none that can be read.
 Json earlier(const fs::path& path, const Json& settings) {
   std::error_code error;

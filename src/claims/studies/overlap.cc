@@ -62,7 +62,8 @@ class OverlapStudy : public CellStudy {
             {"strongest", topics_.strongest},
             {"predicted", topics_.predicted},
             {"neighbours", topics_.neighbours},
-            {"seeds", seeds_}};
+            {"seeds", seeds_},
+            {"data", films()}};
   }
   std::map<std::string, std::string> measures() const override { return topic_measure_names(); }
 
@@ -84,10 +85,7 @@ class OverlapStudy : public CellStudy {
   }
 
   std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const override {
-    {
-      const std::lock_guard lock(mutex_);
-      if (rows_.titles.empty()) load();
-    }
+    films();
     auto measured = measure_topics(rows_, topics_, cell.arm, cell.seed, stop);
     if (measured.empty()) throw Stopped{};
     return measured;
@@ -99,11 +97,25 @@ class OverlapStudy : public CellStudy {
     return std::string(root ? root : ".") +
            (films_ == "tmdb" ? "/movies/tmdb_5000_movies.csv.gz" : "/movies/ml-latest-small");
   }
+  // Reads them when they are first needed; what is known of them afterwards is their checksum.
+  std::string films() const {
+    const std::lock_guard lock(mutex_);
+    if (!missing().empty()) return "";
+    if (rows_.titles.empty()) load();
+    return checksum_;
+  }
   void load() const {
     const auto films = films_ == "tmdb" ? data::read_tmdb(path()) : data::read_movielens(path());
     rows_ = data::keyword_rows(films, least_films_, least_keywords_, path());
     const std::int64_t parameters =
         (2 * topics_.model.units + 1) * static_cast<std::int64_t>(rows_.keywords.size()) + topics_.model.units;
+    std::string all;
+    for (const auto* words : {&rows_.titles, &rows_.keywords, &rows_.genres})
+      for (const std::string& word : *words) all += word + '\n';
+    for (const auto* rows : {&rows_.of_keywords, &rows_.of_genres})
+      for (const auto* numbers : {&rows->begin, &rows->columns})
+        all.append(reinterpret_cast<const char*>(numbers->data()), numbers->size() * sizeof(std::int64_t));
+    checksum_ = fingerprint(all);
     notes_ = {std::to_string(rows_.titles.size()) + " films, " + std::to_string(rows_.keywords.size()) +
               " keywords; networks of " + std::to_string(parameters) +
               " parameters (relu_no_bias: " + std::to_string(topics_.model.units) + " fewer)"};
@@ -113,9 +125,9 @@ class OverlapStudy : public CellStudy {
   std::string films_ = "tmdb";
   std::int64_t least_films_ = 10, least_keywords_ = 3, seeds_ = 5;
   TopicStudySettings topics_;
-  // Read when the first cell needs them.
   mutable std::mutex mutex_;
   mutable data::KeywordRows rows_;
+  mutable std::string checksum_;
   mutable std::vector<std::string> notes_;
 };
 
