@@ -14,7 +14,9 @@ struct Entry {
   std::unique_ptr<Study> (*make)(lab::Table& table);
 };
 constexpr Entry entries[] = {
+    {"depth", make_depth},
     {"slopes", make_slopes},
+    {"training", make_training},
 };
 
 }  // namespace

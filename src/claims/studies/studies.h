@@ -7,6 +7,8 @@
 
 namespace ogee::claims {
 
+std::unique_ptr<Study> make_depth(lab::Table& table);
 std::unique_ptr<Study> make_slopes(lab::Table& table);
+std::unique_ptr<Study> make_training(lab::Table& table);
 
 }  // namespace ogee::claims
