@@ -45,7 +45,8 @@ TEST(Depth, IdentityWithOrthogonalGainPassesAll) {
 }
 
 TEST(Depth, SigmoidLosesMoreTheDeeper) {
-  const auto study = study_of("depth", "arms = ['sigmoid', 'relu', 'swiglu']\ndepths = [4, 12]\nsteps = 3\nseeds = 3\n");
+  const auto study =
+      study_of("depth", "arms = ['sigmoid', 'relu', 'swiglu']\ndepths = [4, 12]\nsteps = 3\nseeds = 3\n");
   const auto seen = observe(*study);
   EXPECT_LT(value_of(seen, "sigmoid", 12, "ratio"), value_of(seen, "sigmoid", 4, "ratio") - 2);
   EXPECT_LT(value_of(seen, "sigmoid", 12, "moved"), -1);

@@ -101,7 +101,8 @@ TEST(Training, OneSignBehindReluByExample) {
 
 TEST(Training, DeadReluStaysDead) {
   const auto study = study_of("training", std::string(small) +
-                                              "arms = ['relu; bias=-100', 'leaky_relu', 'relu']\nvalues = [0.1]\n"
+                                              "arms = ['relu; bias=-100', 'leaky_relu', 'relu', 'relu; bias=-100, "
+                                              "share=0.25']\nvalues = [0.1]\n"
                                               "steps = 100\nevery = 20\n");
   const auto seen = observe(*study);
   EXPECT_EQ(value_of(seen, "relu; bias=-100", 0.1, "dead_first"), 1);
@@ -109,11 +110,15 @@ TEST(Training, DeadReluStaysDead) {
   EXPECT_EQ(value_of(seen, "relu; bias=-100", 0.1, "recovered"), 0);
   EXPECT_GT(value_of(seen, "relu; bias=-100", 0.1, "test_error"), 0.7);
   EXPECT_EQ(value_of(seen, "leaky_relu", 0.1, "dead"), 0);
+  // A quarter of each layer's units begins off and stays so; that does not keep the others from learning.
+  EXPECT_GE(value_of(seen, "relu; bias=-100, share=0.25", 0.1, "dead"), 0.25);
+  EXPECT_LT(value_of(seen, "relu; bias=-100, share=0.25", 0.1, "test_error"), 0.5);
   EXPECT_LT(value_of(seen, "relu", 0.1, "test_error"), 0.5);
 }
 
 TEST(Training, DivergedRunsHaveNumbers) {
-  const auto study = study_of("training", std::string(small) + "arms = ['squared_relu']\nvalues = [1000]\nsteps = 50\n");
+  const auto study =
+      study_of("training", std::string(small) + "arms = ['squared_relu']\nvalues = [1000]\nsteps = 50\n");
   const auto seen = observe(*study);
   EXPECT_EQ(value_of(seen, "squared_relu", 1000, "diverged"), 1);
   EXPECT_EQ(value_of(seen, "squared_relu", 1000, "steps"), 50);
@@ -139,6 +144,7 @@ TEST(Training, TakesTheBestRate) {
 TEST(Training, RefusesContradictions) {
   refused([] { study_of("training", "arms = ['swiglu']\n"); }, "one input");
   refused([] { study_of("training", "vary = 'bias'\narms = ['relu; bias=1']\n"); }, "sets what is varied");
+  refused([] { study_of("training", "arms = ['relu; bias=1, share=2']\n"); }, "from 0 to 1");
   refused([] { study_of("training", "vary = 'rate'\nrates = [0.1]\n"); }, "the rate is what is varied");
   refused([] { study_of("training", "vary = 'batch'\nvalues = [1.5]\n"); }, "whole numbers");
   refused([] { study_of("training", "optimiser = 'adam'\nmomentum = 0.9\n"); }, "is one of sgd");

@@ -30,8 +30,8 @@ Arm parse_arm(const std::string& text, const std::vector<std::string>& known) {
     const std::size_t equals = item.find('=');
     const std::string key = trimmed(item.substr(0, equals));
     if (equals == std::string::npos || std::find(known.begin(), known.end(), key) == known.end())
-      throw Error(fmt::format("{}: '{}': expected SETTING=NUMBER, the setting one of {}", text, item,
-                              fmt::join(known, ", ")));
+      throw Error(
+          fmt::format("{}: '{}': expected SETTING=NUMBER, the setting one of {}", text, item, fmt::join(known, ", ")));
     const std::string number = trimmed(item.substr(equals + 1));
     double value = 0;
     const char* last = number.data() + number.size();

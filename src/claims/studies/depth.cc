@@ -22,7 +22,8 @@
 namespace ogee::claims {
 namespace {
 
-constexpr double nothing = -300;  // stands for the decimal logarithm of 0
+constexpr double nothing = -300;    // stands for the decimal logarithm of 0
+constexpr double rounding = 1e-16;  // steps that are smaller, in parts of a weight, are lost in double precision
 
 double logarithm(double value) { return value > 0 ? std::max(std::log10(value), nothing) : nothing; }
 
@@ -62,21 +63,23 @@ class Depth : public CellStudy {
   }
 
   nlohmann::ordered_json settings() const override {
-    return {{"study", "depth"},     {"arms", names_},         {"data", source_.name()}, {"train_limit", source_.limit()},
-            {"depths", depths_},    {"width", width_},        {"batch", batch_},        {"steps", steps_},
+    return {{"study", "depth"},        {"arms", names_},  {"data", source_.name()}, {"train_limit", source_.limit()},
+            {"depths", depths_},       {"width", width_}, {"batch", batch_},        {"steps", steps_},
             {"step_size", step_size_}, {"seeds", seeds_}};
   }
   std::map<std::string, std::string> measures() const override {
-    return {{"ratio",
-             "the norm of the loss's gradient by what goes into the first activation over that at the last, its decimal "
-             "logarithm (a gradient of 0: -300)"},
-            {"weight_ratio", "the same of the gradients by the first and the last hidden layer's weights"},
-            {"decay",
-             "powers of ten that the gradient's norm loses per layer on its way back: the slope of a line fitted to all "
-             "layers; none at depth 1"},
-            {"moved",
-             "how far the first hidden layer's weights have moved, in parts of their norm, over the same of the last, "
-             "the decimal logarithm, after a few steps of gradient descent, each of a set length"}};
+    return {
+        {"ratio",
+         "the norm of the loss's gradient by what goes into the first activation over that at the last, its decimal "
+         "logarithm (a gradient of 0: -300)"},
+        {"weight_ratio", "the same of the gradients by the first and the last hidden layer's weights"},
+        {"decay",
+         "powers of ten that the gradient's norm loses per layer on its way back: the slope of a line fitted to all "
+         "layers; none at depth 1"},
+        {"moved",
+         "how far the first hidden layer's weights have moved, in parts of their norm, over the same of the last, "
+         "the decimal logarithm, after a few steps of gradient descent, each of a set length; 10^-16 stands for "
+         "less"}};
   }
   std::string missing() const override { return source_.missing(); }
 
@@ -103,8 +106,8 @@ class Depth : public CellStudy {
     const GeneratorGuard guard(random);  // noise of an activation that has some
     const std::vector<at::Tensor> weights = weights_of(*network);
     set_gain(arm, weights);
-    const at::Tensor chosen = torch::randperm(data.train.size(), random, torch::kLong)
-                                  .narrow(0, 0, std::min(batch_, data.train.size()));
+    const at::Tensor chosen =
+        torch::randperm(data.train.size(), random, torch::kLong).narrow(0, 0, std::min(batch_, data.train.size()));
     const at::Tensor x = data.train.x.index_select(0, chosen).to(torch::kDouble);
     const at::Tensor y = data.train.y.index_select(0, chosen);
     const auto task = tasks::make_task(data);
@@ -133,7 +136,8 @@ class Depth : public CellStudy {
       for (const at::Tensor& parameter : parameters) parameter.add_(parameter.grad(), -rate);
     }
     const auto moved = [](const at::Tensor& now, const at::Tensor& before) {
-      return logarithm((now.detach() - before).norm().item<double>()) - logarithm(before.norm().item<double>());
+      return std::log10(
+          std::max((now.detach() - before).norm().item<double>() / before.norm().item<double>(), rounding));
     };
     measured["moved"] = moved(weights.front(), first_before) - moved(weights[last], last_before);
     return measured;

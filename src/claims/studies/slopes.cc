@@ -40,8 +40,8 @@ class Slopes : public CellStudy {
   }
 
   nlohmann::ordered_json settings() const override {
-    return {{"study", "slopes"}, {"arms", arms_}, {"depths", depths_}, {"deviation", deviation_}, {"seeds", seeds_},
-            {"uniform", uniform_}};
+    return {{"study", "slopes"},       {"arms", arms_},   {"depths", depths_},
+            {"deviation", deviation_}, {"seeds", seeds_}, {"uniform", uniform_}};
   }
   std::map<std::string, std::string> measures() const override {
     return {

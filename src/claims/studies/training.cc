@@ -17,7 +17,7 @@ namespace {
 
 class TrainingStudy : public CellStudy {
  public:
-  explicit TrainingStudy(lab::Table& table) : arms_(take_arms(table, names_, {"scale", "bias"})) {
+  explicit TrainingStudy(lab::Table& table) : arms_(take_arms(table, names_, {"scale", "bias", "share"})) {
     source_.take(table);
     table.take("depth", run_.depth, 2, 1000);
     table.take("width", run_.width, 2, 1 << 14);
@@ -84,6 +84,7 @@ class TrainingStudy : public CellStudy {
     run.seed = cell.seed;
     run.scale = vary_ == "scale" ? cell.at : arm.get("scale", run.scale);
     run.bias = vary_ == "bias" ? cell.at : arm.get("bias", run.bias);
+    run.share = arm.get("share", run.share);
     if (vary_ == "batch") run.batch = static_cast<std::int64_t>(cell.at);
     if (vary_ == "rate") {
       run.rate = cell.at;
@@ -109,6 +110,8 @@ class TrainingStudy : public CellStudy {
       if (Activation(arm.activation).spec().inputs > 1) table.fail("arms", name + ": expected functions of one input");
       if (arm.set.contains(vary_)) table.fail("arms", name + ": sets what is varied, the " + vary_);
       if (arm.get("scale", 1) <= 0) table.fail("arms", name + ": expected a scale above 0");
+      if (arm.get("share", 0) < 0 || arm.get("share", 1) > 1)
+        table.fail("arms", name + ": expected a share of units from 0 to 1");
     }
     if (rates_.empty()) table.fail("rates", "expected one rate or more");
     if (vary_ == "rate" && table.has("rates")) table.fail("rates", "the rate is what is varied; expected none here");

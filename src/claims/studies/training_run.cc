@@ -69,7 +69,8 @@ class Trainer {
     std::vector<at::Tensor> weights = weights_of(*network_);
     weights.pop_back();
     for (const at::Tensor& weight : weights) weight.mul_(run_.scale);
-    for (const at::Tensor& bias : biases_of(*network_)) bias.fill_(run_.bias);
+    for (const at::Tensor& bias : biases_of(*network_))
+      bias.narrow(0, 0, std::llround(run_.share * static_cast<double>(bias.size(0)))).fill_(run_.bias);
   }
 
   // At the whole training part. True where training ends here.
@@ -87,8 +88,8 @@ class Trainer {
         return true;
       }
       result_.loss = loss;
-      result_.measures["train_error"] =
-          task_->finish(task_->error_sum(output, data_.train.y).item<double>() / static_cast<double>(data_.train.size()));
+      result_.measures["train_error"] = task_->finish(task_->error_sum(output, data_.train.y).item<double>() /
+                                                      static_cast<double>(data_.train.size()));
       units_.look(*network_);
       looked_ = true;
     }
@@ -182,7 +183,8 @@ std::map<std::string, std::string> training_measures(bool path) {
       {"train_loss", "the loss on the training part at the end; diverged: that of an even guess"},
       {"train_error", "the share of wrong answers on the training part at the end; diverged: of a constant answer"},
       {"test_error", "the same on the test part"},
-      {"off_first", "before training, the share of hidden units whose pre-activation is above 0 for no training example"},
+      {"off_first",
+       "before training, the share of hidden units whose pre-activation is above 0 for no training example"},
       {"off", "the same at the end (diverged: at the last look before)"},
       {"ever_off", "the share of units seen off at any look"},
       {"recovered", "of the units seen off at any look, the share that are on at the end; none where none was off"},
