@@ -24,7 +24,7 @@ class TrainingStudy : public CellStudy {
     table.take("optimiser", run_.optimiser.name, std::vector<std::string>{"sgd", "adam"});
     table.take("momentum", run_.optimiser.momentum, 0, true, 1);
     table.take("rates", rates_, 0, false, 1e6);
-    table.take("scale", run_.scale, 0, false, 1e6);
+    table.take("weight_scale", run_.scale, 0, false, 1e6);
     table.take("bias", run_.bias, -1e6, true, 1e6);
     table.take("batch", run_.batch, 1, 1 << 24);
     table.take("steps", run_.steps, 1, 1'000'000'000);
@@ -48,7 +48,7 @@ class TrainingStudy : public CellStudy {
             {"optimiser", run_.optimiser.name},
             {"momentum", run_.optimiser.momentum},
             {"rates", rates_},
-            {"scale", run_.scale},
+            {"weight_scale", run_.scale},
             {"bias", run_.bias},
             {"batch", run_.batch},
             {"steps", run_.steps},
