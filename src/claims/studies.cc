@@ -15,6 +15,7 @@ struct Entry {
 };
 constexpr Entry entries[] = {
     {"depth", make_depth},
+    {"overlap", make_overlap},
     {"slopes", make_slopes},
     {"training", make_training},
 };
