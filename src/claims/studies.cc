@@ -16,8 +16,10 @@ struct Entry {
   std::unique_ptr<Study> (*make)(lab::Table& table);
 };
 constexpr Entry entries[] = {
+    {"depth", make_depth},
     {"overlap", make_overlap},
     {"slopes", make_slopes},
+    {"training", make_training},
 };
 
 }  // namespace

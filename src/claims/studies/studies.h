@@ -7,7 +7,9 @@
 
 namespace ogee::claims {
 
+std::unique_ptr<Study> make_depth(lab::Table& table);
 std::unique_ptr<Study> make_overlap(lab::Table& table);
 std::unique_ptr<Study> make_slopes(lab::Table& table);
+std::unique_ptr<Study> make_training(lab::Table& table);
 
 }  // namespace ogee::claims
