@@ -14,6 +14,7 @@ struct Entry {
   std::unique_ptr<Study> (*make)(lab::Table& table);
 };
 constexpr Entry entries[] = {
+    {"comparison", make_comparison},
     {"slopes", make_slopes},
 };
 
