@@ -31,9 +31,10 @@ int main(int argc, char** argv) {
   ogee::cli::add_bench(app, status);
   ogee::cli::add_compare(app, status);
   ogee::cli::add_report(app, status);
+  ogee::cli::add_claims(app, status);
   ogee::cli::add_watch(app, status);
 #else
-  for (const std::string verb : {"bench", "compare", "report", "watch"}) {
+  for (const std::string verb : {"bench", "compare", "report", "claims", "watch"}) {
     CLI::App* missing = app.add_subcommand(verb)->group("")->prefix_command();
     missing->callback([verb] { throw ogee::Error(verb + " needs LibTorch, which this program was built without"); });
   }

@@ -13,6 +13,7 @@ void add_accuracy(CLI::App& app, int& status);
 void add_bench(CLI::App& app, int& status);
 void add_compare(CLI::App& app, int& status);
 void add_report(CLI::App& app, int& status);
+void add_claims(CLI::App& app, int& status);
 void add_watch(CLI::App& app, int& status);
 
 }  // namespace ogee::cli

@@ -54,6 +54,28 @@ ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/monitor_report.js)
 ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/monitor_report_maps.js)
 ogee_asset_end(monitor_report_js)
 
+# The claims of the literature, in the order of claims/list.txt, each after a line with its name (claims/claim_files.cc).
+file(STRINGS ${PROJECT_SOURCE_DIR}/claims/list.txt claims)
+set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/claims/list.txt)
+ogee_asset_begin(claims)
+foreach(claim ${claims})
+  ogee_asset_text("\\n#@ ${claim}\\n")
+  ogee_asset_file(${PROJECT_SOURCE_DIR}/claims/${claim}.toml)
+endforeach()
+ogee_asset_end(claims)
+ogee_asset_begin(claims_html)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/claims/claims.html)
+ogee_asset_end(claims_html)
+ogee_asset_begin(claims_css)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/lab/report.css)
+ogee_asset_file(${PROJECT_SOURCE_DIR}/src/claims/claims.css)
+ogee_asset_end(claims_css)
+ogee_asset_begin(claims_js)
+foreach(part claims/claims claims/claims_charts lab/report_draw)
+  ogee_asset_file(${PROJECT_SOURCE_DIR}/src/${part}.js)
+endforeach()
+ogee_asset_end(claims_js)
+
 # Vega. Some systems ship it whole; Debian ships its packages one by one, as UMD modules that ask for each other by
 # name, so here each gets a wrapper that registers it (see `ogeeModules` in report.html).
 find_file(OGEE_VEGA vega.min.js PATHS /usr/share/javascript/vega /usr/share/nodejs/vega/build NO_DEFAULT_PATH)
