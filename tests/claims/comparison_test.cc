@@ -186,12 +186,8 @@ TEST(Comparison, GoesOnWhereItWasStoppedToTheSameNumbers) {
     if (++times > 1) broken.progress = nullptr;
     part = study_of(small)->run(broken);
   } while (part.size() < whole.size() && times < 20);
+  EXPECT_GT(times, 1);
   EXPECT_EQ(shown(part), shown(whole));
-
-  // Other settings in the same folder: measured anew.
-  std::string other = small;
-  other.replace(other.find("noise = 0.5"), 11, "noise = 5.0");
-  EXPECT_NE(shown(study_of(other)->run(work)), shown(whole));
 }
 
 TEST(Comparison, ADivergedRunCountsAsAConstantAnswer) {

@@ -185,20 +185,10 @@ class Comparison : public Study {
     return slope;
   }
 
-  // Other settings' runs are of no use.
-  void make_folder(const std::string& folder) const {
-    const std::string path = folder + "/settings.json", text = settings().dump();
-    std::ifstream file(path);
-    std::string line;
-    if (files::exists(folder) && !(std::getline(file, line) && line == text)) files::remove_all(folder);
-    files::create_directories(folder);
-    if (line != text) lab::write_atomically(path, text + "\n");
-  }
-
   // False if it was stopped.
   bool compare(const lab::Experiment& experiment, const std::string& folder, double at, std::size_t index,
                std::size_t conditions, const Work& work, std::vector<Observation>& all) {
-    make_folder(folder);
+    files::create_directories(folder);
     Looks looks(folder + "/networks.jsonl");
     lab::Options options;
     options.out = folder;

@@ -80,7 +80,7 @@ NoiseResponse noise_response(models::Network& network, const tasks::Task& task, 
   for (std::size_t i = 0; i < clean.size(); ++i) {
     const at::Tensor off = clean[i].lt(0);
     const at::Tensor in = (moved[i] - clean[i]).masked_select(off);
-    const auto& unit = network.layers[i].unit;
+    nn::Activation& unit = network.layers[i].unit;
     const at::Tensor out = (unit->forward(moved[i]) - unit->forward(clean[i])).masked_select(off);
     const double ratio = std::sqrt(out.square().sum().item<double>() / in.square().sum().item<double>());
     if (!std::isfinite(ratio)) continue;
