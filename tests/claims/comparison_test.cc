@@ -55,12 +55,14 @@ TEST(NetworkMeasures, CountZerosAndMeansOfOutputs) {
   const Outputs outputs = outputs_of(*relu, data.train);
   EXPECT_DOUBLE_EQ(outputs.zeros, 8.0 / 12);
   EXPECT_NEAR(outputs.mean, (3.0 / 4 + 5.0 / 4 + 0) / 3, 1e-6);
+  EXPECT_NEAR(outputs.layer_mean, outputs.mean, 1e-6) << "none is negative";
   EXPECT_TRUE(relu->is_training());
   EXPECT_FALSE(relu->layers[0].z.defined());
   const auto leaky = network("leaky_relu(slope=0.5)", data);
   const Outputs centred = outputs_of(*leaky, data.train);
   EXPECT_EQ(centred.zeros, 0);
   EXPECT_NEAR(centred.mean, (0.5 / 4 + 3.5 / 4 + 5) / 3, 1e-6);
+  EXPECT_NEAR(centred.layer_mean, (5 - 0.5 / 4 - 3.5 / 4) / 3, 1e-6);
 }
 
 TEST(NetworkMeasures, WhatIsOffAnswersNoiseByItsSlope) {

@@ -111,6 +111,8 @@ class Comparison : public Study {
         {"zeros", "the share of outputs that are exactly 0, after training"},
         {"mean_output_start", "the size of a unit's mean output, averaged over units, before training"},
         {"mean_output", "the size of a unit's mean output, averaged over units, after training"},
+        {"layer_mean_start", "the size of a layer's mean output, averaged over layers, before training"},
+        {"layer_mean", "the size of a layer's mean output, averaged over layers, after training"},
         {"slope_left", "the function's slope at -20, its size, with the parameters it starts with; exact"},
         {"slope_right", "the function's slope at 20, its size, with the parameters it starts with; exact"},
         {"learned_mean", "the first learned parameter, the mean over units, after training"},
@@ -227,9 +229,12 @@ class Comparison : public Study {
 
   Measures look(models::Network& network, const data::Dataset& data, std::uint64_t seed, bool trained) const {
     const Outputs outputs = outputs_of(network, data.train);
-    if (!trained) return {{"zeros_start", outputs.zeros}, {"mean_output_start", outputs.mean}};
+    if (!trained) return {{"zeros_start", outputs.zeros},
+                         {"mean_output_start", outputs.mean},
+                         {"layer_mean_start", outputs.layer_mean}};
     const auto task = tasks::make_task(data);
-    Measures measures{{"zeros", outputs.zeros}, {"mean_output", outputs.mean}};
+    Measures measures{
+        {"zeros", outputs.zeros}, {"mean_output", outputs.mean}, {"layer_mean", outputs.layer_mean}};
     const tasks::Score training = tasks::evaluate(*task, network, data.train);
     measures["train_error"] = training.error;
     measures["final_train_loss"] = training.loss;

@@ -55,7 +55,7 @@ Outputs outputs_of(models::Network& network, const data::Part& part) {
   const torch::NoGradGuard no_gradients;
   Recording recording(network);
   const std::vector<at::Tensor> z = recording.pre_activations(first_of(part).x);
-  double zeros = 0, outputs = 0, means = 0, units = 0;
+  double zeros = 0, outputs = 0, means = 0, units = 0, layer_means = 0;
   for (std::size_t i = 0; i < z.size(); ++i) {
     const at::Tensor y = network.layers[i].unit->forward(z[i]);
     zeros += y.eq(0).sum().item<double>();
@@ -63,8 +63,9 @@ Outputs outputs_of(models::Network& network, const data::Part& part) {
     const at::Tensor by_unit = y.transpose(0, 1).flatten(1).mean(1);
     means += by_unit.abs().sum().item<double>();
     units += static_cast<double>(by_unit.numel());
+    layer_means += std::abs(by_unit.mean().item<double>());
   }
-  return {zeros / outputs, means / units};
+  return {zeros / outputs, means / units, layer_means / static_cast<double>(z.size())};
 }
 
 NoiseResponse noise_response(models::Network& network, const tasks::Task& task, const data::Part& part,

@@ -14,8 +14,9 @@ namespace ogee::claims {
 // Of all activation layers together, on the part's first examples (`measured_examples` of them).
 inline constexpr std::int64_t measured_examples = 1000;
 struct Outputs {
-  double zeros;  // the share of outputs that are exactly 0
-  double mean;   // the size of a unit's mean over the examples, averaged over the units
+  double zeros;       // the share of outputs that are exactly 0
+  double mean;        // the size of a unit's mean over the examples, averaged over the units
+  double layer_mean;  // the size of the mean over a layer's units and the examples, averaged over the layers
 };
 Outputs outputs_of(models::Network& network, const data::Part& part);
 
