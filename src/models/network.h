@@ -29,8 +29,8 @@ struct Settings {
 };
 
 // mlp and convnet are plain deep stacks, without normalisation and residual connections, so that the activation has to
-// do the work. Learned parameters: one set per layer, or per unit. Gated functions take the packed pre-activation, gate first.
-// Outputs are [n, data.outputs()], of a text [n, tokens, data.outputs()].
+// do the work. Learned parameters: one set per layer, or per unit. Gated functions take the packed pre-activation, gate
+// first. Outputs are [n, data.outputs()], of a text [n, tokens, data.outputs()].
 class Network : public torch::nn::Module {
  public:
   // An activation and the pre-activation that it saw last ([n, units], or [n, channels, height, width]; of sequences

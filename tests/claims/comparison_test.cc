@@ -163,8 +163,7 @@ TEST(Comparison, GoesOnWhereItWasStoppedToTheSameNumbers) {
   EXPECT_EQ(value("elu", 100, 2, "zeros"), 0);
   EXPECT_DOUBLE_EQ(value("relu", 100, 2, "loss_gap"),
                    value("relu", 100, 2, "loss") - value("relu", 100, 2, "final_train_loss"));
-  EXPECT_DOUBLE_EQ(value("relu", 100, 2, "gap"),
-                   value("relu", 100, 2, "error") - value("relu", 100, 2, "train_error"));
+  EXPECT_DOUBLE_EQ(value("relu", 100, 2, "gap"), value("relu", 100, 2, "error") - value("relu", 100, 2, "train_error"));
   EXPECT_DOUBLE_EQ(value("relu", 100, 2, "noise_increase"),
                    value("relu", 100, 2, "noisy_error") - value("relu", 100, 2, "error"));
   EXPECT_GT(value("prelu by unit", 200, 1, "learned_deviation"), 0);

@@ -1,5 +1,5 @@
-// A comparison of the laboratory, as `ogee compare` makes it, seen as the observations of a claim: rates tuned for every
-// arm with the same budget, pairs of equal seeds, the test part seen once, at the end.
+// A comparison of the laboratory, as `ogee compare` makes it, seen as the observations of a claim: rates tuned for
+// every arm with the same budget, pairs of equal seeds, the test part seen once, at the end.
 #include <fmt/format.h>
 
 #include <cmath>
@@ -70,7 +70,8 @@ class Comparison : public Study {
     table.take("noise", noise_, 0, false, 1000);
     table.take("target_error", target_error_, 0, false, 1e9);
     table.take("target_loss", target_loss_, 0, false, 1e9);
-    if (experiment_.arms.empty()) table.fail("arm", "there is nothing to compare: expected tables headed [[PRESET.arm]]");
+    if (experiment_.arms.empty())
+      table.fail("arm", "there is nothing to compare: expected tables headed [[PRESET.arm]]");
     if (!train_limits_.empty() && experiment_.train_limit > 0)
       table.fail("train_limits", "the data have a train_limit of their own: expected one of the two");
     if (std::set<std::int64_t>(train_limits_.begin(), train_limits_.end()).size() != train_limits_.size())
@@ -120,17 +121,17 @@ class Comparison : public Study {
         {"learned_first", "the first learned parameter in the first layer, the mean"},
         {"learned_last", "the first learned parameter in the last layer, the mean"}};
     if (target_error_ > 0) {
-      all["steps_to_error"] =
-          fmt::format("steps until the validation error is {:g}, between epochs on a straight line; a run that does not "
-                      "get there, or diverges, counts with all its steps",
-                      target_error_);
+      all["steps_to_error"] = fmt::format(
+          "steps until the validation error is {:g}, between epochs on a straight line; a run that does not "
+          "get there, or diverges, counts with all its steps",
+          target_error_);
       all["seconds_to_error"] = "steps_to_error times ms_per_step, in seconds";
     }
     if (target_loss_ > 0) {
-      all["steps_to_loss"] =
-          fmt::format("steps until an epoch's mean training loss, set in its middle, is {:g}, on straight lines; a run "
-                      "that does not get there, or diverges, counts with all its steps",
-                      target_loss_);
+      all["steps_to_loss"] = fmt::format(
+          "steps until an epoch's mean training loss, set in its middle, is {:g}, on straight lines; a run "
+          "that does not get there, or diverges, counts with all its steps",
+          target_loss_);
       all["seconds_to_loss"] = "steps_to_loss times ms_per_step, in seconds";
     }
     if (noise_ > 0) {
@@ -229,12 +230,12 @@ class Comparison : public Study {
 
   Measures look(models::Network& network, const data::Dataset& data, std::uint64_t seed, bool trained) const {
     const Outputs outputs = outputs_of(network, data.train);
-    if (!trained) return {{"zeros_start", outputs.zeros},
-                         {"mean_output_start", outputs.mean},
-                         {"layer_mean_start", outputs.layer_mean}};
+    if (!trained)
+      return {{"zeros_start", outputs.zeros},
+              {"mean_output_start", outputs.mean},
+              {"layer_mean_start", outputs.layer_mean}};
     const auto task = tasks::make_task(data);
-    Measures measures{
-        {"zeros", outputs.zeros}, {"mean_output", outputs.mean}, {"layer_mean", outputs.layer_mean}};
+    Measures measures{{"zeros", outputs.zeros}, {"mean_output", outputs.mean}, {"layer_mean", outputs.layer_mean}};
     const tasks::Score training = tasks::evaluate(*task, network, data.train);
     measures["train_error"] = training.error;
     measures["final_train_loss"] = training.loss;
@@ -291,7 +292,8 @@ class Comparison : public Study {
       if (!(target > 0)) continue;
       const double steps = diverged ? total : std::min(total, steps_to(*course, target, total));
       measures[fmt::format("steps_to_{}", name)] = steps;
-      if (std::isfinite(result.ms_per_step)) measures[fmt::format("seconds_to_{}", name)] = steps * result.ms_per_step / 1e3;
+      if (std::isfinite(result.ms_per_step))
+        measures[fmt::format("seconds_to_{}", name)] = steps * result.ms_per_step / 1e3;
     }
     return measures;
   }

@@ -23,7 +23,8 @@ Outputs outputs_of(models::Network& network, const data::Part& part);
 struct NoiseResponse {
   double error;  // with normal noise of this deviation added to the inputs
   // By how much outputs move with that noise against how much their pre-activations do (both root mean squares), where
-  // the pre-activation is negative without noise: the mean over the layers. NaN where there is none, or of gated layers.
+  // the pre-activation is negative without noise: the mean over the layers. NaN where there is none, or of gated
+  // layers.
   double off_units;
 };
 NoiseResponse noise_response(models::Network& network, const tasks::Task& task, const data::Part& part,
