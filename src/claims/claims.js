@@ -55,7 +55,7 @@ function page() {
   const count = kind => results.filter(result => kindOf(result.verdict) === kind).length;
   document.getElementById('page').append(
       element('h1', {}, 'What of the literature holds'),
-      element('p', {class: 'under'}, `${results.length} claims: ${count('holds')} hold, ${count('not')} do not, of ` +
+      element('p', {class: 'under'}, `${results.length} ${results.length === 1 ? "claim" : "claims"}: ${count('holds')} hold, ${count('not')} do not, of ` +
           `${count('unknown')} these runs cannot tell. An expectation holds where the whole interval of its mean over ` +
           'seeds lies on the claimed side (95 % for all expectations of a claim together); a claim holds where all do.'),
       summary(), ...results.map(section), tip);

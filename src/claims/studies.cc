@@ -15,6 +15,7 @@ struct Entry {
 };
 constexpr Entry entries[] = {
     {"comparison", make_comparison},
+    {"overlap", make_overlap},
     {"slopes", make_slopes},
 };
 

@@ -1,0 +1,173 @@
+#!/usr/bin/env python3
+"""ogee claims: every claim runs through in a shrunken form, a killed run goes on, the page is drawn.
+
+Usage: test_claims.py PROGRAM
+Claims on data that are not there are skipped, and named; without Chromium (or OGEE_CHROMIUM) the page is only written.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+
+PROGRAM = os.path.abspath(sys.argv[1])
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
+WORK = pathlib.Path(tempfile.mkdtemp(prefix="ogee_claims_test"))
+CHROMIUM = os.environ.get("OGEE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+VERDICTS = {"holds", "does not hold", "cannot tell at this scale"}
+# What a shrunken claim may take of each.
+MOST = {"seeds": 2, "epochs": 2, "steps": 40, "every": 20, "train_limit": 200, "depth": 3, "width": 16, "units": 8,
+        "budget": 100, "tuning": 20}
+failures = 0
+
+
+def check(condition, *what):
+    global failures
+    if not condition:
+        failures += 1
+        print("FAILED:", *what, flush=True)
+
+
+def ogee(*arguments, status=0, **more):
+    done = subprocess.run([PROGRAM, "claims", *arguments], text=True, capture_output=True, timeout=500, cwd=WORK, **more)
+    check(done.returncode == status, arguments, done.returncode, done.stdout[-800:], done.stderr[-800:])
+    return done
+
+
+def shrunken(text):
+    """The claim with [small] made smaller, whatever its study: numbers lowered where MOST says, lists of rates cut."""
+    start = text.index("[small]")
+    end = text.index("[paper]")
+    small = re.sub(r"\b(%s) = (\d+)" % "|".join(MOST),
+                   lambda found: "%s = %d" % (found[1], min(MOST[found[1]], int(found[2]))), text[start:end])
+    small = re.sub(r"\brates = \[([^\],]*),[^\]]*\]", r"rates = [\1]", small)
+    return text[:start] + small + text[end:]
+
+
+def every_claim():
+    listed = json.loads(ogee("list", "--json").stdout)
+    names = [each["name"] for each in listed]
+    files = sorted(path.stem for path in (SOURCE / "claims").glob("*.toml"))
+    check(sorted(names) == files, "claims/list.txt and the files", set(names) ^ set(files))
+    for name in names:
+        stated = tomllib.loads((SOURCE / "claims" / (name + ".toml")).read_text())
+        small = WORK / (name + ".toml")
+        small.write_text(shrunken((SOURCE / "claims" / (name + ".toml")).read_text()))
+        start = time.monotonic()
+        done = ogee("run", str(small), "--out", "all", "--json", "--quiet")
+        if "skipped" in done.stderr:
+            print(done.stderr.strip())
+            continue
+        result = json.loads(done.stdout)[0]
+        check(result["complete"] and result["verdict"] in VERDICTS, name, result["verdict"])
+        check(result["claim"] == stated["claim"] and result["observations"], name)
+        expected = [each for each in stated["expect"] if each.get("preset", "small") == "small"]
+        check(len(result["expectations"]) == len(expected), name, len(result["expectations"]), len(expected))
+        for each in result["expectations"]:
+            # Shrunken numbers decide nothing, but they must be there.
+            check("nothing was measured" not in each["figure"], name, each)
+        print("%s: %.1f s" % (name, time.monotonic() - start), flush=True)
+
+
+def killed_and_resumed():
+    text = """claim = "c"
+source = "s"
+study = "slopes"
+[small]
+scale = "x"
+arms = ["sigmoid", "relu"]
+depths = [10000]
+seeds = 3000
+[paper]
+scale = "x"
+[[expect]]
+text = "t"
+measure = "zero_share"
+arm = "relu"
+at = 10000
+relation = "close"
+than = 0.5
+by = 0.01
+"""
+    (WORK / "long.toml").write_text(text)
+    whole = json.loads(ogee("run", "long.toml", "--out", "whole", "--json").stdout)[0]
+    killed = 0
+    for delay in (0.15, 0.3, 0.45):
+        run = subprocess.Popen([PROGRAM, "claims", "run", "long.toml", "--out", "parts", "--quiet"], cwd=WORK,
+                               stdout=subprocess.DEVNULL)
+        time.sleep(delay)
+        killed += run.poll() is None
+        run.kill()
+        run.wait()
+    kept = list((WORK / "parts" / "long").glob("small-*/cells.jsonl"))
+    before = len(kept[0].read_text().splitlines()) - 1 if kept else 0
+    again = json.loads(ogee("run", "long.toml", "--out", "parts", "--json").stdout)[0]
+    check(again["observations"] == whole["observations"], "a killed run came to other numbers")
+    check(again["verdict"] == whole["verdict"] == "holds", whole["verdict"])
+    print("killed %d times; %d of 6000 cells were kept" % (killed, before))
+    # Changed settings are measured anew, and what was there stays.
+    (WORK / "long.toml").write_text(text.replace("seeds = 3000", "seeds = 4"))
+    changed = json.loads(ogee("run", "long.toml", "--out", "parts", "--json").stdout)[0]
+    check(len(changed["observations"]) == 2 * 4 * len(changed["measures"]), len(changed["observations"]))
+    check(len(list((WORK / "parts" / "long").glob("small-*"))) == 2, "another folder for other settings")
+
+
+def mistakes():
+    check("did you mean" in ogee("run", "slope_produkt", status=2).stderr, "suggestion")
+    check("cannot be read" in ogee("run", "nowhere.toml", status=2).stderr, "missing file")
+    (WORK / "bad.toml").write_text("claim = 3\n")
+    check("bad.toml:1:9: claim is 3; expected a text in quotes" in ogee("run", "bad.toml", status=2).stderr, "line")
+    check("holds no results" in ogee("report", "--out", "nowhere", status=2).stderr, "empty report")
+
+
+PROBE = """<script>
+const problems = [];
+addEventListener('error', event => problems.push(event.message));
+addEventListener('load', () => setTimeout(() => {
+  const charts = [...document.querySelectorAll('.chart')];
+  const drawn = charts.filter(chart => chart.querySelector('svg .mark-symbol path'));
+  document.body.replaceChildren(document.createTextNode('PROBE' + JSON.stringify({
+    problems, charts: charts.length, drawn: drawn.length, sections: document.querySelectorAll('section').length,
+    wide: document.documentElement.scrollWidth - innerWidth}) + 'END'));
+}, 6000));
+</script>"""
+
+
+def page():
+    text = ogee("report", "--out", "all").stdout
+    check("slope_product" in text and "page: all/claims.html" in text, text[:500])
+    page = (WORK / "all" / "claims.html").read_text()
+    check("http://" not in page.replace("http://www.w3.org", "").split("<script")[0], "nothing is fetched")
+    if not CHROMIUM:
+        print("no Chromium: the page is not looked at")
+        return
+    results = len(list((WORK / "all").glob("*/small.json")))
+    for flags in ((), ("--force-dark-mode", "--window-size=420,6000")):
+        path = WORK / "probed.html"
+        path.write_text(page.replace("<main", PROBE + "<main", 1))
+        done = subprocess.run(
+            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom",
+             "--virtual-time-budget=12000", "--window-size=1280,6000", *flags, path.as_uri()],
+            text=True, capture_output=True, timeout=120)
+        found = re.search("PROBE(.*?)END", done.stdout, re.S)
+        check(found, "nothing came of the page", done.stdout[-500:], done.stderr[-500:])
+        said = json.loads(found[1].replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&")) if found else {}
+        check(not said.get("problems") and "CONSOLE" not in done.stderr, said, done.stderr[-500:])
+        check(said.get("sections") == results, said, results)
+        check(said.get("charts", 0) > 0 and said.get("charts") == said.get("drawn"), said)
+        check(said.get("wide", 1) <= 0, "wider than the window", said)
+
+
+mistakes()
+killed_and_resumed()
+every_claim()
+page()
+shutil.rmtree(WORK)
+print("%d failures" % failures)
+sys.exit(failures > 0)
