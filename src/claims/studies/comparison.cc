@@ -219,6 +219,7 @@ class Comparison : public Study {
       for (const auto& [name, value] : measures_of(run, stored, looks.of({run.key.arm, run.key.seed})))
         all.push_back({run.key.arm, at, run.key.seed, name, value});
     }
+    if (arms.empty()) return whole;
     std::string note = std::isnan(at) ? "learning rates:" : fmt::format("learning rates with {:g} examples:", at);
     for (const auto& [name, arm] : arms)
       note += fmt::format(" {} {:g}{};", name, arm.first,
