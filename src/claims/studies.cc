@@ -17,6 +17,7 @@ struct Entry {
 };
 constexpr Entry entries[] = {
     {"depth", make_depth},
+    {"comparison", make_comparison},
     {"overlap", make_overlap},
     {"slopes", make_slopes},
     {"training", make_training},

@@ -66,6 +66,12 @@ void check_arm(const Experiment& experiment, const ArmSettings& arm) {
       throw Error(fmt::format("--activations: {}", error.what()));
     throw Error(fmt::format("arm {}: {}", arm.label(), error.what()));
   }
+  if (arm.per_channel) {
+    const Spec& spec = Activation(arm.activation).spec();
+    if (spec.inputs > 1 || std::none_of(spec.parameters.begin(), spec.parameters.end(),
+                                        [](const Parameter& p) { return p.role == Role::learned; }))
+      throw Error(fmt::format("{}: {} has no learned parameter, or two inputs", of_arm(arm, "per_channel"), spec.name));
+  }
   if (arm.learning_rate != 0) check_rate(of_arm(arm, "learning_rate"), arm.learning_rate);
   if (arm.depth != 0) check_range(of_arm(arm, "depth"), arm.depth, 1, 1000);
   if (arm.width != 0) check_range(of_arm(arm, "width"), arm.width, 1, 65536);
@@ -150,6 +156,8 @@ void check_design(const Experiment& experiment) {
   for (const ArmSettings& arm : experiment.arms) {
     if (arm.depth != 0 || arm.width != 0)
       throw Error(fmt::format("arm {}: {} has a depth and a width of its own", arm.label(), experiment.model));
+    if (arm.per_channel)
+      throw Error(fmt::format("arm {}: per_channel is for the built-in models, not {}", arm.label(), experiment.model));
     experiment.design->check(activation_of(arm));
   }
 }
@@ -268,6 +276,7 @@ nlohmann::ordered_json to_json(const ArmSettings& arm) {
   if (arm.width > 0) json["width"] = arm.width;
   if (arm.epochs > 0) json["epochs"] = arm.epochs;
   if (arm.batch > 0) json["batch"] = arm.batch;
+  if (arm.per_channel) json["per_channel"] = true;
   return json;
 }
 

@@ -33,6 +33,7 @@ struct ArmSettings {
   std::vector<Choice> choices;
   double learning_rate = 0;
   std::int64_t depth = 0, width = 0, epochs = 0, batch = 0;
+  bool per_channel = false;  // learned parameters: a set for each unit, not for each layer
 
   const std::string& label() const { return name.empty() ? activation : name; }
 };

@@ -49,6 +49,7 @@ void read_arm(Table& table, Experiment& experiment) {
   table.take("width", arm.width, 1, 65536);
   table.take("epochs", arm.epochs, 1, 1000000);
   table.take("batch", arm.batch, 1, 1 << 20);
+  table.take("per_channel", arm.per_channel);
   table.take("schedule", [&](Table& schedules) {
     for (const std::string& attribute : schedules.keys())
       schedules.take(attribute.c_str(), [&](Table& its) {
@@ -135,6 +136,7 @@ toml::table arm_table(const ArmSettings& arm) {
   if (arm.width > 0) table.insert("width", arm.width);
   if (arm.epochs > 0) table.insert("epochs", arm.epochs);
   if (arm.batch > 0) table.insert("batch", arm.batch);
+  if (arm.per_channel) table.insert("per_channel", true);
   toml::table schedules, choices;
   for (const Schedule& schedule : arm.schedules) {
     toml::table its{{"from", schedule.from}, {"to", schedule.to}, {"shape", name_of(schedule.shape)}};

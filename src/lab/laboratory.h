@@ -28,6 +28,8 @@ struct Options {
   std::string command;       // what reproduces the comparison, for the report
   std::optional<Rank> rank;  // of several processes that share the runs (ranks.h); this is rank 0
   const std::atomic<bool>* stop = nullptr;
+  // Sees the networks of results (RunHooks::network), on the threads that train them. Runs of other ranks go unseen.
+  std::function<void(const RunKey&, models::Network&, const data::Dataset&, bool trained)> network = nullptr;
   std::function<void(const Progress&)> progress;  // called a few times a second, from the calling thread
 };
 

@@ -114,7 +114,10 @@ class Run {
   RunResult train() {
     const GeneratorGuard noise(noise_);
     network_->train();
-    if (!resumed_ && measured_) measure(0, unknown);
+    if (!resumed_ && measured_) {
+      measure(0, unknown);
+      if (hooks_.network) hooks_.network(*network_, false);
+    }
     watching_ = std::make_unique<Monitor>(*network_, watch_);
     if (resumed_) watching_->restore(watched_, *network_);
     while (step_ < key_.steps && result_.status == Status::finished) train_epoch();
@@ -134,6 +137,7 @@ class Run {
     settings.width = arm.width > 0 ? arm.width : experiment.width;
     settings.activation = activation_of(arm, key.attributes);
     settings.match_parameters = experiment.match_parameters;
+    settings.per_channel = arm.per_channel;
     settings.design = experiment.design;
     return settings;
   }
@@ -260,6 +264,7 @@ class Run {
     if (!std::isfinite(test.loss)) return diverge("the network's outputs are no finite numbers");
     result_.test_error = test.error;
     result_.test_loss = test.loss;
+    if (hooks_.network) hooks_.network(*network_, true);
   }
 
   void diverge(std::string message) {

@@ -13,6 +13,10 @@
 #include "lab/experiment.h"
 #include "ogee/monitor_record.h"
 
+namespace ogee::models {
+class Network;
+}
+
 namespace ogee::lab {
 
 inline constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
@@ -69,6 +73,9 @@ struct RunHooks {
   const std::atomic<bool>* stop = nullptr;
   std::atomic<std::int64_t>* steps_done = nullptr;
   std::function<void(const Point&)> point;
+  // Sees a result's network before its first step, and trained, before the run ends. It must leave the network as it
+  // was and draw from no default generator.
+  std::function<void(models::Network&, bool trained)> network = nullptr;
   // Gets the whole state of the run every `keep_seconds`, and when it is stopped: bytes with which the same run goes on
   // elsewhere to the same result, to the last bit.
   std::function<void(const std::string&)> keep;

@@ -201,6 +201,8 @@ class Workshop {
     hooks.steps_done = &steps_done_;
     hooks.keep_seconds = options_.keep_seconds;
     hooks.point = [&](const Point& point) { store_.point(claim.run, point); };
+    if (options_.network)
+      hooks.network = [&](models::Network& network, bool trained) { options_.network(key, network, data_, trained); };
     hooks.keep = [&](const std::string& bytes) { keep(path, bytes); };
     hooks.damaged = [&](const std::string& why) { remark(fmt::format("{}: {}; the run started anew", path, why)); };
     if (claim.begun) {

@@ -69,19 +69,19 @@ class Shape {
 class Convnet : public Network {
  public:
   Convnet(const Settings& settings, const data::Dataset& data, at::Generator random)
-      : Network(settings.activation, std::move(random)), shape_(settings, data) {
+      : Network(settings, std::move(random)), shape_(settings, data) {
     const Sizes sizes = packed_ == 1 || !settings.match_parameters ? shape_.plain() : shape_.gated();
     std::int64_t in = data.shape[0];
     double gain = 1;  // inputs are standardised
     for (const auto channels : sizes.channels) {
       const std::string name = "conv" + std::to_string(layers.size() + 1);
       maps_.push_back(map(name, {packed_ * channels, in, 3, 3}, gain));
-      add_layer(name);
+      add_layer(name, channels);
       in = channels;
       gain = gain_;
     }
     maps_.push_back(map("hidden", {packed_ * sizes.hidden, in * shape_.pixels()}, gain_));
-    add_layer("hidden");
+    add_layer("hidden", sizes.hidden);
     maps_.push_back(map("output", {data.outputs(), sizes.hidden}, gain_));
   }
 

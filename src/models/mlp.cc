@@ -37,14 +37,14 @@ std::int64_t matched_hidden(std::int64_t inputs, std::int64_t depth, std::int64_
 class Mlp : public Network {
  public:
   Mlp(const Settings& settings, const data::Dataset& data, at::Generator random)
-      : Network(settings.activation, std::move(random)) {
+      : Network(settings, std::move(random)) {
     std::int64_t in = 1;
     for (const auto size : data.shape) in *= size;
     double gain = 1;  // inputs are standardised
     const auto layer = [&](std::int64_t outputs) {
       const std::string name = "hidden" + std::to_string(layers.size() + 1);
       steps_.push_back({map(name, {packed_ * outputs, in}, gain), true});
-      add_layer(name);
+      add_layer(name, outputs);
       in = outputs;
       gain = gain_;
     };

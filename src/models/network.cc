@@ -12,6 +12,10 @@ Network::Network(std::string activation, at::Generator random)
       packed_(static_cast<std::int64_t>(activation_.spec().inputs)),
       random_(std::move(random)) {}
 
+Network::Network(const Settings& settings, at::Generator random) : Network(settings.activation, std::move(random)) {
+  per_channel_ = settings.per_channel;
+}
+
 std::int64_t Network::parameter_count() const {
   std::int64_t count = 0;
   for (const at::Tensor& parameter : parameters()) count += parameter.numel();
@@ -33,9 +37,13 @@ Network::Map Network::map(const std::string& name, at::IntArrayRef shape, double
   return map;
 }
 
-void Network::add_layer(const std::string& name) {
+void Network::add_layer(const std::string& name, std::int64_t units) {
   const bool images = name.starts_with("conv");
-  nn::Activation unit(nn::ActivationOptions(activation_.text()).layout(Layout::gate_first).gate_dim(images ? 1 : -1));
+  nn::Activation unit(nn::ActivationOptions(activation_.text())
+                          .layout(Layout::gate_first)
+                          .gate_dim(images ? 1 : -1)
+                          .channels(per_channel_ ? units : 1)
+                          .channel_dim(images ? 1 : -1));
   layers.push_back({register_module(name + "_activation", unit), {}});
 }
 

@@ -21,6 +21,7 @@ struct Settings {
   std::int64_t depth = 0, width = 0;  // 0: the model's own
   std::string activation = "relu";
   bool match_parameters = true;  // gated functions: as many parameters as the others have, else as many units
+  bool per_channel = false;      // learned parameters: a set for each unit (of a convolution: each channel)
   // The attributes, which `resolve` reads from `model`.
   bool batch_norm = false;
   std::int64_t heads = 0;
@@ -28,8 +29,8 @@ struct Settings {
 };
 
 // mlp and convnet are plain deep stacks, without normalisation and residual connections, so that the activation has to
-// do the work. Learned parameters: one set per layer. Gated functions take the packed pre-activation, gate first.
-// Outputs are [n, data.outputs()], of a text [n, tokens, data.outputs()].
+// do the work. Learned parameters: one set per layer, or per unit. Gated functions take the packed pre-activation, gate
+// first. Outputs are [n, data.outputs()], of a text [n, tokens, data.outputs()].
 class Network : public torch::nn::Module {
  public:
   // An activation and the pre-activation that it saw last ([n, units], or [n, channels, height, width]; of sequences
@@ -52,11 +53,13 @@ class Network : public torch::nn::Module {
   struct Map {
     at::Tensor weight, bias;
   };
+  Network(const Settings& settings, at::Generator random);
   Network(std::string activation, at::Generator random);
   Map map(const std::string& name, at::IntArrayRef shape, double gain);
   // The weights alone.
   at::Tensor weights(const std::string& name, at::IntArrayRef shape, double gain);
-  void add_layer(const std::string& name);
+  // `units` come out of it; of a convolution: channels.
+  void add_layer(const std::string& name, std::int64_t units);
   at::Tensor activate(std::size_t layer, at::Tensor z);
   // The same for one step ([n, units]) of a layer that a forward pass goes through step by step; and, after the last
   // step, what makes one record of them all.
@@ -76,6 +79,7 @@ class Network : public torch::nn::Module {
   const std::int64_t packed_;  // how many inputs the activation takes
 
  private:
+  bool per_channel_ = false;
   at::Generator random_;
   std::vector<std::vector<at::Tensor>> steps_;  // by layer, while recording
 };

@@ -20,7 +20,7 @@ class Recurrent : public Network {
  public:
   // `gates`: how many sigmoid gates a cell has.
   Recurrent(const Settings& settings, const data::Dataset& data, at::Generator random, std::int64_t gates)
-      : Network(settings.activation, std::move(random)), gates_(gates), text_(data.text()) {
+      : Network(settings, std::move(random)), gates_(gates), text_(data.text()) {
     features_ = text_ ? settings.width : sequence_features(data);
     units_.assign(static_cast<std::size_t>(settings.depth), settings.width);
     if (packed_ > 1 && settings.match_parameters) units_ = matched(data.outputs());
@@ -114,8 +114,8 @@ class Lstm : public Recurrent {
       const torch::NoGradGuard no_gradients;
       const std::int64_t units = units_[cells_.size() - 1];
       cells_.back().in.bias.narrow(0, units, units).fill_(1);
-      add_layer(name + "_candidate");
-      if (packed_ == 1) add_layer(name + "_output");
+      add_layer(name + "_candidate", units);
+      if (packed_ == 1) add_layer(name + "_output", units);
     }
     add_output(data.outputs());
   }
@@ -140,7 +140,7 @@ class Gru : public Recurrent {
     for (std::int64_t i = 0; i < settings.depth; ++i) {
       const std::string name = "gru" + std::to_string(i + 1);
       add_cell(name);
-      add_layer(name + "_candidate");
+      add_layer(name + "_candidate", units_[cells_.size() - 1]);
     }
     add_output(data.outputs());
   }

@@ -17,7 +17,7 @@ namespace {
 class Resnet : public Network {
  public:
   Resnet(const Settings& settings, const data::Dataset& data, at::Generator random)
-      : Network(settings.activation, std::move(random)),
+      : Network(settings, std::move(random)),
         images_(data.images()),
         batch_norm_(settings.batch_norm),
         gated_(packed_ > 1),
@@ -30,7 +30,7 @@ class Resnet : public Network {
     stem_ = spatial("stem", channels, in, 1);
     if (!gated_) {
       norms_.push_back(norm("stem", channels));
-      add_layer(layer_name("stem"));
+      add_layer(layer_name("stem"), channels);
     }
     in = channels;
     // What matching the blocks before has left over, in parameters.
@@ -121,11 +121,11 @@ class Resnet : public Network {
     if (gated_) norms_.push_back(norm(name + "_in", in));
     block.first = spatial(name + "_first", packed_ * hidden, in, gated_ ? 1 : gain_);
     if (!gated_) norms_.push_back(norm(name + "_first", channels));
-    add_layer(layer_name(name + "_first"));
+    add_layer(layer_name(name + "_first"), hidden);
     block.second = spatial(name + "_second", channels, hidden, batch_norm_ ? gain_ : small * gain_);
     if (!gated_) {
       norms_.push_back(norm(name + "_second", channels));
-      add_layer(layer_name(name + "_second"));
+      add_layer(layer_name(name + "_second"), channels);
     }
     if (in != channels)
       block.across =

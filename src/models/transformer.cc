@@ -14,7 +14,7 @@ namespace {
 class Transformer : public Network {
  public:
   Transformer(const Settings& settings, const data::Dataset& data, at::Generator random)
-      : Network(settings.activation, std::move(random)),
+      : Network(settings, std::move(random)),
         width_(settings.width),
         heads_(settings.heads),
         text_(data.text()),
@@ -42,7 +42,7 @@ class Transformer : public Network {
       block.values = map(name + "_values", {width_, width_}, small);
       block.hidden_norm = norm(name + "_hidden");
       block.hidden = map(name + "_hidden", {packed_ * hidden, width_}, 1);
-      add_layer(name + "_hidden");
+      add_layer(name + "_hidden", hidden);
       block.out = map(name + "_out", {width_, hidden}, small * gain_);
       blocks_.push_back(block);
     }

@@ -57,6 +57,9 @@ schedule.alpha = {from = 1.1, to = 1.05}
 [[arm]]
 activation = "elu"
 tune.alpha = [0.5, 1, 2.0]
+[[arm]]
+activation = "prelu"
+per_channel = true
 )toml";
 
 TEST(ExperimentFile, SaysAll) {
@@ -66,12 +69,14 @@ TEST(ExperimentFile, SaysAll) {
   EXPECT_EQ(e.optimiser.momentum, 0.9);
   EXPECT_EQ(e.rates, (std::vector<double>{0.01, 0.1}));
   EXPECT_FALSE(e.match_parameters);
-  ASSERT_EQ(e.arms.size(), 5u);
+  ASSERT_EQ(e.arms.size(), 6u);
   EXPECT_EQ(e.arms[1].label(), "tanh");
   EXPECT_EQ(e.arms[2].label(), "wide");
   EXPECT_EQ(e.arms[2].width, 32);
   ASSERT_EQ(e.arms[3].schedules.size(), 2u);
   EXPECT_EQ(e.arms[4].choices.at(0).values, (std::vector<double>{0.5, 1, 2}));
+  EXPECT_TRUE(e.arms[5].per_channel);
+  EXPECT_FALSE(e.arms[1].per_channel);
 }
 
 TEST(ExperimentFile, TheResolvedOneSaysTheSame) {
@@ -130,6 +135,8 @@ TEST(ExperimentFile, WhatCannotBeIsRefused) {
                 .find("two arms are called a"),
             std::string::npos);
   EXPECT_NE(refused("[[arm]]\nactivation = \"prelu\"\nschedule.slope = {from = 0, to = 1}\n").find("learned"),
+            std::string::npos);
+  EXPECT_NE(refused("[[arm]]\nactivation = \"relu\"\nper_channel = true\n").find("no learned parameter"),
             std::string::npos);
   EXPECT_NE(refused("[training]\noptimiser = \"sgdd\"\n").find("expected adam or sgd"), std::string::npos);
   EXPECT_NE(refused("[training]\nmomentum = 0.9\n").find("sgd's"), std::string::npos);

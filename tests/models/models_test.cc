@@ -117,6 +117,26 @@ TEST_P(Models, GatedOnesHaveAsManyParameters) {
   }
 }
 
+// A set of learned parameters for each unit: with equal values it changes nothing but their number.
+TEST_P(Models, LearnedParametersMayDifferByUnit) {
+  const data::Part part = part_of(data_);
+  Settings settings = settings_of(GetParam().model, "prelu", 2, 8);
+  const auto shared = build(settings, data_, 1);
+  settings.per_channel = true;
+  const auto own = build(settings, data_, 1);
+  const at::Tensor output = own->forward(part.x);
+  EXPECT_TRUE(output.allclose(shared->forward(part.x), 1e-4, 1e-6));
+  tasks::make_task(data_)->loss(output, part.y).backward();
+  std::int64_t more = 0;
+  for (const auto& layer : own->layers) {
+    const at::Tensor slope = layer.unit->parameter_tensors().at(0);
+    EXPECT_GE(slope.numel(), 8);
+    EXPECT_GT(slope.grad().ne(slope.grad()[0]).sum().item<std::int64_t>(), 0);
+    more += slope.numel() - 1;
+  }
+  EXPECT_EQ(own->parameter_count(), shared->parameter_count() + more);
+}
+
 // The measures read each layer's last input and, after backward, its gradient, unit by unit along dimension 1.
 TEST_P(Models, LayersAreRecorded) {
   const data::Part part = part_of(data_);
