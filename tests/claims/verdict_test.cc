@@ -32,7 +32,8 @@ std::vector<Observation> observations(double shift, double noise, int seeds, std
   std::vector<Observation> all;
   for (int seed = 1; seed <= seeds; ++seed) {
     const double base = 5 + 3 * normal(random);  // what pairs share
-    all.push_back({"a", no_condition, static_cast<std::uint64_t>(seed), "error", base + shift + noise * normal(random)});
+    all.push_back(
+        {"a", no_condition, static_cast<std::uint64_t>(seed), "error", base + shift + noise * normal(random)});
     all.push_back({"b", no_condition, static_cast<std::uint64_t>(seed), "error", base + noise * normal(random)});
   }
   return all;
