@@ -221,6 +221,7 @@ data::Request request_of(const Experiment& experiment) {
 Experiment resolve(Experiment experiment, const data::Dataset& data) {
   experiment.fingerprint = data.fingerprint;
   find_design(experiment, data);
+  bool batch_norm = false;
   if (!experiment.design) {
     models::Settings settings;
     settings.model = experiment.model;
@@ -230,7 +231,14 @@ Experiment resolve(Experiment experiment, const data::Dataset& data) {
     experiment.model = model.model;
     experiment.depth = model.depth;
     experiment.width = model.width;
+    batch_norm = model.batch_norm;
+  } else {
+    batch_norm = experiment.design->normalises_batches();
   }
+  if (experiment.data_parallel && batch_norm)
+    throw Error(fmt::format("--data-parallel: {} normalises over the examples of a batch, of which each rank sees only "
+                            "a part; expected a model without batch normalisation",
+                            experiment.model));
   if (experiment.epochs == 0) experiment.epochs = data.train.size() < 10000 ? 30 : 5;
   if (experiment.rates.empty()) experiment.rates.assign(std::begin(Tuning::rates), std::end(Tuning::rates));
   std::sort(experiment.rates.begin(), experiment.rates.end());
@@ -323,6 +331,7 @@ nlohmann::ordered_json to_json(const Experiment& experiment) {
   if (!experiment.match_parameters) json["match_parameters"] = false;
   if (experiment.stop_early) json["stop_early"] = true;
   json["device"] = experiment.device;
+  if (experiment.data_parallel) json["data_parallel"] = true;
   json["procedure"] = procedure;
   return json;
 }

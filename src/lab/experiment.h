@@ -62,6 +62,7 @@ struct Experiment {
   std::int64_t seeds = 5;
   double learning_rate = 0;  // 0: tuned for each arm
   std::string device = "cpu";
+  bool data_parallel = false;  // every run is trained by all ranks together
   std::vector<ArmSettings> arms;
   OptimiserSettings optimiser;
   // Fairness.

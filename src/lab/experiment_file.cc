@@ -240,6 +240,7 @@ void read_all(Table& table, Experiment& experiment) {
     training.take("seeds", experiment.seeds, 1, 1000);
     training.take("learning_rate", experiment.learning_rate, 0, false, 100);
     training.take("device", experiment.device);
+    training.take("data_parallel", experiment.data_parallel);
     training.take("optimiser", experiment.optimiser.name);
     training.take("momentum", experiment.optimiser.momentum, 0, true, 1);
     training.take("weight_decay", experiment.optimiser.weight_decay, 0, true, 1);
@@ -324,6 +325,7 @@ std::string to_toml(const Experiment& experiment) {
   toml::table training{{"epochs", experiment.epochs}, {"batch", experiment.batch}, {"seeds", experiment.seeds}};
   if (experiment.learning_rate > 0) training.insert("learning_rate", experiment.learning_rate);
   training.insert("device", experiment.device);
+  if (experiment.data_parallel) training.insert("data_parallel", true);
   training.insert("optimiser", experiment.optimiser.name);
   if (experiment.optimiser.name == "sgd") training.insert("momentum", experiment.optimiser.momentum);
   training.insert("weight_decay", experiment.optimiser.weight_decay);

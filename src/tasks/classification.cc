@@ -9,10 +9,12 @@ class Classification : public Task {
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
     return at::cross_entropy_loss(output, y);
   }
-  at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const override {
-    return output.argmax(1).ne(y).sum();
+  at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const override {
+    return output.argmax(1).ne(y).sum().to(torch::kDouble).reshape({1});
   }
-  double finish(double mean) const override { return mean; }
+  double error(const at::Tensor& statistics, double examples) const override {
+    return statistics[0].item<double>() / examples;
+  }
 };
 
 }  // namespace

@@ -9,10 +9,12 @@ class Forecasting : public Task {
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
     return at::mse_loss(output, y.reshape_as(output));
   }
-  at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const override {
-    return (output - y.reshape_as(output)).to(torch::kDouble).square().flatten(1).mean(1).sum();
+  at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const override {
+    return (output - y.reshape_as(output)).to(torch::kDouble).square().flatten(1).mean(1).sum().reshape({1});
   }
-  double finish(double mean) const override { return mean; }
+  double error(const at::Tensor& statistics, double examples) const override {
+    return statistics[0].item<double>() / examples;
+  }
 };
 
 }  // namespace

@@ -14,10 +14,12 @@ class Language : public Task {
     return at::cross_entropy_loss(output.flatten(0, 1), y.flatten());
   }
   // The cross-entropy of a window's tokens, their mean; all windows are of one length.
-  at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const override {
-    return loss(output, y).to(torch::kDouble) * y.size(0);
+  at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const override {
+    return loss(output, y).to(torch::kDouble).reshape({1}) * y.size(0);
   }
-  double finish(double mean) const override { return std::exp(mean); }
+  double error(const at::Tensor& statistics, double examples) const override {
+    return std::exp(statistics[0].item<double>() / examples);
+  }
   std::int64_t at_once() const override {
     constexpr std::int64_t most_numbers = 1 << 24;
     return std::clamp<std::int64_t>(most_numbers / answers_, 1, 512);

@@ -12,10 +12,12 @@ class Regression : public Task {
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
     return at::mse_loss(output.squeeze(1), y);
   }
-  at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const override {
-    return (output.squeeze(1) - y).to(torch::kDouble).square().sum();
+  at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const override {
+    return (output.squeeze(1) - y).to(torch::kDouble).square().sum().reshape({1});
   }
-  double finish(double mean) const override { return deviation_ * std::sqrt(mean); }
+  double error(const at::Tensor& statistics, double examples) const override {
+    return deviation_ * std::sqrt(statistics[0].item<double>() / examples);
+  }
 
  private:
   double deviation_;

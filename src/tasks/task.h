@@ -1,7 +1,10 @@
 // What a network is trained for: the loss, and the error that people ask about.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "data/dataset.h"
@@ -22,9 +25,9 @@ class Task {
   virtual std::string metric() const = 0;  // "error", "RMSE", "perplexity" or "MSE"
   // The mean over a batch, differentiable.
   virtual at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const = 0;
-  // What sums over examples: the error before `finish`, in double.
-  virtual at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const = 0;
-  virtual double finish(double mean) const = 0;
+  // What the error is made from: a vector of doubles that adds up over examples, and the error it comes to.
+  virtual at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const = 0;
+  virtual double error(const at::Tensor& statistics, double examples) const = 0;
   // How many examples to evaluate together: enough to hide the overhead, small enough for the caches and, where one
   // answer is large, for memory.
   virtual std::int64_t at_once() const { return 512; }
@@ -38,7 +41,14 @@ std::unique_ptr<Task> make_forecasting();
 
 std::unique_ptr<Task> make_task(const data::Dataset& data);
 
+// One of several who evaluate together: `sum` adds up what each found, for all of them.
+struct Share {
+  std::int64_t from = 0, count = 0;  // its examples of the part
+  std::function<void(at::Tensor&)> sum;
+};
+
 // Without noise and gradients; leaves the network in training mode.
-Score evaluate(const Task& task, models::Network& network, const data::Part& part);
+Score evaluate(const Task& task, models::Network& network, const data::Part& part,
+               const std::optional<Share>& share = std::nullopt);
 
 }  // namespace ogee::tasks
