@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "lab/board.h"
@@ -63,14 +65,21 @@ Team::~Team() {
 }
 
 // Closing the connections tells the neighbours, and so on round the ring. Who was the first to go stands on the board,
-// as the later ones only ended for want of it.
+// as the later ones only ended for want of it; rank 0, whose board it is, lets them read it.
 void Team::lost(int rank) {
   std::string who = std::to_string(rank);
   try {
-    if (const auto first = board_->get("team/lost"))
-      who = *first;
-    else
-      board_->set("team/lost", who);
+    if (!board_->has("team/lost")) board_->set("team/lost", who);
+    who = board_->get("team/lost").value_or(who);  // an answer: it stands there before the others hear of the end
+    board_->set(fmt::format("team/{}/knows", rank_.rank), "");
+    for (int* socket : {&next_, &previous_}) close(std::exchange(*socket, -1));
+    const auto known = [&] {
+      for (int other = 1; other < rank_.world; ++other)
+        if (who != std::to_string(other) && !board_->has(fmt::format("team/{}/knows", other))) return false;
+      return true;
+    };
+    for (int waits = 0; leads() && waits < 40 && !known(); ++waits)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
   } catch (const std::exception&) {  // rank 0, which kept the board, is gone
     who = std::to_string(0);
   }

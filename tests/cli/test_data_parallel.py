@@ -76,17 +76,27 @@ def together(d, file, whole):
     return out
 
 
+def await_work(out, since, longest=120):
+    """Until the ranks have met and a checkpoint of theirs is there."""
+    while time.time() - since < longest:
+        if any(file.stat().st_mtime >= since for file in (out / "checkpoints").glob("run-*[0-9]")):
+            return True
+        time.sleep(0.05)
+    return False
+
+
 def broken_off(out, run, three, signals):
     """`run(rank)` starts a rank. In turn these signals go to these ranks in the midst of the work."""
     for rank, what in signals:
+        since = time.time()
         processes = [run(r) for r in range(3)]
-        time.sleep(2.5)
-        working = all(process.poll() is None for process in processes)
-        check(working, "all were at work")
+        check(await_work(out, since), "there is a checkpoint after %.1f s" % (time.time() - since))
+        time.sleep(0.5)
+        check(all(process.poll() is None for process in processes), "all were at work")
         processes[rank].send_signal(what)
         began = time.monotonic()
         errors = [process.communicate(timeout=120)[1].strip() for process in processes]
-        check(time.monotonic() - began < 20, "all ended within %.1f s" % (time.monotonic() - began))
+        check(time.monotonic() - began < 60, "all ended within %.1f s" % (time.monotonic() - began))
         codes = [process.returncode for process in processes]
         if what == signal.SIGKILL:
             for r, (code, error) in enumerate(zip(codes, errors)):

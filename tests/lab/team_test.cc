@@ -82,7 +82,7 @@ TEST(Slice, PartsAreNeighboursAndWeighAsMuchAsTheyHold) {
 
 // The mean of a batch that does not divide evenly is no mean of the slices' means.
 TEST(Slice, WeightedMeansMakeTheMean) {
-  const at::Tensor losses = torch::tensor({1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0});
+  const at::Tensor losses = torch::tensor({1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0}, torch::kDouble);
   double weighted = 0, plain = 0;
   for (int rank = 0; rank < 3; ++rank) {
     const Slice slice = slice_of(7, rank, 3);
@@ -176,11 +176,6 @@ TEST(Team, StopsWaiting) {
 }
 
 // ---- Runs ----------------------------------------------------------------------------------------------------------
-
-struct Case {
-  const char *data, *model;
-};
-const std::string texts = "the quick brown fox jumps over the lazy dog, and runs on; ";
 
 Experiment small(const data::Dataset& data, const std::string& model) {
   Experiment experiment;
