@@ -1,6 +1,7 @@
 #include "lab/experiment_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <toml++/toml.h>
 
@@ -13,10 +14,12 @@
 #include <iterator>
 #include <limits>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "ogee/ogee.h"
 #include "registry/suggestion.h"
+#include "tasks/metric.h"
 
 namespace ogee::lab {
 namespace {
@@ -250,6 +253,14 @@ void read_all(Table& table, Experiment& experiment) {
     fairness.take("rates", experiment.rates, 0, false, 100);
     fairness.take("budget", experiment.tuning_budget, 1, huge);
     fairness.take("stop_early", experiment.stop_early);
+    fairness.take("metric", experiment.metric);
+    if (fairness.has("metric") && !tasks::is_metric(experiment.metric)) {
+      std::vector<std::string_view> keys;
+      for (const tasks::Metric& metric : tasks::metrics())
+        if (std::find(keys.begin(), keys.end(), metric.key) == keys.end()) keys.emplace_back(metric.key);
+      fairness.fail("metric", fmt::format("there is no metric '{}'{}; expected one of {}", experiment.metric,
+                                          suggestion(experiment.metric, keys), fmt::join(keys, ", ")));
+    }
   });
 }
 
@@ -334,6 +345,7 @@ std::string to_toml(const Experiment& experiment) {
   toml::table fairness{
       {"match_parameters", experiment.match_parameters}, {"rates", rates}, {"stop_early", experiment.stop_early}};
   if (experiment.tuning_budget > 0) fairness.insert("budget", experiment.tuning_budget);
+  if (!experiment.metric.empty()) fairness.insert("metric", experiment.metric);
   toml::array arms;
   for (const ArmSettings& arm : experiment.arms) arms.push_back(arm_table(arm));
   // One by one, as a table of tables would be sorted by name.

@@ -33,18 +33,18 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* goal_names[] = {"classification", "regression", "language model", "forecasting"};
 
-DataFacts facts_of(const data::Dataset& data) {
+DataFacts facts_of(const data::Dataset& data, const std::string& metric) {
   DataFacts facts;
   facts.name = data.name;
-  facts.classification = data.goal == data::Goal::classification;
   facts.goal = goal_names[static_cast<std::size_t>(data.goal)];
-  facts.metric = tasks::make_task(data)->metric();
+  const auto task = tasks::make_task(data, metric);
+  facts.metric = task->metric().title;
   facts.shape = data.shape;
   facts.classes = static_cast<std::int64_t>(data.classes.size());
   facts.train = data.train.size();
   facts.validation = data.validation.size();
   facts.test = data.test.size();
-  facts.baseline = data.baseline;
+  facts.baseline = tasks::baseline(*task, data);
   facts.notes = data.notes;
   return facts;
 }
@@ -111,7 +111,7 @@ Outcome compare(const Experiment& wanted, data::Dataset data, const Options& opt
     throw Error(
         fmt::format("--out {}: cannot make this folder: {}", options.out, error ? error.message() : "in the way"));
   Store store((folder / "results.db").string(), to_json(experiment).dump());
-  DataFacts facts = facts_of(data);
+  DataFacts facts = facts_of(data, experiment.metric);
   for (const std::string& note : notes_on_design(experiment)) facts.notes.push_back(note);
   store.note("experiment", to_toml(experiment));
   store.note("facts", to_json(facts).dump());

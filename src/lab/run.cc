@@ -90,7 +90,7 @@ class Run {
         batch_(experiment.batch_of(arm_)),
         cuda_(experiment.device == "cuda"),
         measured_(key.stage == Stage::result),
-        task_(tasks::make_task(data)),
+        task_(tasks::make_task(data, experiment.metric)),
         network_(models::build(settings_of(experiment, arm_, key), data, stream(key.seed, for_weights))),
         order_(at::detail::createCPUGenerator(stream(key.seed, for_order))),
         noise_(at::detail::createCPUGenerator(stream(key.seed, for_noise))) {

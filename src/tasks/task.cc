@@ -1,17 +1,47 @@
 #include "tasks/task.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ogee::tasks {
 
-std::unique_ptr<Task> make_task(const data::Dataset& data) {
+namespace {
+
+// The same answer to each of so many examples, in the network's own terms.
+at::Tensor constant_answer(const data::Dataset& data, std::int64_t examples) {
+  if (data.goal != data::Goal::classification) return torch::zeros({examples, data.outputs()});  // the mean
+  const at::Tensor frequency = torch::bincount(data.train.y.cpu(), {}, data.outputs()).to(torch::kFloat);
+  return (frequency / frequency.sum()).log().unsqueeze(0).expand({examples, data.outputs()});
+}
+
+}  // namespace
+
+Measure Task::loss_measure() const {
+  return {[this](const at::Tensor& output, const at::Tensor& y) {
+            return one_number(loss(output, y)) * static_cast<double>(y.size(0));
+          },
+          mean_of};
+}
+
+std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& metric) {
+  const Metric& its = metric_named(metric, data.goal, static_cast<std::int64_t>(data.classes.size()));
   switch (data.goal) {
-    case data::Goal::classification: return make_classification();
-    case data::Goal::regression: return make_regression(data.target_deviation);
-    case data::Goal::language: return make_language(data.shape[0] * data.outputs());
-    case data::Goal::forecasting: return make_forecasting();
+    case data::Goal::classification: return make_classification(its, data.outputs());
+    case data::Goal::regression: return make_regression(its, data.target_deviation);
+    case data::Goal::language: return make_language(its, data.shape[0] * data.outputs());
+    case data::Goal::forecasting: return make_forecasting(its);
   }
   throw Error("a data set of an unknown kind");
+}
+
+double baseline(const Task& task, const data::Dataset& data) {
+  if (&task.metric() == &metric_named("", data.goal, 0)) return data.baseline;
+  // A text's is e to the mean loss of answering with the tokens' frequencies.
+  if (data.goal == data::Goal::language)
+    return task.error(torch::tensor({std::log(data.baseline)}, torch::kDouble), 1);
+  const std::int64_t examples = data.test.size();
+  return task.error(task.statistics(constant_answer(data, examples), data.test.y.cpu()),
+                    static_cast<double>(examples));
 }
 
 Score evaluate(const Task& task, models::Network& network, const data::Part& part,
