@@ -27,7 +27,7 @@ std::string show_difference(const Arm& arm, const DataFacts& data) {
   const double scale = data.share() ? 100 : 1;
   const char* unit = data.share() ? " points" : "";
   std::string text = data.share() ? fmt::format("{:.2f}{}", scale * arm.against.difference, unit)
-                                         : fmt::format("{:.4g}", arm.against.difference);
+                                  : fmt::format("{:.4g}", arm.against.difference);
   if (std::isfinite(arm.against.interval.low)) text += " " + show_interval(arm.against.interval, data);
   return text;
 }
@@ -74,7 +74,7 @@ std::string show_error(double value, const DataFacts& data) {
 std::string show_interval(const Interval& interval, const DataFacts& data) {
   if (!std::isfinite(interval.low)) return "";
   return data.share() ? fmt::format("[{:.2f}, {:.2f}]", 100 * interval.low, 100 * interval.high)
-                             : fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high);
+                      : fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high);
 }
 
 std::string recommend(const Judged& judged, const Experiment& experiment, const DataFacts& data) {

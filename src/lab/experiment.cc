@@ -237,9 +237,10 @@ Experiment resolve(Experiment experiment, const data::Dataset& data) {
     batch_norm = experiment.design->normalises_batches();
   }
   if (experiment.data_parallel && batch_norm)
-    throw Error(fmt::format("--data-parallel: {} normalises over the examples of a batch, of which each rank sees only "
-                            "a part; expected a model without batch normalisation",
-                            experiment.model));
+    throw Error(
+        fmt::format("--data-parallel: {} normalises over the examples of a batch, of which each rank sees only "
+                    "a part; expected a model without batch normalisation",
+                    experiment.model));
   if (experiment.epochs == 0) experiment.epochs = data.train.size() < 10000 ? 30 : 5;
   if (experiment.rates.empty()) experiment.rates.assign(std::begin(Tuning::rates), std::end(Tuning::rates));
   std::sort(experiment.rates.begin(), experiment.rates.end());

@@ -169,9 +169,10 @@ class Meeting {
     if (const auto other = board_->get("team/differs")) differs(*other);
   }
   [[noreturn]] void differs(const std::string& other) const {
-    throw Error(fmt::format(
-        "rank {}: rank {} was started for something else than rank 0: expected the same data and settings on every rank",
-        rank_.rank, other));
+    throw Error(
+        fmt::format("rank {}: rank {} was started for something else than rank 0: expected the same data and settings "
+                    "on every rank",
+                    rank_.rank, other));
   }
 
   // All of one length.

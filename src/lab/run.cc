@@ -289,8 +289,8 @@ class Run {
     at::Tensor exchanged = optimiser_->exchanged();
     optimiser_->gradients().mul_(mine.weight);
     at::Tensor said = exchanged.narrow(0, exchanged.numel() - FlatOptimiser::spare, FlatOptimiser::spare);
-    said.copy_(torch::tensor({mine.weight * value, stopped() ? 1.0 : 0.0, leaving_ ? 1.0 : 0.0,
-                              failure.empty() ? 0.0 : 1.0}));
+    said.copy_(
+        torch::tensor({mine.weight * value, stopped() ? 1.0 : 0.0, leaving_ ? 1.0 : 0.0, failure.empty() ? 0.0 : 1.0}));
     team_->sum(exchanged);
     const at::Tensor heard = said.to(torch::kCPU, torch::kDouble);
     const auto* numbers = heard.data_ptr<double>();

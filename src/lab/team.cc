@@ -49,9 +49,7 @@ struct Team::Flow {
 };
 
 Team::Team(const Rank& rank, const std::string& identity, const std::atomic<bool>* stop)
-    : rank_(rank),
-      next_rank_((rank.rank + 1) % rank.world),
-      previous_rank_((rank.rank + rank.world - 1) % rank.world) {
+    : rank_(rank), next_rank_((rank.rank + 1) % rank.world), previous_rank_((rank.rank + rank.world - 1) % rank.world) {
   if (rank_.world == 1) return;
   Neighbours neighbours = meet(rank, identity, stop);
   board_ = std::move(neighbours.board);
@@ -113,9 +111,10 @@ void Team::exchange(Flow out, Flow in, const std::uint64_t* expected) {
 
 void Team::check_tag(const std::uint64_t* seen, const std::uint64_t* expected) const {
   if (!std::equal(seen, seen + tag_words, expected))
-    throw RankLost(fmt::format("rank {}: rank {} is at another point of the work; the same command goes on from the "
-                               "last checkpoint",
-                               rank_.rank, previous_rank_));
+    throw RankLost(
+        fmt::format("rank {}: rank {} is at another point of the work; the same command goes on from the "
+                    "last checkpoint",
+                    rank_.rank, previous_rank_));
 }
 
 // First every chunk travels once round the ring and gathers what each rank has to add, then once more as it came out.

@@ -72,9 +72,9 @@ std::string text_report(const Json& results) {
       model_in_words(experiment), experiment["epochs"].get<int>(), experiment["batch"].get<int>(),
       experiment["seeds"].get<int>(), experiment["seeds"].get<int>() == 1 ? "" : "s");
 
-  std::vector<std::vector<std::string>> rows{
-      {"activation", results["metric"].get<std::string>() + (share ? " %" : ""), "95 %", "ms/step", "MiB",
-       "dead %", "sat. %", "grad ratio", "rate", "best", "verdict"}};
+  std::vector<std::vector<std::string>> rows{{"activation", results["metric"].get<std::string>() + (share ? " %" : ""),
+                                              "95 %", "ms/step", "MiB", "dead %", "sat. %", "grad ratio", "rate",
+                                              "best", "verdict"}};
   for (const Json& arm : results["arms"]) rows.push_back(cells(arm, share));
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)

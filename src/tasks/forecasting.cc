@@ -14,9 +14,7 @@ Measure over_steps(bool squares) {
 
 class Forecasting : public Task {
  public:
-  explicit Forecasting(const Metric& metric) : Task(metric) {
-    measure_ = over_steps(std::string(metric.key) == "mse");
-  }
+  explicit Forecasting(const Metric& metric) : Task(metric) { measure_ = over_steps(std::string(metric.key) == "mse"); }
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
     return at::mse_loss(output, y.reshape_as(output));
   }

@@ -38,7 +38,8 @@ constexpr const char* goal_words[] = {"classes", "values", "a text", "a series"}
 // "rmse, mae, r2 or loss", of those that fit.
 std::string listed(Goal goal, std::int64_t classes, std::vector<std::string_view>& keys) {
   for (const Metric& metric : all)
-    if (metric.goal == goal && (std::string_view(metric.key) != "top5_error" || classes > 5)) keys.push_back(metric.key);
+    if (metric.goal == goal && (std::string_view(metric.key) != "top5_error" || classes > 5))
+      keys.push_back(metric.key);
   std::string text;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (i > 0) text += i + 1 < keys.size() ? ", " : " or ";

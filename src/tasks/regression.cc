@@ -9,10 +9,9 @@ at::Tensor misses(const at::Tensor& output, const at::Tensor& y) { return (outpu
 
 // Both in the target's own unit.
 Measure root_mean_square(double deviation) {
-  return {[](const at::Tensor& output, const at::Tensor& y) { return one_number(misses(output, y).square().sum()); },
-          [deviation](const at::Tensor& sums, double examples) {
-            return deviation * std::sqrt(mean_of(sums, examples));
-          }};
+  return {
+      [](const at::Tensor& output, const at::Tensor& y) { return one_number(misses(output, y).square().sum()); },
+      [deviation](const at::Tensor& sums, double examples) { return deviation * std::sqrt(mean_of(sums, examples)); }};
 }
 Measure mean_absolute(double deviation) {
   return {[](const at::Tensor& output, const at::Tensor& y) { return one_number(misses(output, y).abs().sum()); },

@@ -37,15 +37,12 @@ std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& me
 double baseline(const Task& task, const data::Dataset& data) {
   if (&task.metric() == &metric_named("", data.goal, 0)) return data.baseline;
   // A text's is e to the mean loss of answering with the tokens' frequencies.
-  if (data.goal == data::Goal::language)
-    return task.error(torch::tensor({std::log(data.baseline)}, torch::kDouble), 1);
-  const std::int64_t examples = data.test.size();
-  return task.error(task.statistics(constant_answer(data, examples), data.test.y.cpu()),
-                    static_cast<double>(examples));
+  if (data.goal == data::Goal::language) return task.error(torch::tensor({std::log(data.baseline)}, torch::kDouble), 1);
+  const std::int64_t examples = data.test.y.size(0);
+  return task.error(task.statistics(constant_answer(data, examples), data.test.y.cpu()), static_cast<double>(examples));
 }
 
-Score evaluate(const Task& task, models::Network& network, const data::Part& part,
-               const std::optional<Share>& share) {
+Score evaluate(const Task& task, models::Network& network, const data::Part& part, const std::optional<Share>& share) {
   const std::int64_t most = task.at_once();
   const torch::NoGradGuard no_gradients;
   network.eval();

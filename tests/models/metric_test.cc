@@ -20,8 +20,7 @@ using testing::HasSubstr;
 at::Tensor table(std::int64_t rows, std::int64_t columns, const std::function<double(double, double)>& value) {
   at::Tensor t = torch::empty({rows, columns});
   for (std::int64_t i = 0; i < rows; ++i)
-    for (std::int64_t j = 0; j < columns; ++j)
-      t[i][j] = value(static_cast<double>(i), static_cast<double>(j));
+    for (std::int64_t j = 0; j < columns; ++j) t[i][j] = value(static_cast<double>(i), static_cast<double>(j));
   return t;
 }
 
@@ -57,12 +56,12 @@ Judged classes() {
 
 TEST(Metrics, OfClassesAreScikitLearns) {
   const Judged it = classes();
-  EXPECT_NEAR(it.by(""), 0.6428571428571428, 1e-12);                // 1 - accuracy_score
+  EXPECT_NEAR(it.by(""), 0.6428571428571428, 1e-12);  // 1 - accuracy_score
   EXPECT_EQ(it.by("error"), it.by(""));
   EXPECT_NEAR(it.by("balanced_error"), 0.6944444444444444, 1e-12);  // 1 - balanced_accuracy_score
   EXPECT_NEAR(it.by("macro_f1"), 0.7047619047619048, 1e-12);        // 1 - f1_score(average='macro')
-  EXPECT_NEAR(it.by("top5_error"), 0.2142857142857143, 1e-12);         // 1 - top_k_accuracy_score(k=5)
-  EXPECT_NEAR(it.by("loss"), 2.260434603795439, 1e-6);             // log_loss of the softmax
+  EXPECT_NEAR(it.by("top5_error"), 0.2142857142857143, 1e-12);      // 1 - top_k_accuracy_score(k=5)
+  EXPECT_NEAR(it.by("loss"), 2.260434603795439, 1e-6);              // log_loss of the softmax
 }
 
 // y[i] = cos i + 0.1 i, output[i] = cos(i + 0.3), both in units of a deviation of 2.5.
@@ -72,10 +71,10 @@ TEST(Metrics, OfValuesAreScikitLearns) {
   it.data.target_deviation = 2.5;
   it.output = table(14, 1, [](double i, double) { return std::cos(i + 0.3); });
   it.y = table(14, 1, [](double i, double) { return std::cos(i) + 0.1 * i; }).squeeze(1);
-  EXPECT_NEAR(it.by(""), 1.9391372363029342, 1e-6);      // mean_squared_error(squared=False)
-  EXPECT_NEAR(it.by("mae"), 1.651230238245002, 1e-6);    // mean_absolute_error
-  EXPECT_NEAR(it.by("r2"), 0.8338878585083634, 1e-6);    // 1 - r2_score
-  EXPECT_NEAR(it.by("loss"), 0.601640515394653, 1e-6);   // mean_squared_error, in deviations
+  EXPECT_NEAR(it.by(""), 1.9391372363029342, 1e-6);     // mean_squared_error(squared=False)
+  EXPECT_NEAR(it.by("mae"), 1.651230238245002, 1e-6);   // mean_absolute_error
+  EXPECT_NEAR(it.by("r2"), 0.8338878585083634, 1e-6);   // 1 - r2_score
+  EXPECT_NEAR(it.by("loss"), 0.601640515394653, 1e-6);  // mean_squared_error, in deviations
 }
 
 // Four windows of three tokens out of seven: y[i][j] = (2i + 3j) mod 7, output[i][j][v] = sin(i + 2j + 3v).
@@ -152,15 +151,16 @@ std::string refusal(const std::string& key, Goal goal, std::int64_t classes = 0)
 }
 
 TEST(Metrics, SayWhatWouldFit) {
-  EXPECT_EQ(refusal("eror", Goal::classification, 4),
-            "--metric eror: there is no such metric; did you mean 'error'?; expected error, balanced_error, macro_f1 or "
-            "loss for classes");
-  EXPECT_EQ(refusal("rmse", Goal::classification, 10),
-            "--metric rmse: it is for values; expected error, balanced_error, macro_f1, top5_error or loss for classes");
+  EXPECT_EQ(
+      refusal("eror", Goal::classification, 4),
+      "--metric eror: there is no such metric; did you mean 'error'?; expected error, balanced_error, macro_f1 or "
+      "loss for classes");
+  EXPECT_EQ(
+      refusal("rmse", Goal::classification, 10),
+      "--metric rmse: it is for values; expected error, balanced_error, macro_f1, top5_error or loss for classes");
   EXPECT_THAT(refusal("top5_error", Goal::classification, 5), HasSubstr("only 5 classes, more than 5 are needed"));
   EXPECT_EQ(refusal("top5_error", Goal::classification, 6), "");
-  EXPECT_EQ(refusal("error", Goal::forecasting),
-            "--metric error: it is for classes; expected mse or mae for a series");
+  EXPECT_EQ(refusal("error", Goal::forecasting), "--metric error: it is for classes; expected mse or mae for a series");
   EXPECT_EQ(refusal("mae", Goal::regression), "");
   EXPECT_EQ(refusal("mae", Goal::forecasting), "");
 }

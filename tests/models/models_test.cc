@@ -272,7 +272,8 @@ TEST(Tasks, ScoresAreWhatTheirNamesSay) {
   EXPECT_NEAR(language->error(language->statistics(torch::zeros({6, 9, 20}), y), 6), 20, 1e-4);
   const auto forecasting = tasks::make_task(series());
   EXPECT_STREQ(forecasting->metric().title, "MSE");
-  EXPECT_NEAR(forecasting->error(forecasting->statistics(torch::zeros({6, 15}), torch::full({6, 5, 3}, 3.0f)), 6), 9, 1e-6);
+  EXPECT_NEAR(forecasting->error(forecasting->statistics(torch::zeros({6, 15}), torch::full({6, 5, 3}, 3.0f)), 6), 9,
+              1e-6);
 }
 
 }  // namespace
