@@ -163,12 +163,18 @@ class Meeting {
     }
     secret_ = await("team/secret", 0);
     const bool same = await("identity", 0) == identity;
-    if (!same) board_->set("team/differs", std::to_string(rank_.rank));
-    board_->set(fmt::format("team/{}/agreed", rank_.rank), same ? "yes" : "no");
+    board_->set(same ? fmt::format("team/{}/agreed", rank_.rank) : "team/differs", std::to_string(rank_.rank));
     for (int rank = 0; rank < rank_.world; ++rank) await(fmt::format("team/{}/agreed", rank), rank);
-    if (const auto other = board_->get("team/differs")) differs(*other);
   }
-  [[noreturn]] void differs(const std::string& other) const {
+  // Rank 0, with which the board goes, lets those who are there read it.
+  [[noreturn]] void differs(const std::string& other) {
+    board_->set(fmt::format("team/{}/told", rank_.rank), "");
+    const auto told = [&] {
+      for (int rank = 1; rank < rank_.world; ++rank)
+        if (!board_->has(fmt::format("team/{}/told", rank))) return false;
+      return true;
+    };
+    for (int waits = 0; rank_.rank == 0 && waits < 40 && !told(); ++waits) std::this_thread::sleep_for(look_again);
     throw Error(
         fmt::format("rank {}: rank {} was started for something else than rank 0: expected the same data and settings "
                     "on every rank",
@@ -190,7 +196,7 @@ class Meeting {
   std::string await(const std::string& key, int rank) {
     try {
       wait_for(rank, [&] {
-        if (const auto other = board_->get("team/differs"); other && !key.ends_with("agreed")) differs(*other);
+        if (const auto other = board_->get("team/differs"); other) differs(*other);
         return board_->has(key);
       });
       return board_->get(key).value();
