@@ -175,6 +175,13 @@ void add_compare(CLI::App& app, int& status) {
   add(*verb, *flags, "--learning-rate", &Experiment::learning_rate, "one rate for all, instead of tuning it for each")
       ->check(CLI::Validator(check_rate, "RATE"));
   add(*verb, *flags, "--device", &Experiment::device, "cpu or cuda")->capture_default_str();
+  CLI::Option* data_parallel = verb->add_flag(
+      "--data-parallel", flags->experiment.data_parallel,
+      "ranks (torchrun, mpirun, srun) train every run together, each a part of every batch, instead of a run each");
+  flags->set.emplace_back(data_parallel, [](Experiment& to) { to.data_parallel = true; });
+  add(*verb, *flags, "--metric", &Experiment::metric,
+      "what arms are judged by: error, balanced_error, macro_f1, top5_error, loss (classes); rmse, mae, r2, loss "
+      "(values); perplexity, bits, loss (text); mse, mae (series); default: the first of them");
   CLI::Option* stop_early = verb->add_flag("--stop-early", flags->experiment.stop_early,
                                            "arms that cannot win any more get no further seeds");
   flags->set.emplace_back(stop_early, [](Experiment& to) { to.stop_early = true; });

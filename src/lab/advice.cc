@@ -24,10 +24,10 @@ std::vector<std::string> names_where(const Judged& judged, std::initializer_list
 }
 
 std::string show_difference(const Arm& arm, const DataFacts& data) {
-  const double scale = data.classification ? 100 : 1;
-  const char* unit = data.classification ? " points" : "";
-  std::string text = data.classification ? fmt::format("{:.2f}{}", scale * arm.against.difference, unit)
-                                         : fmt::format("{:.4g}", arm.against.difference);
+  const double scale = data.share() ? 100 : 1;
+  const char* unit = data.share() ? " points" : "";
+  std::string text = data.share() ? fmt::format("{:.2f}{}", scale * arm.against.difference, unit)
+                                  : fmt::format("{:.4g}", arm.against.difference);
   if (std::isfinite(arm.against.interval.low)) text += " " + show_interval(arm.against.interval, data);
   return text;
 }
@@ -41,7 +41,7 @@ std::string cost_against(const Arm& arm, const Arm& other) {
 
 // "0.31 points": half a width or a bound, without sign.
 std::string amount(double difference, const DataFacts& data) {
-  return data.classification ? fmt::format("{:.2f} points", 100 * difference) : fmt::format("{:.4g}", difference);
+  return data.share() ? fmt::format("{:.2f} points", 100 * difference) : fmt::format("{:.4g}", difference);
 }
 
 std::string failures(const Judged& judged, const DataFacts& data) {
@@ -68,13 +68,13 @@ std::string failures(const Judged& judged, const DataFacts& data) {
 
 std::string show_error(double value, const DataFacts& data) {
   if (!std::isfinite(value)) return "-";
-  return data.classification ? fmt::format("{:.2f} %", 100 * value) : fmt::format("{:.4g}", value);
+  return data.share() ? fmt::format("{:.2f} %", 100 * value) : fmt::format("{:.4g}", value);
 }
 
 std::string show_interval(const Interval& interval, const DataFacts& data) {
   if (!std::isfinite(interval.low)) return "";
-  return data.classification ? fmt::format("[{:.2f}, {:.2f}]", 100 * interval.low, 100 * interval.high)
-                             : fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high);
+  return data.share() ? fmt::format("[{:.2f}, {:.2f}]", 100 * interval.low, 100 * interval.high)
+                      : fmt::format("[{:.4g}, {:.4g}]", interval.low, interval.high);
 }
 
 std::string recommend(const Judged& judged, const Experiment& experiment, const DataFacts& data) {

@@ -56,7 +56,7 @@ Interval level_interval(const std::vector<double>& errors, double missed, const 
   if (errors.size() < 2) return {unknown, unknown};
   Interval interval = mean_interval(errors, 1 - missed, resolution_of(data, data.test));
   interval.low = std::max(interval.low, 0.0);
-  if (data.classification) interval.high = std::min(interval.high, 1.0);
+  if (data.share()) interval.high = std::min(interval.high, 1.0);
   return interval;
 }
 
@@ -261,7 +261,7 @@ const char* words_of(Verdict verdict) {
 }
 
 double resolution_of(const DataFacts& data, std::int64_t examples) {
-  return data.classification && examples > 0 ? 1 / static_cast<double>(examples) : 0;
+  return data.counted() && examples > 0 ? 1 / static_cast<double>(examples) : 0;
 }
 
 namespace {

@@ -71,7 +71,7 @@ struct Judged {
   std::vector<Arm> arms;       // in the order asked for
   int best = -1, chosen = -1;  // -1: no arm is usable
 };
-// The smallest difference that a share of errors among so many examples can show; 0 for a regression.
+// The smallest difference that errors counted among so many examples can show; 0 for other metrics.
 double resolution_of(const DataFacts& data, std::int64_t examples);
 Judged judge(const Experiment& experiment, const DataFacts& data, const std::vector<StoredRun>& runs);
 
@@ -90,7 +90,7 @@ std::string words_of(const Arm& arm, const DataFacts& data);
 // What else deserves attention, a line each.
 std::vector<std::string> remarks(const Judged& judged, const Experiment& experiment, const DataFacts& data);
 
-// "2.5 %", or "0.482" for a regression.
+// "2.5 %", or "0.482" where the metric is no share.
 std::string show_error(double value, const DataFacts& data);
 // "[2.1, 2.9]", in the same unit.
 std::string show_interval(const Interval& interval, const DataFacts& data);

@@ -14,6 +14,7 @@
 #include "models/script.h"
 #include "models/script_file.h"
 #include "ogee/ogee.h"
+#include "tasks/metric.h"
 
 namespace ogee::lab {
 namespace {
@@ -229,6 +230,7 @@ data::Request request_of(const Experiment& experiment) {
 Experiment resolve(Experiment experiment, const data::Dataset& data) {
   experiment.fingerprint = data.fingerprint;
   find_design(experiment, data);
+  bool batch_norm = false;
   if (!experiment.design) {
     models::Settings settings;
     settings.model = experiment.model;
@@ -238,19 +240,31 @@ Experiment resolve(Experiment experiment, const data::Dataset& data) {
     experiment.model = model.model;
     experiment.depth = model.depth;
     experiment.width = model.width;
+    batch_norm = model.batch_norm;
+  } else {
+    batch_norm = experiment.design->normalises_batches();
   }
+  if (experiment.data_parallel && batch_norm)
+    throw Error(
+        fmt::format("--data-parallel: {} normalises over the examples of a batch, of which each rank sees only "
+                    "a part; expected a model without batch normalisation",
+                    experiment.model));
   if (experiment.epochs == 0) experiment.epochs = data.train.size() < 10000 ? 30 : 5;
   if (experiment.rates.empty()) experiment.rates.assign(std::begin(Tuning::rates), std::end(Tuning::rates));
   std::sort(experiment.rates.begin(), experiment.rates.end());
   check_training(experiment);
-  settle(experiment, data.train.size(), data.goal == data::Goal::classification, data.validation.size());
+  // The usual one has no name, so that it is the same whether it was asked for or not.
+  const tasks::Metric& metric =
+      tasks::metric_named(experiment.metric, data.goal, static_cast<std::int64_t>(data.classes.size()));
+  experiment.metric = &metric == &tasks::metric_named("", data.goal, 0) ? "" : metric.key;
+  settle(experiment, data.train.size(), metric.counted, data.validation.size());
   check_arms(experiment);
   check_design(experiment);
   return experiment;
 }
 
-void settle(Experiment& experiment, std::int64_t examples, bool classification, std::int64_t validation) {
-  experiment.resolution = classification && validation > 0 ? 1 / static_cast<double>(validation) : 0;
+void settle(Experiment& experiment, std::int64_t examples, bool counted, std::int64_t validation) {
+  experiment.resolution = counted && validation > 0 ? 1 / static_cast<double>(validation) : 0;
   experiment.examples = examples;
   experiment.batch = std::min(experiment.batch, examples);
   if (experiment.arms.empty())
@@ -331,7 +345,9 @@ nlohmann::ordered_json to_json(const Experiment& experiment) {
   if (experiment.tuning_budget > 0) json["tuning_budget"] = experiment.tuning_budget;
   if (!experiment.match_parameters) json["match_parameters"] = false;
   if (experiment.stop_early) json["stop_early"] = true;
+  if (!experiment.metric.empty()) json["metric"] = experiment.metric;
   json["device"] = experiment.device;
+  if (experiment.data_parallel) json["data_parallel"] = true;
   json["procedure"] = procedure;
   return json;
 }

@@ -63,6 +63,7 @@ struct Experiment {
   std::int64_t seeds = 5;
   double learning_rate = 0;  // 0: tuned for each arm
   std::string device = "cpu";
+  bool data_parallel = false;  // every run is trained by all ranks together
   std::vector<ArmSettings> arms;
   OptimiserSettings optimiser;
   // Fairness.
@@ -70,6 +71,7 @@ struct Experiment {
   std::vector<double> rates;       // tuned over; empty: Tuning::rates
   std::int64_t tuning_budget = 0;  // steps that an arm's tuning may take in all; 0: see plan.h
   bool stop_early = false;         // arms that cannot win any more
+  std::string metric;              // what arms are judged by (tasks/metric.h); empty: the data's usual one
   // Of a model that is a TorchScript file (models/script.h): which of its activations give way, and "new" or "keep".
   std::string replace;
   std::string weights = "new";
@@ -79,7 +81,7 @@ struct Experiment {
   // Found from the data.
   std::string fingerprint;
   std::int64_t examples = 0;  // to train on
-  double resolution = 0;      // of validation errors: 1/(number of examples) of a share of errors, 0 of a real number
+  double resolution = 0;      // of validation errors: 1/(number of examples) where they are counted, 0 of a real number
   std::int64_t steps = 0;     // of a whole run
 
   static std::vector<std::string> default_activations();
@@ -102,7 +104,8 @@ data::Request request_of(const Experiment& experiment);
 Experiment resolve(Experiment experiment, const data::Dataset& data);
 
 // The part of it that needs no data but their numbers: arms from names, the steps of a run, the resolution of errors.
-void settle(Experiment& experiment, std::int64_t examples, bool classification, std::int64_t validation);
+// `counted`: errors are so many of the examples.
+void settle(Experiment& experiment, std::int64_t examples, bool counted, std::int64_t validation);
 
 // The settings as one flat object, in a fixed order. Equal objects mean that results may be shared.
 nlohmann::ordered_json to_json(const Experiment& experiment);

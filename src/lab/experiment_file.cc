@@ -1,13 +1,18 @@
 #include "lab/experiment_file.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
+#include <algorithm>
 #include <limits>
 #include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "lab/toml_table.h"
 #include "ogee/ogee.h"
+#include "registry/suggestion.h"
+#include "tasks/metric.h"
 
 namespace ogee::lab {
 namespace {
@@ -113,6 +118,7 @@ void take_experiment(Table& table, Experiment& experiment) {
     training.take("seeds", experiment.seeds, 1, 1000);
     training.take("learning_rate", experiment.learning_rate, 0, false, 100);
     training.take("device", experiment.device);
+    training.take("data_parallel", experiment.data_parallel);
     training.take("optimiser", experiment.optimiser.name);
     training.take("momentum", experiment.optimiser.momentum, 0, true, 1);
     training.take("weight_decay", experiment.optimiser.weight_decay, 0, true, 1);
@@ -122,6 +128,14 @@ void take_experiment(Table& table, Experiment& experiment) {
     fairness.take("rates", experiment.rates, 0, false, 100);
     fairness.take("budget", experiment.tuning_budget, 1, huge);
     fairness.take("stop_early", experiment.stop_early);
+    fairness.take("metric", experiment.metric);
+    if (fairness.has("metric") && !tasks::is_metric(experiment.metric)) {
+      std::vector<std::string_view> keys;
+      for (const tasks::Metric& metric : tasks::metrics())
+        if (std::find(keys.begin(), keys.end(), metric.key) == keys.end()) keys.emplace_back(metric.key);
+      fairness.fail("metric", fmt::format("there is no metric '{}'{}; expected one of {}", experiment.metric,
+                                          suggestion(experiment.metric, keys), fmt::join(keys, ", ")));
+    }
   });
 }
 
@@ -188,6 +202,7 @@ std::string to_toml(const Experiment& experiment) {
   toml::table training{{"epochs", experiment.epochs}, {"batch", experiment.batch}, {"seeds", experiment.seeds}};
   if (experiment.learning_rate > 0) training.insert("learning_rate", experiment.learning_rate);
   training.insert("device", experiment.device);
+  if (experiment.data_parallel) training.insert("data_parallel", true);
   training.insert("optimiser", experiment.optimiser.name);
   if (experiment.optimiser.name == "sgd") training.insert("momentum", experiment.optimiser.momentum);
   training.insert("weight_decay", experiment.optimiser.weight_decay);
@@ -196,6 +211,7 @@ std::string to_toml(const Experiment& experiment) {
   toml::table fairness{
       {"match_parameters", experiment.match_parameters}, {"rates", rates}, {"stop_early", experiment.stop_early}};
   if (experiment.tuning_budget > 0) fairness.insert("budget", experiment.tuning_budget);
+  if (!experiment.metric.empty()) fairness.insert("metric", experiment.metric);
   toml::array arms;
   for (const ArmSettings& arm : experiment.arms) arms.push_back(arm_table(arm));
   // One by one, as a table of tables would be sorted by name.

@@ -3,6 +3,8 @@
 #include <concepts>
 #include <type_traits>
 
+#include "tasks/metric.h"
+
 namespace ogee::lab {
 namespace {
 
@@ -15,7 +17,6 @@ concept Of = std::same_as<std::remove_const_t<T>, Structure>;
 template <Of<DataFacts> T, class F>
 void fields(T& facts, F f) {
   f("name", facts.name);
-  f("classification", facts.classification);
   f("goal", facts.goal);
   f("metric", facts.metric);
   f("shape", facts.shape);
@@ -51,6 +52,9 @@ T read(const Json& json) {
 }
 
 }  // namespace
+
+bool DataFacts::share() const { return tasks::is_share(metric); }
+bool DataFacts::counted() const { return tasks::is_counted(metric); }
 
 Json to_json(const DataFacts& facts) { return written(facts); }
 Json to_json(const Environment& environment) { return written(environment); }

@@ -20,6 +20,7 @@
 #include "lab/store.h"
 #include "lab/summary.h"
 #include "lab/tensorboard.h"
+#include "lab/together.h"
 #include "lab/workshop.h"
 #include "models/design.h"
 #include "ogee/ogee.h"
@@ -32,18 +33,18 @@ using Clock = std::chrono::steady_clock;
 
 constexpr const char* goal_names[] = {"classification", "regression", "language model", "forecasting"};
 
-DataFacts facts_of(const data::Dataset& data) {
+DataFacts facts_of(const data::Dataset& data, const std::string& metric) {
   DataFacts facts;
   facts.name = data.name;
-  facts.classification = data.goal == data::Goal::classification;
   facts.goal = goal_names[static_cast<std::size_t>(data.goal)];
-  facts.metric = tasks::make_task(data)->metric();
+  const auto task = tasks::make_task(data, metric);
+  facts.metric = task->metric().title;
   facts.shape = data.shape;
   facts.classes = static_cast<std::int64_t>(data.classes.size());
   facts.train = data.train.size();
   facts.validation = data.validation.size();
   facts.test = data.test.size();
-  facts.baseline = data.baseline;
+  facts.baseline = tasks::baseline(*task, data);
   facts.notes = data.notes;
   return facts;
 }
@@ -61,6 +62,16 @@ std::vector<std::string> notes_on_design(const Experiment& experiment) {
   std::vector<std::string> activations;
   for (const ArmSettings& arm : experiment.arms) activations.push_back(activation_of(arm));
   return experiment.design->notes(activations);
+}
+
+void check_data_parallel(const Experiment& experiment, const Options& options) {
+  if (!options.rank)
+    throw Error(
+        "--data-parallel: this process is alone; expected several, started by torchrun --no_python, mpirun or srun");
+  if (options.workers > 1)
+    throw Error(fmt::format("--workers {}: with --data-parallel all ranks train one run at a time, on a thread each",
+                            options.workers));
+  check_batches(experiment, options.rank->world);
 }
 
 }  // namespace
@@ -92,6 +103,7 @@ Outcome compare(const Experiment& experiment, const Options& options) {
 
 Outcome compare(const Experiment& wanted, data::Dataset data, const Options& options) {
   const Experiment experiment = resolve(wanted, data);
+  if (experiment.data_parallel) check_data_parallel(experiment, options);
   const std::filesystem::path folder = options.out;
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -99,7 +111,7 @@ Outcome compare(const Experiment& wanted, data::Dataset data, const Options& opt
     throw Error(
         fmt::format("--out {}: cannot make this folder: {}", options.out, error ? error.message() : "in the way"));
   Store store((folder / "results.db").string(), to_json(experiment).dump());
-  DataFacts facts = facts_of(data);
+  DataFacts facts = facts_of(data, experiment.metric);
   for (const std::string& note : notes_on_design(experiment)) facts.notes.push_back(note);
   store.note("experiment", to_toml(experiment));
   store.note("facts", to_json(facts).dump());
@@ -108,16 +120,23 @@ Outcome compare(const Experiment& wanted, data::Dataset data, const Options& opt
 
   const auto start = Clock::now();
   std::optional<Ranks> ranks;
-  if (options.rank) ranks.emplace(*options.rank, to_json(experiment).dump());
-  std::vector<std::string> remarks = work_off(experiment, data, store, options, ranks ? &*ranks : nullptr);
+  std::optional<Together> together;
+  if (experiment.data_parallel)
+    together.emplace(*options.rank, to_json(experiment).dump(), options.stop);
+  else if (options.rank)
+    ranks.emplace(*options.rank, to_json(experiment).dump());
+  std::vector<std::string> remarks =
+      work_off(experiment, data, store, options, ranks ? &*ranks : nullptr, together ? &*together : nullptr);
   ranks.reset();
+  if (together) remarks.push_back(fmt::format("every run was trained by {} ranks together", together->world()));
+  together.reset();
   Environment environment;
   environment.command = options.command;
   environment.seconds = std::chrono::duration<double>(Clock::now() - start).count();
   environment.target = target();
   environment.libtorch = TORCH_VERSION;
-  environment.workers = workers_of(options);
-  if (const std::string why = why_one_worker(); !why.empty()) remarks.push_back(why);
+  environment.workers = experiment.data_parallel ? 1 : workers_of(options);
+  if (const std::string why = why_one_worker(); !why.empty() && !experiment.data_parallel) remarks.push_back(why);
   environment.note = fmt::format("{}", fmt::join(remarks, "; "));
   store.note("environment", to_json(environment).dump());
 
@@ -136,8 +155,12 @@ Outcome compare(const Experiment& wanted, data::Dataset data, const Options& opt
 void serve(const Experiment& wanted, const Options& options) {
   data::Dataset data = data::load(request_of(wanted));
   const Experiment experiment = resolve(wanted, data);
+  if (experiment.data_parallel) check_data_parallel(experiment, options);
   to_device(data, experiment.device);
-  serve_runs(*options.rank, experiment, to_json(experiment).dump(), data, options);
+  if (experiment.data_parallel)
+    take_part(*options.rank, experiment, to_json(experiment).dump(), data, options);
+  else
+    serve_runs(*options.rank, experiment, to_json(experiment).dump(), data, options);
 }
 
 }  // namespace ogee::lab

@@ -26,7 +26,7 @@ struct Options {
   double keep_seconds = 20;  // between two checkpoints of a run in progress
   std::string tensorboard;   // a folder for TensorBoard's event files, written at the end; empty: none
   std::string command;       // what reproduces the comparison, for the report
-  std::optional<Rank> rank;  // of several processes that share the runs (ranks.h); this is rank 0
+  std::optional<Rank> rank;  // of several processes that share the runs, or each of them
   const std::atomic<bool>* stop = nullptr;
   // Sees the networks of results (RunHooks::network), on the threads that train them. Runs of other ranks go unseen.
   std::function<void(const RunKey&, models::Network&, const data::Dataset&, bool trained)> network = nullptr;
@@ -49,7 +49,8 @@ Outcome compare(const Experiment& experiment, const Options& options);
 // The same on data that are there already; the experiment's own name for them is only shown.
 Outcome compare(const Experiment& experiment, data::Dataset data, const Options& options);
 
-// What every rank but 0 does instead: trains what rank 0 hands out, and writes nothing. Throws Error.
+// What every rank but 0 does instead: trains what rank 0 hands out, or its part of every batch, and writes nothing.
+// Throws Error, or RankLost (team.h).
 void serve(const Experiment& experiment, const Options& options);
 
 // Replaces `path` in one step, so that no reader ever sees half a file. Throws Error where the folder may not be

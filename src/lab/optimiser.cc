@@ -52,7 +52,8 @@ FlatOptimiser::FlatOptimiser(torch::nn::Module& network) {
   std::vector<at::Tensor> flat;
   for (const at::Tensor& parameter : network.parameters()) flat.push_back(parameter.detach().reshape({-1}));
   values_ = torch::cat(flat);
-  gradients_ = torch::zeros_like(values_);
+  exchanged_ = torch::zeros({values_.numel() + spare}, values_.options());
+  gradients_ = exchanged_.narrow(0, 0, values_.numel());
   std::int64_t offset = 0;
   for (at::Tensor parameter : network.parameters()) {
     const auto size = parameter.numel();

@@ -18,6 +18,10 @@ class FlatOptimiser {
   virtual ~FlatOptimiser() = default;
   void zero_gradients() { gradients_.zero_(); }
   void step(double rate);
+  // All gradients and, behind them, `spare` numbers that ranks who train together exchange along with them.
+  const at::Tensor& exchanged() const { return exchanged_; }
+  at::Tensor gradients() const { return gradients_; }
+  static constexpr std::int64_t spare = 4;
   // What a checkpoint needs: the parameters and the optimiser's own tensors, to be copied or written over.
   std::vector<at::Tensor> state() const;
   std::int64_t steps = 0;
@@ -26,7 +30,7 @@ class FlatOptimiser {
   explicit FlatOptimiser(torch::nn::Module& network);
   virtual void update(double rate) = 0;
 
-  at::Tensor values_, gradients_;
+  at::Tensor values_, exchanged_, gradients_;
   std::vector<at::Tensor> moments_;
 };
 

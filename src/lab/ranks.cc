@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 #include <torch/torch.h>
 
-#include <torch/csrc/distributed/c10d/TCPStore.hpp>
-
 #include <algorithm>
 #include <charconv>
 #include <chrono>
@@ -14,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "lab/board.h"
 #include "lab/run_json.h"
 #include "lab/workshop.h"
 #include "ogee/ogee.h"
@@ -48,46 +47,6 @@ std::string first_host(const std::string& list) {
   const std::size_t end = list.find_first_of("-,]", bracket + 1);
   return list.substr(0, bracket) + list.substr(bracket + 1, end - bracket - 1);
 }
-
-// The store of one comparison, by texts.
-class Board {
- public:
-  Board(const Rank& rank, bool serving) {
-    c10d::TCPStoreOptions options;
-    options.port = rank.port;
-    options.isServer = serving;
-    options.waitWorkers = false;
-    options.timeout = std::chrono::seconds(60);
-    try {
-      store_ = c10::make_intrusive<c10d::TCPStore>(rank.address, options);
-    } catch (const std::exception& error) {
-      const std::string what = error.what();
-      throw Error(fmt::format("{}:{}: {} ({})", rank.address, rank.port,
-                              serving ? "cannot be served to the other ranks" : "rank 0 cannot be reached",
-                              what.substr(0, what.find('\n'))));
-    }
-  }
-  void set(const std::string& key, const std::string& value) {
-    store_->set(prefix + key, std::vector<std::uint8_t>(value.begin(), value.end()));
-  }
-  bool has(const std::string& key) { return store_->check({prefix + key}); }
-  std::optional<std::string> get(const std::string& key) {
-    if (!has(key)) return std::nullopt;
-    const std::vector<std::uint8_t> value = store_->get(prefix + key);
-    return std::string(value.begin(), value.end());
-  }
-  // What it holds as a value (CBOR: numbers stay what they are).
-  void put(const std::string& key, const Json& value) { store_->set(prefix + key, Json::to_cbor(value)); }
-  std::optional<Json> take(const std::string& key) {
-    if (!has(key)) return std::nullopt;
-    return Json::from_cbor(store_->get(prefix + key));
-  }
-  void erase(const std::string& key) { store_->deleteKey(prefix + key); }
-
- private:
-  static constexpr const char* prefix = "ogee/";
-  c10::intrusive_ptr<c10d::TCPStore> store_;
-};
 
 // All that belongs to one run at one seat.
 std::string place(const char* what, int rank, int thread, std::int64_t number) {

@@ -3,9 +3,9 @@
 // follow in the same script element.
 
 const results = JSON.parse(document.getElementById('results').textContent);
-const classification = results.metric === 'error';
-const scale = classification ? 100 : 1;
-const metricName = classification ? 'error (%)' : results.metric;
+const share = results.share;  // the metric is shown in per cent
+const scale = share ? 100 : 1;
+const metricName = share ? `${results.metric} (%)` : results.metric;
 const usable = arm => ['lowest', 'no difference seen', 'probably worse', 'worse', 'one seed: unknown'].includes(arm.verdict);
 
 // By merit: what can be used first, the lowest error first.
@@ -30,7 +30,7 @@ const fixed = (value, digits, factor = 1) => missing(value) ? '–' : (value * f
 const brief = value =>
     missing(value) ? '–' : Number(value.toPrecision(2)).toExponential(1).replace('e+0', '').replace(/^(.*)e0$/, '$1');
 const showError = value =>
-    missing(value) ? '–' : classification ? (100 * value).toFixed(2) : Number(value.toPrecision(4)).toString();
+    missing(value) ? '–' : share ? (100 * value).toFixed(2) : Number(value.toPrecision(4)).toString();
 const showChange = value => missing(value) ? '–' : (value >= 0 ? '+' : '−') + showError(Math.abs(value));
 const showRange = (low, high, show = showError) => missing(low) ? '' : `${show(low)} to ${show(high)}`;
 const note = (...text) => element('p', {class: 'note'}, ...text);
@@ -89,7 +89,7 @@ function qualityTable() {
   const against = (arm, field) => arm.against_best ? arm.against_best[field] : null;
   return sortable([
     nameCell,
-    [classification ? 'test error %' : `test ${results.metric}`, arm => showError(arm.test_error.mean), arm => arm.test_error.mean],
+    [`test ${results.metric}${share ? ' %' : ''}`, arm => showError(arm.test_error.mean), arm => arm.test_error.mean],
     ['95 % interval', arm => showRange(arm.test_error.low, arm.test_error.high), arm => arm.test_error.low,
       'Student\'s t over seeds'],
     ['to the lowest', arm => showChange(against(arm, 'difference')), arm => against(arm, 'difference'),

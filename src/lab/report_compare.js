@@ -64,7 +64,7 @@ function differences(width) {
       armAxis(width), {
         orient: 'bottom',
         scale: 'x',
-        title: classification ? 'points of test error above the lowest' : `test ${results.metric} above the lowest`,
+        title: share ? `points of test ${results.metric} above the lowest` : `test ${results.metric} above the lowest`,
         grid: true,
         tickCount: Math.max(2, Math.floor(width / 90)),
         format: '~g'

@@ -44,8 +44,8 @@ std::string difference(const Arm& arm, const Arm& other, const DataFacts& data) 
   const double sign = lower ? -1 : 1;
   Interval interval{sign * against.alone.low, sign * against.alone.high};
   if (interval.low > interval.high) std::swap(interval.low, interval.high);
-  const std::string amount = data.classification ? fmt::format("{:.2f} points", 100 * std::abs(against.difference))
-                                                 : fmt::format("{:.4g}", std::abs(against.difference));
+  const std::string amount = data.share() ? fmt::format("{:.2f} points", 100 * std::abs(against.difference))
+                                          : fmt::format("{:.4g}", std::abs(against.difference));
   const std::string range = show_interval(interval, data);
   const bool seen = interval.low > 0;
   return fmt::format("{}'s error is {}{} {} than {}'s{}", arm.name, amount, range.empty() ? "" : " " + range,

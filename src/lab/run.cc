@@ -17,6 +17,8 @@
 #include "lab/measure.h"
 #include "lab/optimiser.h"
 #include "lab/run_json.h"
+#include "lab/slice.h"
+#include "lab/team.h"
 #include "models/network.h"
 #include "ogee/monitor.h"
 #include "ogee/torch.h"
@@ -28,10 +30,10 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 // What a step costs, in seconds from an arbitrary start. On the CPU a run is one thread's, and that thread's own time
-// does not grow when other runs or programs want the same core.
-double cost_now(bool cuda) {
+// does not grow when other runs or programs want the same core. A GPU, or another rank, is waited for.
+double cost_now(bool thread_alone) {
   timespec time{};
-  clock_gettime(cuda ? CLOCK_MONOTONIC : CLOCK_THREAD_CPUTIME_ID, &time);
+  clock_gettime(thread_alone ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC, &time);
   return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
 }
 
@@ -54,6 +56,16 @@ double median(std::vector<double> values) {
 enum : std::uint64_t { for_weights, for_order, for_noise };
 std::uint64_t stream(std::uint64_t seed, std::uint64_t which) { return seed * 8 + which; }
 
+// Ranks draw different noise for their parts of a batch, and each step of each rank has a stream of its own, so that a
+// run which goes on from a checkpoint needs none of the others' generators. (SplitMix64's mixing.)
+std::uint64_t step_stream(std::uint64_t seed, std::int64_t step, int rank) {
+  std::uint64_t z = stream(seed, for_noise) + 0x9e3779b97f4a7c15 * static_cast<std::uint64_t>(step + 1) +
+                    0xd1b54a32d192ed03 * static_cast<std::uint64_t>(rank);
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+  return z ^ (z >> 31);
+}
+
 // The step, from 0, whose memory is measured: the optimiser has what it keeps by then, and the monitor, which looks at
 // the first steps and then every eighth at most, does not look.
 constexpr std::int64_t typical_step = 5;
@@ -73,17 +85,19 @@ class Run {
         key_(key),
         arm_(experiment.arm(key.arm)),
         hooks_(hooks),
+        team_(hooks.team),
+        leads_(!team_ || team_->leads()),
         batch_(experiment.batch_of(arm_)),
         cuda_(experiment.device == "cuda"),
         measured_(key.stage == Stage::result),
-        task_(tasks::make_task(data)),
+        task_(tasks::make_task(data, experiment.metric)),
         network_(models::build(settings_of(experiment, arm_, key), data, stream(key.seed, for_weights))),
         order_(at::detail::createCPUGenerator(stream(key.seed, for_order))),
         noise_(at::detail::createCPUGenerator(stream(key.seed, for_noise))) {
     if (cuda_) network_->to(torch::kCUDA);
     optimiser_ = make_optimiser(experiment.optimiser, *network_);
     result_.parameters = network_->parameter_count();
-    if (measured_) probe_ = probe_of(data.train);
+    if (measured_ && leads_) probe_ = probe_of(data.train);
     epoch_order_ = order_.get_state();
     // At fixed steps, so that the same run finds the same.
     watch_.every(std::max<std::int64_t>(8, key.steps / 40)).this_thread(true).print(false);
@@ -118,10 +132,12 @@ class Run {
       measure(0, unknown);
       if (hooks_.network) hooks_.network(*network_, false);
     }
-    watching_ = std::make_unique<Monitor>(*network_, watch_);
-    if (resumed_) watching_->restore(watched_, *network_);
+    if (leads_) {
+      watching_ = std::make_unique<Monitor>(*network_, watch_);
+      if (resumed_) watching_->restore(watched_, *network_);
+    }
     while (step_ < key_.steps && result_.status == Status::finished) train_epoch();
-    result_.findings = watching_->findings();
+    if (watching_) result_.findings = watching_->findings();
     watching_.reset();  // on the thread that made it
     if (result_.status == Status::finished) finish();
     result_.ms_per_step = 1e3 * median(std::move(step_seconds_));
@@ -184,9 +200,20 @@ class Run {
 
   // Whether to stop here.
   bool pause_here() {
+    if (team_) return pause_together();
     if (!hooks_.keep) return stopped();
     if (stopped()) return keep();
     if (seconds_since(kept_) >= hooks_.keep_seconds) keep();
+    return false;
+  }
+  // All ranks must stop at the same step: the leader says so along with a step's gradients, once it has kept the state,
+  // and what that step did is done again.
+  bool pause_together() {
+    if (!leads_) return false;
+    if (stop_wanted_ || stopped())
+      leaving_ = !hooks_.keep || keep();
+    else if (hooks_.keep && seconds_since(kept_) >= hooks_.keep_seconds)
+      keep();
     return false;
   }
   bool stopped() const { return hooks_.stop && hooks_.stop->load(std::memory_order_relaxed); }
@@ -216,20 +243,16 @@ class Run {
     // One step's memory stands for all.
     std::optional<PeakMemory> memory;
     if (measured_ && step_ == typical_step) memory.emplace();
-    const double start = cost_now(cuda_);
+    const bool thread_alone = !cuda_ && !team_;
+    const double start = cost_now(thread_alone);
     for (const Schedule& schedule : arm_.schedules) {
       const double value = schedule.at(step_, key_.steps);
       for (auto& layer : network_->layers) layer.unit->set(schedule.attribute, value);
     }
-    const at::Tensor loss =
-        task_->loss(network_->forward(data_.train.x.index_select(0, chosen)), data_.train.y.index_select(0, chosen));
-    // On a GPU this waits for it, so that the time of the step is all of it.
-    const double value = loss.item<double>();
-    optimiser_->zero_gradients();
-    loss.backward();
+    const double value = team_ ? differentiate_together(chosen) : differentiate(chosen);
     optimiser_->step(rate_at(key_, step_));
     if (cuda_) torch::cuda::synchronize();
-    step_seconds_.push_back(cost_now(cuda_) - start);
+    step_seconds_.push_back(cost_now(thread_alone) - start);
     if (memory) result_.memory = memory->peak();
     ++step_;
     ++in_epoch_;
@@ -237,11 +260,67 @@ class Run {
     loss_sum_ += value;
     if (!std::isfinite(value))
       diverge("the training loss became " + std::string(std::isnan(value) ? "NaN" : "infinite"));
+    else if (told_to_leave_)
+      result_.status = Status::stopped;
+  }
+
+  // The loss of these examples; its gradients are the optimiser's then.
+  double differentiate(const at::Tensor& chosen) {
+    const at::Tensor loss =
+        task_->loss(network_->forward(data_.train.x.index_select(0, chosen)), data_.train.y.index_select(0, chosen));
+    // On a GPU this waits for it, so that the time of the step is all of it.
+    const double value = loss.item<double>();
+    optimiser_->zero_gradients();
+    loss.backward();
+    return value;
+  }
+
+  // The same by all ranks, each with its part of the examples. Losses are means over examples, so that parts count by
+  // their sizes. What else all must know goes along: the loss, who wants to stop, whether the leader says so, and
+  // whether it failed somewhere.
+  double differentiate_together(const at::Tensor& chosen) {
+    const Slice mine = slice_of(chosen.size(0), team_->rank(), team_->world());
+    noise_.set_current_seed(step_stream(key_.seed, step_, team_->rank()));
+    double value = 0;
+    std::string failure;
+    try {
+      value = differentiate(chosen.narrow(0, mine.from, mine.count));
+    } catch (const std::exception& error) {
+      failure = error.what();
+      optimiser_->zero_gradients();
+    }
+    const torch::NoGradGuard no_gradients;
+    at::Tensor exchanged = optimiser_->exchanged();
+    optimiser_->gradients().mul_(mine.weight);
+    at::Tensor said = exchanged.narrow(0, exchanged.numel() - FlatOptimiser::spare, FlatOptimiser::spare);
+    said.copy_(
+        torch::tensor({mine.weight * value, stopped() ? 1.0 : 0.0, leaving_ ? 1.0 : 0.0, failure.empty() ? 0.0 : 1.0}));
+    team_->sum(exchanged);
+    const at::Tensor heard = said.to(torch::kCPU, torch::kDouble);
+    const auto* numbers = heard.data_ptr<double>();
+    stop_wanted_ = numbers[1] > 0;
+    told_to_leave_ = numbers[2] > 0;
+    if (numbers[3] > 0) fail_together(failure);
+    return numbers[0];
+  }
+  [[noreturn]] void fail_together(const std::string& failure) {
+    const std::vector<std::string> failures = team_->from_all(failure);
+    const auto first = std::find_if(failures.begin(), failures.end(), [](const auto& text) { return !text.empty(); });
+    throw std::runtime_error(*first);
+  }
+
+  // By all ranks, each with its part of the examples.
+  tasks::Score evaluate(const data::Part& part) const {
+    if (!team_) return tasks::evaluate(*task_, *network_, part);
+    const Slice mine = slice_of(part.size(), team_->rank(), team_->world());
+    return tasks::evaluate(*task_, *network_, part,
+                           tasks::Share{mine.from, mine.count, [this](at::Tensor& sums) { team_->sum(sums); }});
   }
 
   void measure(std::int64_t epoch, double train_loss) {
     if (watching_) watching_->pause();
-    const tasks::Score score = tasks::evaluate(*task_, *network_, data_.validation);
+    const tasks::Score score = evaluate(data_.validation);
+    if (!leads_) return;
     Seen seen = look(*network_, *task_, probe_, key_.seed == 1);
     Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms), {}};
     for (const Schedule& schedule : arm_.schedules)
@@ -252,15 +331,17 @@ class Run {
   }
 
   void finish() {
-    const tasks::Score validation = tasks::evaluate(*task_, *network_, data_.validation);
+    const tasks::Score validation = evaluate(data_.validation);
     if (!std::isfinite(validation.loss)) return diverge("the network's outputs are no finite numbers");
     result_.validation_error = validation.error;
     result_.validation_loss = validation.loss;
     if (!measured_) return;
-    const Health seen = health(*network_, data_.train);
-    result_.dead = seen.dead;
-    result_.saturated = seen.saturated;
-    const tasks::Score test = tasks::evaluate(*task_, *network_, data_.test);
+    if (leads_) {
+      const Health seen = health(*network_, data_.train);
+      result_.dead = seen.dead;
+      result_.saturated = seen.saturated;
+    }
+    const tasks::Score test = evaluate(data_.test);
     if (!std::isfinite(test.loss)) return diverge("the network's outputs are no finite numbers");
     result_.test_error = test.error;
     result_.test_loss = test.loss;
@@ -276,6 +357,8 @@ class Run {
   const RunKey& key_;
   const ArmSettings& arm_;
   const RunHooks& hooks_;
+  Team* const team_;
+  const bool leads_;
   const std::int64_t batch_;
   const bool cuda_, measured_;
   const std::unique_ptr<tasks::Task> task_;
@@ -296,6 +379,7 @@ class Run {
   std::vector<double> step_seconds_;
   std::string watched_;
   bool resumed_ = false;
+  bool stop_wanted_ = false, leaving_ = false, told_to_leave_ = false;  // with a team
 };
 
 template <std::size_t N>

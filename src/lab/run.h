@@ -69,6 +69,8 @@ struct RunResult {
   std::vector<monitor::Finding> findings;  // what the monitor says of the training
 };
 
+class Team;
+
 struct RunHooks {
   const std::atomic<bool>* stop = nullptr;
   std::atomic<std::int64_t>* steps_done = nullptr;
@@ -84,6 +86,9 @@ struct RunHooks {
   std::string state = {};
   // Told why where `state` was of no use; the run then starts anew.
   std::function<void(const std::string&)> damaged;
+  // Ranks that train this run together, each a part of every batch; all must be given the same state, and the leader
+  // alone keeps, measures and gives a full result. Null: this process alone.
+  Team* team = nullptr;
 };
 
 // What the store or the disk does to a run is not the run's fault: `train` lets it through.

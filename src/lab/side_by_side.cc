@@ -34,7 +34,7 @@ struct Column {
   }
   std::string show(const Json& value) const {
     if (!value.is_number()) return "-";
-    const bool share = results->at("metric") == "error";
+    const bool share = results->at("share").get<bool>();
     return share ? fmt::format("{:.2f}", 100 * value.get<double>()) : fmt::format("{:.4g}", value.get<double>());
   }
   Cell cell(const std::string& name) const {
@@ -48,7 +48,7 @@ struct Column {
   }
   std::string unit() const {
     const auto metric = results->at("metric").get<std::string>();
-    return metric == "error" ? "test error, %" : "test " + metric;
+    return "test " + metric + (results->at("share").get<bool>() ? ", %" : "");
   }
 };
 

@@ -31,7 +31,7 @@ StoredComparison load_comparison(const std::string& folder) {
   } catch (const Json::exception& error) {
     throw Error(fmt::format("{}: what it says of its experiment cannot be read: {}", path, error.what()));
   }
-  settle(it.experiment, it.facts.train, it.facts.classification, it.facts.validation);
+  settle(it.experiment, it.facts.train, it.facts.counted(), it.facts.validation);
   if (to_json(it.experiment).dump() != it.identity)
     throw Error(fmt::format("{}: its experiment does not read back as the one that was run", path));
   it.runs = store->all();

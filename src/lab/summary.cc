@@ -179,6 +179,7 @@ Json summarise(const Experiment& experiment, const DataFacts& data, const Enviro
                             {"rules", std::move(rule_list)}};
   json["remarks"] = remarks(judged, experiment, data);
   json["metric"] = data.metric;
+  json["share"] = data.share();  // shown in per cent
   json["data"] = {{"name", data.name},   {"goal", data.goal},
                   {"shape", data.shape}, {"classes", data.classes},
                   {"train", data.train}, {"validation", data.validation},

@@ -13,12 +13,14 @@ namespace ogee::lab {
 
 struct DataFacts {
   std::string name;
-  bool classification = true;
-  std::string goal = "classification", metric = "error";  // in words
+  std::string goal = "classification", metric = "error";  // in words (tasks/metric.h)
   std::vector<std::int64_t> shape;
   std::int64_t classes = 0, train = 0, validation = 0, test = 0;
   double baseline = 0;  // the error of always giving the same answer
   std::vector<std::string> notes;
+
+  bool share() const;    // errors are shares of 1, shown in per cent
+  bool counted() const;  // errors are multiples of 1/(number of examples)
 };
 
 struct Environment {

@@ -34,9 +34,9 @@ std::string wrap(const std::string& text, std::size_t indent) {
   return result + line + "\n";
 }
 
-std::vector<std::string> cells(const Json& arm, bool classification) {
-  const double scale = classification ? 100 : 1;
-  const char* format = classification ? "{:.2f}" : "{:.4g}";
+std::vector<std::string> cells(const Json& arm, bool share) {
+  const double scale = share ? 100 : 1;
+  const char* format = share ? "{:.2f}" : "{:.4g}";
   const Json& error = arm["test_error"];
   const bool interval = error["low"].is_number();
   return {arm["activation"].get<std::string>(),
@@ -62,7 +62,7 @@ std::string model_in_words(const Json& experiment) {
 }  // namespace
 
 std::string text_report(const Json& results) {
-  const bool classification = results["metric"] == "error";
+  const bool share = results["share"].get<bool>();
   const Json& data = results["data"];
   const Json& experiment = results["experiment"];
   std::string text = fmt::format(
@@ -72,10 +72,10 @@ std::string text_report(const Json& results) {
       model_in_words(experiment), experiment["epochs"].get<int>(), experiment["batch"].get<int>(),
       experiment["seeds"].get<int>(), experiment["seeds"].get<int>() == 1 ? "" : "s");
 
-  std::vector<std::vector<std::string>> rows{
-      {"activation", classification ? "error %" : results["metric"].get<std::string>(), "95 %", "ms/step", "MiB",
-       "dead %", "sat. %", "grad ratio", "rate", "best", "verdict"}};
-  for (const Json& arm : results["arms"]) rows.push_back(cells(arm, classification));
+  std::vector<std::vector<std::string>> rows{{"activation", results["metric"].get<std::string>() + (share ? " %" : ""),
+                                              "95 %", "ms/step", "MiB", "dead %", "sat. %", "grad ratio", "rate",
+                                              "best", "verdict"}};
+  for (const Json& arm : results["arms"]) rows.push_back(cells(arm, share));
   std::vector<std::size_t> widths(rows[0].size());
   for (const auto& row : rows)
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());

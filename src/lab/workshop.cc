@@ -44,12 +44,14 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 // result.
 class Workshop {
  public:
-  Workshop(const Experiment& experiment, const data::Dataset& data, Store& store, const Options& options, Ranks* ranks)
+  Workshop(const Experiment& experiment, const data::Dataset& data, Store& store, const Options& options, Ranks* ranks,
+           Together* together)
       : experiment_(experiment),
         data_(data),
         store_(store),
         options_(options),
         ranks_(ranks),
+        together_(together),
         checkpoints_(files::path(store.path()).parent_path() / "checkpoints"),
         plan_(experiment) {
     std::error_code error;
@@ -59,7 +61,7 @@ class Workshop {
   }
 
   std::vector<std::string> run() {
-    const int wanted = workers_of(options_);
+    const int wanted = together_ ? 1 : workers_of(options_);
     std::vector<std::thread> workers;
     for (int i = 0; i < wanted; ++i) workers.emplace_back([this] { work(std::nullopt); });
     {
@@ -104,7 +106,7 @@ class Workshop {
     }
   }
 
-  bool stopped() const { return options_.stop && options_.stop->load(); }
+  bool stopped() const { return told_to_stop_ || (options_.stop && options_.stop->load()); }
   bool done() const { return error_ || (running_ == 0 && ((queue_.empty() && elsewhere_.empty()) || stopped())); }
 
   // With the lock held: what another process had in hand may be done by now, or given up.
@@ -214,7 +216,11 @@ class Workshop {
     }
     RunResult result;
     try {
-      result = place ? ranks_->train(*place, key, hooks) : train(experiment_, data_, key, hooks);
+      result = together_ ? together_->train(experiment_, data_, key, hooks)
+               : place   ? ranks_->train(*place, key, hooks)
+                         : train(experiment_, data_, key, hooks);
+      // Any rank may be told to stop, and all do.
+      if (together_ && result.status == Status::stopped) told_to_stop_ = true;
       // A rank that stops while the rest goes on has been told to leave.
       if (place && result.status == Status::stopped && !halt_) throw Ranks::Gone("stopped");
     } catch (const Ranks::Gone&) {
@@ -275,11 +281,12 @@ class Workshop {
   const data::Dataset& data_;
   Store& store_;
   const Options& options_;
-  Ranks* const ranks_;  // null: this process is alone
+  Ranks* const ranks_;        // null: nobody else gets runs from this process
+  Together* const together_;  // null: runs are not shared
   const files::path checkpoints_;
   const Clock::time_point start_ = Clock::now();
   std::atomic<std::int64_t> steps_done_ = 0;
-  std::atomic<bool> halt_ = false;
+  std::atomic<bool> halt_ = false, told_to_stop_ = false;
   std::mutex remarks_mutex_;
   std::vector<std::string> remarks_;
   std::error_code unimportant_;
@@ -311,8 +318,8 @@ std::string why_one_worker() {
 }
 
 std::vector<std::string> work_off(const Experiment& experiment, const data::Dataset& data, Store& store,
-                                  const Options& options, Ranks* ranks) {
-  return Workshop(experiment, data, store, options, ranks).run();
+                                  const Options& options, Ranks* ranks, Together* together) {
+  return Workshop(experiment, data, store, options, ranks, together).run();
 }
 
 }  // namespace ogee::lab

@@ -18,6 +18,8 @@ class Design {
   virtual std::string fingerprint() const = 0;
   // What a comparison of these activations should say of it.
   virtual std::vector<std::string> notes(const std::vector<std::string>& activations) const = 0;
+  // Whether an example's answer in training depends on the others of its batch.
+  virtual bool normalises_batches() const { return false; }
   // Throws Error, in a line, where the design cannot use the activation.
   virtual void check(const std::string& activation) const = 0;
   virtual std::shared_ptr<Network> build(const std::string& activation, std::uint64_t seed) const = 0;

@@ -152,6 +152,7 @@ class ScriptDesign final : public Design {
       const ScriptGraph script(model);
       plan.rows = wants_rows(model, data);
       notes_ = script.notes();
+      batch_norm_ = has_operator(script.graph()->block(), "aten::batch_norm");
       const std::set<std::size_t> chosen = choose(script);
       plan.examples = data.train.x.narrow(0, 0, std::min<std::int64_t>(2, data.train.size())).clone();
       const at::Tensor x = plan.rows ? plan.examples.flatten(1) : plan.examples;
@@ -189,6 +190,8 @@ class ScriptDesign final : public Design {
     }
     return notes;
   }
+
+  bool normalises_batches() const override { return batch_norm_; }
 
   void check(const std::string& text) const override {
     const Activation activation(text);
@@ -262,6 +265,7 @@ class ScriptDesign final : public Design {
   const std::string replace_;
   std::string fingerprint_;
   std::vector<std::string> notes_;
+  bool batch_norm_ = false;
   std::vector<Place> places_;               // the replaced ones, for messages
   std::vector<std::string> why_not_gated_;  // for each of them
   std::shared_ptr<const Plan> plan_;

@@ -337,4 +337,13 @@ void ScriptGraph::name_places() {
   }
 }
 
+bool has_operator(const torch::jit::Block* block, const std::string& name) {
+  for (const torch::jit::Node* node : block->nodes()) {
+    if (name == node->kind().toQualString()) return true;
+    for (const torch::jit::Block* inner : node->blocks())
+      if (has_operator(inner, name)) return true;
+  }
+  return false;
+}
+
 }  // namespace ogee::models

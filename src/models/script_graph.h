@@ -59,6 +59,8 @@ class ScriptGraph {
 std::optional<std::string> attribute_of(const torch::jit::Value* value);
 // Where the operator multiplies by a weight: its position among the inputs. -1: it does not.
 int weight_of(const torch::jit::Node* node);
+// Whether some operator is this one ("aten::batch_norm"), in inner blocks, too.
+bool has_operator(const torch::jit::Block* block, const std::string& name);
 // What comes before a value, through operators that only pick, move or average elements, or drop some.
 const torch::jit::Value* through_shapes(const torch::jit::Value* value);
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numbers>
 
 #include "tasks/task.h"
 
@@ -8,16 +9,20 @@ namespace {
 
 class Language : public Task {
  public:
-  explicit Language(std::int64_t answers) : answers_(answers) {}
-  std::string metric() const override { return "perplexity"; }
+  Language(const Metric& metric, std::int64_t answers) : Task(metric), answers_(answers) {
+    const std::string key = metric.key;
+    // The cross-entropy of a window's tokens, their mean; all windows are of one length.
+    measure_ = loss_measure();
+    if (key == "perplexity")
+      measure_.error = [](const at::Tensor& sums, double examples) { return std::exp(mean_of(sums, examples)); };
+    if (key == "bits")
+      measure_.error = [](const at::Tensor& sums, double examples) {
+        return mean_of(sums, examples) / std::numbers::ln2;
+      };
+  }
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
     return at::cross_entropy_loss(output.flatten(0, 1), y.flatten());
   }
-  // The cross-entropy of a window's tokens, their mean; all windows are of one length.
-  at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const override {
-    return loss(output, y).to(torch::kDouble) * y.size(0);
-  }
-  double finish(double mean) const override { return std::exp(mean); }
   std::int64_t at_once() const override {
     constexpr std::int64_t most_numbers = 1 << 24;
     return std::clamp<std::int64_t>(most_numbers / answers_, 1, 512);
@@ -29,6 +34,8 @@ class Language : public Task {
 
 }  // namespace
 
-std::unique_ptr<Task> make_language(std::int64_t answers) { return std::make_unique<Language>(answers); }
+std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers) {
+  return std::make_unique<Language>(metric, answers);
+}
 
 }  // namespace ogee::tasks

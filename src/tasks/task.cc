@@ -1,34 +1,69 @@
 #include "tasks/task.h"
 
 #include <algorithm>
+#include <cmath>
 
 namespace ogee::tasks {
 
-std::unique_ptr<Task> make_task(const data::Dataset& data) {
+namespace {
+
+// The same answer to each of so many examples, in the network's own terms.
+at::Tensor constant_answer(const data::Dataset& data, std::int64_t examples) {
+  if (data.goal != data::Goal::classification) return torch::zeros({examples, data.outputs()});  // the mean
+  const at::Tensor frequency = torch::bincount(data.train.y.cpu(), {}, data.outputs()).to(torch::kFloat);
+  return (frequency / frequency.sum()).log().unsqueeze(0).expand({examples, data.outputs()});
+}
+
+}  // namespace
+
+Measure Task::loss_measure() const {
+  return {[this](const at::Tensor& output, const at::Tensor& y) {
+            return one_number(loss(output, y)) * static_cast<double>(y.size(0));
+          },
+          mean_of};
+}
+
+std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& metric) {
+  const Metric& its = metric_named(metric, data.goal, static_cast<std::int64_t>(data.classes.size()));
   switch (data.goal) {
-    case data::Goal::classification: return make_classification();
-    case data::Goal::regression: return make_regression(data.target_deviation);
-    case data::Goal::language: return make_language(data.shape[0] * data.outputs());
-    case data::Goal::forecasting: return make_forecasting();
+    case data::Goal::classification: return make_classification(its, data.outputs());
+    case data::Goal::regression: return make_regression(its, data.target_deviation);
+    case data::Goal::language: return make_language(its, data.shape[0] * data.outputs());
+    case data::Goal::forecasting: return make_forecasting(its);
   }
   throw Error("a data set of an unknown kind");
 }
 
-Score evaluate(const Task& task, models::Network& network, const data::Part& part) {
+double baseline(const Task& task, const data::Dataset& data) {
+  if (&task.metric() == &metric_named("", data.goal, 0)) return data.baseline;
+  // A text's is e to the mean loss of answering with the tokens' frequencies.
+  if (data.goal == data::Goal::language) return task.error(torch::tensor({std::log(data.baseline)}, torch::kDouble), 1);
+  const std::int64_t examples = data.test.y.size(0);
+  return task.error(task.statistics(constant_answer(data, examples), data.test.y.cpu()), static_cast<double>(examples));
+}
+
+Score evaluate(const Task& task, models::Network& network, const data::Part& part, const std::optional<Share>& share) {
   const std::int64_t most = task.at_once();
   const torch::NoGradGuard no_gradients;
   network.eval();
-  double error = 0, loss = 0;
-  for (std::int64_t from = 0; from < part.size(); from += most) {
-    const std::int64_t count = std::min(most, part.size() - from);
-    const at::Tensor y = part.y.narrow(0, from, count);
-    const at::Tensor output = network.forward(part.x.narrow(0, from, count));
-    error += task.error_sum(output, y).item<double>();
-    loss += task.loss(output, y).item<double>() * static_cast<double>(count);
+  const std::int64_t begin = share ? share->from : 0, end = share ? share->from + share->count : part.size();
+  // The task's statistics, then the loss. Of no examples at all there are as many, all of them 0.
+  at::Tensor sums;
+  for (std::int64_t from = begin; from < end || !sums.defined(); from += most) {
+    const std::int64_t count = std::min(most, end - from);
+    const std::int64_t seen = std::max<std::int64_t>(count, 1);
+    const at::Tensor y = part.y.narrow(0, std::min(from, part.size() - seen), seen);
+    const at::Tensor output = network.forward(part.x.narrow(0, std::min(from, part.size() - seen), seen));
+    const at::Tensor loss = task.loss(output, y).to(torch::kDouble).reshape({1}) * static_cast<double>(count);
+    at::Tensor found = at::cat({task.statistics(output, y), loss}).cpu();
+    if (count == 0) found.zero_();
+    sums = sums.defined() ? sums + found : found;
   }
+  if (share) share->sum(sums);
   network.train();
-  const auto size = static_cast<double>(part.size());
-  return {task.finish(error / size), loss / size};
+  const auto examples = static_cast<double>(part.size());
+  const std::int64_t statistics = sums.numel() - 1;
+  return {task.error(sums.narrow(0, 0, statistics), examples), sums[statistics].item<double>() / examples};
 }
 
 }  // namespace ogee::tasks

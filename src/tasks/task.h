@@ -1,44 +1,68 @@
 // What a network is trained for: the loss, and the error that people ask about.
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "data/dataset.h"
 #include "models/network.h"
+#include "tasks/metric.h"
 
 namespace ogee::tasks {
 
 struct Score {
-  // Lower is better, always. Classification: the share of wrong answers; regression: the RMSE in the target's own unit;
-  // language: the perplexity; forecasting: the MSE in standardised units, over all steps and columns.
-  double error;
+  double error;  // by the task's metric; lower is better, always
   double loss;
 };
 
 class Task {
  public:
   virtual ~Task() = default;
-  virtual std::string metric() const = 0;  // "error", "RMSE", "perplexity" or "MSE"
+  const Metric& metric() const { return metric_; }
   // The mean over a batch, differentiable.
   virtual at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const = 0;
-  // What sums over examples: the error before `finish`, in double.
-  virtual at::Tensor error_sum(const at::Tensor& output, const at::Tensor& y) const = 0;
-  virtual double finish(double mean) const = 0;
+  // What the error is made from: a vector of doubles that adds up over examples, and the error it comes to.
+  at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const { return measure_.statistics(output, y); }
+  double error(const at::Tensor& sums, double examples) const { return measure_.error(sums, examples); }
   // How many examples to evaluate together: enough to hide the overhead, small enough for the caches and, where one
   // answer is large, for memory.
   virtual std::int64_t at_once() const { return 512; }
+
+ protected:
+  explicit Task(const Metric& metric) : metric_(metric) {}
+  // The metric "loss": the mean loss itself.
+  Measure loss_measure() const;
+  Measure measure_;  // to be set by the constructor
+
+ private:
+  const Metric& metric_;
 };
 
 // One file each.
-std::unique_ptr<Task> make_classification();
-std::unique_ptr<Task> make_regression(double target_deviation);
-std::unique_ptr<Task> make_language(std::int64_t answers);  // numbers in the answer to one example
-std::unique_ptr<Task> make_forecasting();
+std::unique_ptr<Task> make_classification(const Metric& metric, std::int64_t classes);
+std::unique_ptr<Task> make_regression(const Metric& metric, double target_deviation);
+// `answers`: numbers in the answer to one example.
+std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers);
+std::unique_ptr<Task> make_forecasting(const Metric& metric);
 
-std::unique_ptr<Task> make_task(const data::Dataset& data);
+// Judged by the metric of this key (metric.h), "" by the usual one. Throws Error on one that does not fit.
+std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& metric = "");
+
+// The error on the test part of always giving the same answer, which knows the training part's answers only: how
+// frequent they are, or their mean.
+double baseline(const Task& task, const data::Dataset& data);
+
+// One of several who evaluate together: `sum` adds up what each found, for all of them.
+struct Share {
+  std::int64_t from = 0, count = 0;  // its examples of the part
+  std::function<void(at::Tensor&)> sum;
+};
 
 // Without noise and gradients; leaves the network in training mode.
-Score evaluate(const Task& task, models::Network& network, const data::Part& part);
+Score evaluate(const Task& task, models::Network& network, const data::Part& part,
+               const std::optional<Share>& share = std::nullopt);
 
 }  // namespace ogee::tasks

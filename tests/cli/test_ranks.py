@@ -10,43 +10,21 @@ import os
 import pathlib
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import ranks  # noqa: E402
 import survival  # noqa: E402
+from ranks import check, end, free_port  # noqa: E402
 
 PROGRAM = sys.argv[1]
-failures = 0
 
 
-def check(good, what):
-    global failures
-    print("%s: %s" % ("ok" if good else "FAILED", what), flush=True)
-    failures += not good
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
-
-
-def start(rank, world, port, file, out, *more, address="127.0.0.1", before=(), **variables):
-    environment = dict(os.environ, MASTER_ADDR=address, MASTER_PORT=str(port), **variables)
-    if not variables:
-        environment.update(RANK=str(rank), WORLD_SIZE=str(world))
-    return subprocess.Popen([*before, PROGRAM, "compare", str(file), "--out", str(out), "--quiet", "--workers", "1", *more],
-                            env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-
-
-def end(process, what, status=0):
-    error = process.communicate(timeout=300)[1].strip()
-    check(process.returncode == status, "%s ended with %d%s" % (what, process.returncode, ": " + error if error else ""))
-    return error
+def start(*about, **how):
+    return ranks.start(PROGRAM, *about, "--workers", "1", **how)
 
 
 def note(out):
@@ -60,8 +38,8 @@ def same(out, whole, what):
 
 def together(d, file, whole):
     out, port = d / "three", free_port()
-    ranks = [start(r, 3, port, file, out) for r in range(3)]
-    for r, process in enumerate(ranks):
+    processes = [start(r, 3, port, file, out) for r in range(3)]
+    for r, process in enumerate(processes):
         end(process, "rank %d" % r)
     same(out, whole, "three ranks")
     check(not (out / "rank1").exists() and sorted(p.name for p in out.iterdir() if p.is_file()) ==
@@ -71,13 +49,13 @@ def together(d, file, whole):
 def killed(d, file, whole, run):
     """`run(rank, out)` starts a rank; the second is killed at work."""
     out = d / "killed"
-    ranks = [run(r, out) for r in range(3)]
+    first, second, third = [run(r, out) for r in range(3)]
     time.sleep(3)
-    working = ranks[1].poll() is None and ranks[0].poll() is None
-    ranks[1].send_signal(signal.SIGKILL)
-    ranks[1].communicate()
-    end(ranks[0], "rank 0 after rank 1 was killed")
-    end(ranks[2], "rank 2")
+    working = second.poll() is None and first.poll() is None
+    second.send_signal(signal.SIGKILL)
+    second.communicate()
+    end(first, "rank 0 after rank 1 was killed")
+    end(third, "rank 2")
     check(working, "rank 1 was killed before the end")
     same(out, whole, "two of three ranks")
     check("rank 1 ended or fell silent" in note(out), "the results say so: %s" % note(out))
@@ -96,8 +74,7 @@ def joins_late(d, file, whole):
 def other_starters(d, file, whole):
     for rank_name, world_name in (("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")):
         out, port = d / rank_name, free_port()
-        ranks = [start(r, 2, port, file, out, **{rank_name: str(r), world_name: "2"}) for r in range(2)]
-        for process in ranks:
+        for process in [start(r, 2, port, file, out, **{rank_name: str(r), world_name: "2"}) for r in range(2)]:
             end(process, "a rank by " + rank_name)
         same(out, whole, rank_name)
 
@@ -134,35 +111,11 @@ def refused(d, file):
 
 
 def in_namespaces(d, file, whole):
-    """Three hosts: network namespaces joined by a bridge, which share nothing but the program and the data."""
-    if os.geteuid() != 0 or not shutil.which("ip") or subprocess.run(
-            ["ip", "netns", "add", "ogee-probe"], capture_output=True, check=False).returncode != 0:
-        print("skipped: network namespaces need root and iproute2")
-        return
-    subprocess.run(["ip", "netns", "del", "ogee-probe"], check=False)
-
-    def ip(*words):
-        subprocess.run(["ip", *words], check=True, capture_output=True)
-    hosts = ["ogee%d" % i for i in range(3)]
-    try:
-        ip("link", "add", "ogee-bridge", "type", "bridge")
-        ip("link", "set", "ogee-bridge", "up")
-        for i, host in enumerate(hosts):
-            ip("netns", "add", host)
-            ip("link", "add", "ogee-v%d" % i, "type", "veth", "peer", "name", "eth0", "netns", host)
-            ip("link", "set", "ogee-v%d" % i, "master", "ogee-bridge", "up")
-            ip("-n", host, "addr", "add", "10.77.0.%d/24" % (i + 1), "dev", "eth0")
-            ip("-n", host, "link", "set", "eth0", "up")
-            ip("-n", host, "link", "set", "lo", "up")
-        killed(d / "hosts", file, whole, lambda rank, out: start(
-            rank, 3, 29500, file, out if rank == 0 else d / "elsewhere", address="10.77.0.1",
-            before=("ip", "netns", "exec", hosts[rank])))
-    except subprocess.CalledProcessError as error:
-        print("skipped: %s: %s" % (" ".join(error.cmd), error.stderr.decode().strip()))
-    finally:
-        for host in hosts:
-            subprocess.run(["ip", "netns", "del", host], capture_output=True, check=False)
-        subprocess.run(["ip", "link", "del", "ogee-bridge"], capture_output=True, check=False)
+    with ranks.hosts(3) as hosts:
+        if hosts:
+            killed(d / "hosts", file, whole, lambda rank, out: start(
+                rank, 3, 29500, file, out if rank == 0 else d / "elsewhere", address=hosts[0][0],
+                before=hosts[rank][1]))
 
 
 def main():
@@ -181,7 +134,7 @@ def main():
         torchrun(d, file, whole)
         refused(d, file)
         in_namespaces(d, file, whole)
-    sys.exit(1 if failures else 0)
+    sys.exit(1 if ranks.failures else 0)
 
 
 main()

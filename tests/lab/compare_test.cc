@@ -200,6 +200,31 @@ TEST_F(Compare, ARegressionFromCsv) {
   EXPECT_GT(outcome.results["data"]["baseline"].get<double>(), 5);
 }
 
+// The metric is part of what a comparison is, and of every text that names it.
+TEST_F(Compare, JudgesByAnotherMetric) {
+  Experiment experiment = tiny();
+  experiment.learning_rate = 1e-3;
+  experiment.metric = "error";  // the usual one, by name
+  const Outcome usual = compare(experiment, options("usual"));
+  EXPECT_EQ(usual.results["metric"], "error");
+  EXPECT_FALSE(usual.results["experiment"].contains("metric"));
+  experiment.metric = "balanced_error";
+  const Outcome balanced = compare(experiment, options("balanced"));
+  EXPECT_EQ(balanced.results["metric"], "balanced error");
+  EXPECT_EQ(balanced.results["share"], true);
+  EXPECT_EQ(balanced.results["experiment"]["metric"], "balanced_error");
+  EXPECT_NEAR(balanced.results["data"]["baseline"].get<double>(), 0.9, 1e-12);  // one of ten classes
+  EXPECT_NE(text_report(balanced.results).find("balanced error %"), std::string::npos);
+  experiment.metric = "loss";
+  const Outcome loss = compare(experiment, options("loss"));
+  EXPECT_EQ(loss.results["share"], false);
+  const auto& run = loss.results["arms"][0]["runs"][0];
+  EXPECT_EQ(run["test_error"], run["test_loss"]);
+  // What was judged differently is not mixed.
+  EXPECT_THROW(compare(experiment, options("balanced")), Error);
+  EXPECT_NE(read("balanced", "experiment.toml").find("metric = 'balanced_error'"), std::string::npos);
+}
+
 TEST_F(Compare, TheReportIsOneFileWithoutLinks) {
   Experiment experiment = tiny();
   experiment.learning_rate = 1e-3;

@@ -37,11 +37,13 @@ optimiser = "sgd"
 momentum = 0.9
 weight_decay = 1e-4
 device = "cpu"
+data_parallel = true
 [fairness]
 match_parameters = false
 rates = [0.01, 0.1]
 budget = 500
 stop_early = true
+metric = "macro_f1"
 [[arm]]
 activations = ["relu", "tanh"]
 [[arm]]
@@ -69,6 +71,8 @@ TEST(ExperimentFile, SaysAll) {
   EXPECT_EQ(e.optimiser.momentum, 0.9);
   EXPECT_EQ(e.rates, (std::vector<double>{0.01, 0.1}));
   EXPECT_FALSE(e.match_parameters);
+  EXPECT_TRUE(e.data_parallel);
+  EXPECT_EQ(e.metric, "macro_f1");
   ASSERT_EQ(e.arms.size(), 6u);
   EXPECT_EQ(e.arms[1].label(), "tanh");
   EXPECT_EQ(e.arms[2].label(), "wide");
@@ -102,6 +106,10 @@ TEST(ExperimentFile, MistakesAreNamedWithTheirPlace) {
   EXPECT_EQ(error_of("[model]\nname = 3\n"), "e.toml:2:8: name is 3; expected a text in quotes");
   EXPECT_EQ(error_of("[fairness]\nrates = [0.1, -1]\n"),
             "e.toml:2:15: rates is -1; expected a number above 0, at most 100");
+  EXPECT_EQ(
+      error_of("[fairness]\nmetric = \"macro_f\"\n"),
+      "e.toml:2:10: there is no metric 'macro_f'; did you mean 'macro_f1'?; expected one of error, balanced_error, "
+      "macro_f1, top5_error, loss, rmse, mae, r2, perplexity, bits, mse");
   EXPECT_EQ(error_of("model = 3\n"), "e.toml:1:9: model is 3; expected a table");
   EXPECT_NE(error_of("[training\n").find("e.toml:1:"), std::string::npos);
   EXPECT_NE(error_of("[[arm]]\nname = \"x\"\n").find("either an activation, or a list"), std::string::npos);
@@ -139,6 +147,8 @@ TEST(ExperimentFile, WhatCannotBeIsRefused) {
   EXPECT_NE(refused("[[arm]]\nactivation = \"relu\"\nper_channel = true\n").find("no learned parameter"),
             std::string::npos);
   EXPECT_NE(refused("[training]\noptimiser = \"sgdd\"\n").find("expected adam or sgd"), std::string::npos);
+  EXPECT_NE(refused("[fairness]\nmetric = \"mae\"\n").find("--metric mae: it is for values, a series; expected error"),
+            std::string::npos);
   EXPECT_NE(refused("[training]\nmomentum = 0.9\n").find("sgd's"), std::string::npos);
 }
 

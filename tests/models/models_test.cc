@@ -286,13 +286,14 @@ TEST(Resolve, WhatDoesNotFitIsNamed) {
 TEST(Tasks, ScoresAreWhatTheirNamesSay) {
   const Dataset words = text();
   const auto language = tasks::make_task(words);
-  EXPECT_EQ(language->metric(), "perplexity");
+  EXPECT_STREQ(language->metric().title, "perplexity");
   const at::Tensor y = torch::randint(20, {6, 9}, torch::kLong);
   // Equal probabilities: a perplexity of as many as there are tokens.
-  EXPECT_NEAR(language->finish(language->error_sum(torch::zeros({6, 9, 20}), y).item<double>() / 6), 20, 1e-4);
+  EXPECT_NEAR(language->error(language->statistics(torch::zeros({6, 9, 20}), y), 6), 20, 1e-4);
   const auto forecasting = tasks::make_task(series());
-  EXPECT_EQ(forecasting->metric(), "MSE");
-  EXPECT_NEAR(forecasting->error_sum(torch::zeros({6, 15}), torch::full({6, 5, 3}, 3.0f)).item<double>() / 6, 9, 1e-6);
+  EXPECT_STREQ(forecasting->metric().title, "MSE");
+  EXPECT_NEAR(forecasting->error(forecasting->statistics(torch::zeros({6, 15}), torch::full({6, 5, 3}, 3.0f)), 6), 9,
+              1e-6);
 }
 
 }  // namespace

@@ -88,8 +88,8 @@ class Trainer {
         return true;
       }
       result_.loss = loss;
-      result_.measures["train_error"] = task_->finish(task_->error_sum(output, data_.train.y).item<double>() /
-                                                      static_cast<double>(data_.train.size()));
+      result_.measures["train_error"] =
+          task_->error(task_->statistics(output, data_.train.y), static_cast<double>(data_.train.size()));
       units_.look(*network_);
       looked_ = true;
     }

@@ -1,0 +1,97 @@
+#include "tasks/metric.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <iterator>
+#include <string_view>
+#include <vector>
+
+#include "ogee/ogee.h"
+#include "registry/suggestion.h"
+
+namespace ogee::tasks {
+namespace {
+
+using data::Goal;
+
+constexpr Metric all[] = {
+    {"error", "error", Goal::classification, true, true},
+    {"balanced_error", "balanced error", Goal::classification, true, false},
+    {"macro_f1", "1 - macro F1", Goal::classification, true, false},
+    {"top5_error", "top-5 error", Goal::classification, true, true},
+    {"loss", "loss", Goal::classification, false, false},
+    {"rmse", "RMSE", Goal::regression, false, false},
+    {"mae", "MAE", Goal::regression, false, false},
+    {"r2", "1 - R2", Goal::regression, false, false},
+    {"loss", "loss", Goal::regression, false, false},
+    {"perplexity", "perplexity", Goal::language, false, false},
+    {"bits", "bits per token", Goal::language, false, false},
+    {"loss", "loss", Goal::language, false, false},
+    {"mse", "MSE", Goal::forecasting, false, false},
+    {"mae", "MAE", Goal::forecasting, false, false},
+};
+
+constexpr const char* goal_words[] = {"classes", "values", "a text", "a series"};
+
+// "rmse, mae, r2 or loss", of those that fit.
+std::string listed(Goal goal, std::int64_t classes, std::vector<std::string_view>& keys) {
+  for (const Metric& metric : all)
+    if (metric.goal == goal && (std::string_view(metric.key) != "top5_error" || classes > 5))
+      keys.push_back(metric.key);
+  std::string text;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i > 0) text += i + 1 < keys.size() ? ", " : " or ";
+    text += keys[i];
+  }
+  return text;
+}
+
+const Metric* titled(const std::string& title) {
+  for (const Metric& metric : all)
+    if (title == metric.title) return &metric;
+  return nullptr;
+}
+
+}  // namespace
+
+std::span<const Metric> metrics() { return all; }
+
+const Metric& metric_named(const std::string& key, Goal goal, std::int64_t classes) {
+  const auto words_of = [](Goal of) { return goal_words[static_cast<std::size_t>(of)]; };
+  std::vector<std::string_view> keys;
+  const auto refuse = [&](const std::string& why) {
+    const std::string expected = listed(goal, classes, keys);
+    return Error(fmt::format("--metric {}: {}; expected {} for {}", key, why, expected, words_of(goal)));
+  };
+  std::vector<std::string_view> elsewhere;
+  for (const Metric& metric : all) {
+    if (metric.goal == goal && key == "top5_error" && key == metric.key && classes <= 5)
+      throw refuse(fmt::format("there are only {} classes, more than 5 are needed", classes));
+    if (metric.goal == goal && (key.empty() || key == metric.key)) return metric;
+    if (key == metric.key) elsewhere.emplace_back(words_of(metric.goal));
+  }
+  if (!elsewhere.empty()) throw refuse(fmt::format("it is for {}", fmt::join(elsewhere, ", ")));
+  listed(goal, classes, keys);
+  const std::string meant = suggestion(key, keys);
+  keys.clear();
+  throw refuse("there is no such metric" + meant);
+}
+
+bool is_metric(const std::string& key) {
+  return std::any_of(std::begin(all), std::end(all), [&](const Metric& metric) { return key == metric.key; });
+}
+bool is_share(const std::string& title) {
+  const Metric* metric = titled(title);
+  return metric && metric->share;
+}
+bool is_counted(const std::string& title) {
+  const Metric* metric = titled(title);
+  return metric && metric->counted;
+}
+
+at::Tensor one_number(const at::Tensor& sum) { return sum.to(at::kDouble).reshape({1}); }
+double mean_of(const at::Tensor& sums, double examples) { return sums[0].item<double>() / examples; }
+
+}  // namespace ogee::tasks
