@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "claims/study.h"
+#include "lab/blas.h"
 #include "lab/laboratory.h"
 #include "lab/workshop.h"
 #include "ogee/ogee.h"
@@ -126,6 +127,7 @@ std::vector<Observation> CellStudy::run(const Work& work) {
       if (work.progress) work.progress(finished, all.size(), all[i].arm);
     }
   };
+  const lab::OneBlasThread one;
   std::vector<std::thread> threads;
   for (int i = 0; i < count; ++i) threads.emplace_back(serve);
   for (std::thread& thread : threads) thread.join();

@@ -18,7 +18,7 @@ int main(int argc, char** argv) {
       "  ogee show 'swish(beta=1.5)'        formula, source, computed properties\n"
       "  ogee eval gelu --input x.f32 --output y.f32\n"
 #if OGEE_WITH_LIBTORCH
-      "  ogee compare                       a fair comparison on handwritten digits, in about a minute\n"
+      "  ogee compare                       a fair comparison on handwritten digits, in half a minute\n"
       "  ogee watch -- ./train              what activations do to a network that trains\n"
 #endif
       "Exit status: 0 success, 1 the work failed or fell short, 2 usage or bad input.");

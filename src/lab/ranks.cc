@@ -12,6 +12,7 @@
 #include <set>
 #include <thread>
 
+#include "lab/blas.h"
 #include "lab/board.h"
 #include "lab/run_json.h"
 #include "lab/workshop.h"
@@ -242,6 +243,7 @@ class Servant {
     running_ = std::vector<std::atomic<std::int64_t>>(static_cast<std::size_t>(threads));
     for (auto& number : running_) number = -1;
     board_.set(fmt::format("rank/{}", rank_.rank), std::to_string(threads));
+    const OneBlasThread one;
     std::vector<std::thread> workers;
     for (int thread = 0; thread < threads; ++thread) workers.emplace_back([this, thread] { work(thread); });
     beat();

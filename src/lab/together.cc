@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "lab/blas.h"
 #include "lab/experiment.h"
 #include "lab/laboratory.h"
 #include "lab/run_json.h"
@@ -50,6 +51,7 @@ RunResult Together::train(const Experiment& experiment, const data::Dataset& dat
 void take_part(const Rank& rank, const Experiment& experiment, const std::string& identity, const data::Dataset& data,
                const Options& options) {
   at::set_num_threads(1);
+  const OneBlasThread one;
   Team team(rank, identity, options.stop);
   while (true) {
     const Json task = Json::from_cbor(team.from_leader(""));

@@ -1,6 +1,5 @@
 #include "lab/workshop.h"
 
-#include <dlfcn.h>
 #include <fmt/format.h>
 #include <torch/torch.h>
 
@@ -17,6 +16,7 @@
 #include <tuple>
 #include <utility>
 
+#include "lab/blas.h"
 #include "lab/checkpoint.h"
 #include "lab/plan.h"
 #include "lab/run.h"
@@ -29,13 +29,6 @@ using Clock = std::chrono::steady_clock;
 namespace files = std::filesystem;
 
 constexpr double beat_seconds = 5, look_again_seconds = 0.5;
-
-// OpenBLAS built without threads shares buffers between its callers without locking them: called from two threads at
-// once it returns, now and then, wrong products. (Its builds with threads, and the reference BLAS, are safe.)
-bool blas_is_safe() {
-  const auto kind = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "openblas_get_parallel"));
-  return !kind || kind() != 0;
-}
 
 double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
@@ -319,6 +312,7 @@ std::string why_one_worker() {
 
 std::vector<std::string> work_off(const Experiment& experiment, const data::Dataset& data, Store& store,
                                   const Options& options, Ranks* ranks, Together* together) {
+  const OneBlasThread one;
   return Workshop(experiment, data, store, options, ranks, together).run();
 }
 
