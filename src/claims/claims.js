@@ -10,7 +10,7 @@ function element(tag, attributes = {}, ...children) {
   return node;
 }
 
-const kindOf = verdict => ({'holds': 'holds', 'does not hold': 'not'}[verdict] ?? 'unknown');
+const kindOf = verdict => ({'holds': 'holds', 'holds in part': 'part', 'does not hold': 'not'}[verdict] ?? 'unknown');
 const verdictOf = verdict => element('span', {class: `verdict ${kindOf(verdict)}`}, verdict);
 const idOf = result => `${result.name}-${result.preset}`;
 const heldOf = result => result.expectations.filter(each => each.verdict === 'holds').length;
@@ -55,8 +55,9 @@ function page() {
   const count = kind => results.filter(result => kindOf(result.verdict) === kind).length;
   document.getElementById('page').append(
       element('h1', {}, 'What of the literature holds'),
-      element('p', {class: 'under'}, `${results.length} ${results.length === 1 ? "claim" : "claims"}: ${count('holds')} hold, ${count('not')} do not, of ` +
-          `${count('unknown')} these runs cannot tell. An expectation holds where the whole interval of its mean over ` +
-          'seeds lies on the claimed side (95 % for all expectations of a claim together); a claim holds where all do.'),
+      element('p', {class: 'under'}, `${results.length} ${results.length === 1 ? 'claim' : 'claims'}: ${count('holds')} ` +
+          `hold, ${count('part')} in part, ${count('not')} do not, of ${count('unknown')} these runs cannot tell. An ` +
+          'expectation holds where the whole interval of its mean over seeds lies on the claimed side (95 % for all ' +
+          'expectations of a claim together); a claim holds where all do, and in part where some do and some do not.'),
       summary(), ...results.map(section), tip);
 }

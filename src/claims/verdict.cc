@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstddef>
 #include <map>
 #include <span>
 
@@ -94,6 +96,7 @@ Pairs pairs_of(const Expectation& expectation, const std::map<std::uint64_t, dou
 const char* words_of(Verdict verdict) {
   switch (verdict) {
     case Verdict::holds: return "holds";
+    case Verdict::holds_in_part: return "holds in part";
     case Verdict::does_not_hold: return "does not hold";
     case Verdict::cannot_tell: break;
   }
@@ -146,12 +149,13 @@ Judgement judge(const Expectation& expectation, const std::vector<Observation>& 
 }
 
 Verdict judge(const std::vector<Judgement>& judgements) {
-  Verdict all = Verdict::holds;
-  for (const Judgement& each : judgements) {
-    if (each.verdict == Verdict::does_not_hold) return Verdict::does_not_hold;
-    if (each.verdict == Verdict::cannot_tell) all = Verdict::cannot_tell;
-  }
-  return all;
+  const auto count = [&](Verdict verdict) {
+    return std::count_if(judgements.begin(), judgements.end(),
+                         [&](const Judgement& each) { return each.verdict == verdict; });
+  };
+  const auto held = count(Verdict::holds);
+  if (count(Verdict::does_not_hold) > 0) return held > 0 ? Verdict::holds_in_part : Verdict::does_not_hold;
+  return held == static_cast<std::ptrdiff_t>(judgements.size()) ? Verdict::holds : Verdict::cannot_tell;
 }
 
 }  // namespace ogee::claims

@@ -9,8 +9,10 @@
 
 namespace ogee::claims {
 
-enum class Verdict { holds, does_not_hold, cannot_tell };
-const char* words_of(Verdict verdict);  // "holds", "does not hold", "cannot tell at this scale"
+// holds_in_part: of a claim alone, of which some expectations hold and some do not.
+enum class Verdict { holds, holds_in_part, does_not_hold, cannot_tell };
+// "holds", "holds in part", "does not hold", "cannot tell at this scale"
+const char* words_of(Verdict verdict);
 
 struct Judgement {
   Verdict verdict = Verdict::cannot_tell;
@@ -27,7 +29,7 @@ struct Judgement {
 // At the level at which all expectations of the claim hold together (Bonferroni over `count` of them, 95 %).
 Judgement judge(const Expectation& expectation, const std::vector<Observation>& observations, std::size_t count);
 
-// It holds if all expectations do, does not hold if one does not.
+// It holds if all expectations do. Where one does not, it holds in part if another one does, else not at all.
 Verdict judge(const std::vector<Judgement>& judgements);
 
 }  // namespace ogee::claims

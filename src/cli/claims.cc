@@ -150,7 +150,8 @@ void add_claims(CLI::App& app, int& status) {
   running->add_flag("--quiet", flags->quiet, "no progress on the terminal");
   running->footer(
       "What is measured is kept: the same command again goes on where it was stopped or killed.\n"
-      "Verdicts: holds, does not hold, cannot tell at this scale. docs/claims.md tells how they come about, and how "
+      "Verdicts: holds, holds in part, does not hold, cannot tell at this scale. docs/claims.md tells how they come "
+      "about, and how "
       "to\n"
       "state a claim of one's own. The exit status does not depend on them.\n"
       "Examples:\n"

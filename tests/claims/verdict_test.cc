@@ -135,6 +135,7 @@ TEST(Verdict, OfTheClaim) {
   EXPECT_EQ(of({Verdict::holds, Verdict::holds}), Verdict::holds);
   EXPECT_EQ(of({Verdict::holds, Verdict::cannot_tell}), Verdict::cannot_tell);
   EXPECT_EQ(of({Verdict::cannot_tell, Verdict::does_not_hold}), Verdict::does_not_hold);
+  EXPECT_EQ(of({Verdict::holds, Verdict::cannot_tell, Verdict::does_not_hold}), Verdict::holds_in_part);
 }
 
 constexpr const char* good = R"(claim = "c"
