@@ -20,6 +20,7 @@ for overlap in ruzicka tanimoto l1_tanimoto; do
 done
 printf '\n' >"$scratch/empty.csv"
 for arguments in "" "$scratch/none.csv" "$scratch/empty.csv" "$scratch/planted.csv 0" "$scratch/planted.csv 3 1 dice"; do
+  # shellcheck disable=SC2086  # several words each
   if "$1" $arguments 2>"$scratch/error"; then echo "FAILED: took '$arguments'"; exit 1; fi
   [[ $(wc -l <"$scratch/error") == 1 ]] || { echo "FAILED: not one line of error"; cat "$scratch/error"; exit 1; }
 done
