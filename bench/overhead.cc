@@ -6,9 +6,9 @@
 // Networks: the default comparison's (12 layers of 64, on its digits), a convolutional one on Fashion-MNIST (pictures
 // of its size where $OGEE_DATA has none), a transformer of 4 layers. Exit status 1 where a goal is missed.
 #include <ATen/core/ivalue.h>
+#include <torch/torch.h>
 //
 #include <time.h>
-#include <torch/torch.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -19,6 +19,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "models/network.h"
 #include "ogee/monitor.h"

@@ -4,14 +4,13 @@
 file(GLOB bench_sources CONFIGURE_DEPENDS speed/*.cc)
 set(torch_sources ${CMAKE_CURRENT_SOURCE_DIR}/speed/tensors.cc ${CMAKE_CURRENT_SOURCE_DIR}/speed/ours_torch.cc)
 list(REMOVE_ITEM bench_sources ${torch_sources})
-# What includes LibTorch, compiled as the laboratory is, whose precompiled headers serve here too: making them takes
-# longer than these files do.
+# What includes LibTorch, compiled as the laboratory is, to use the same precompiled header.
 add_library(ogee_bench_torch OBJECT ${torch_sources} peers/libtorch.cc peers/composed.cc)
 target_include_directories(ogee_bench_torch PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(ogee_bench_torch PRIVATE
                       $<TARGET_GENEX_EVAL:ogee_lab,$<TARGET_PROPERTY:ogee_lab,LINK_LIBRARIES>>)
 target_compile_options(ogee_bench_torch PRIVATE $<TARGET_PROPERTY:ogee_lab,COMPILE_OPTIONS>)
-target_precompile_headers(ogee_bench_torch REUSE_FROM ogee_lab)
+target_precompile_headers(ogee_bench_torch REUSE_FROM ogee_headers)
 add_library(ogee_bench STATIC ${bench_sources} $<TARGET_OBJECTS:ogee_bench_torch> peers/onednn3.cc peers/mkl.cc)
 target_include_directories(ogee_bench PUBLIC ${PROJECT_SOURCE_DIR} PRIVATE ${PROJECT_SOURCE_DIR}/src)
 target_link_libraries(ogee_bench PUBLIC ogee_torch fmt::fmt nlohmann_json::nlohmann_json

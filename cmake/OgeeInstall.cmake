@@ -29,7 +29,8 @@ if(TARGET ogee_torch)
   install(TARGETS ogee_torch EXPORT ogeeTorchTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT torch)
   install(EXPORT ogeeTorchTargets NAMESPACE ogee:: DESTINATION ${package_dir} COMPONENT torch)
   install(FILES ${CMAKE_CURRENT_LIST_DIR}/OgeeLibTorch.cmake DESTINATION ${package_dir} COMPONENT torch)
-  install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/torch.h ${PROJECT_SOURCE_DIR}/include/ogee/torch_sparse.h
+  install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/torch.h ${PROJECT_SOURCE_DIR}/include/ogee/libtorch.h
+                ${PROJECT_SOURCE_DIR}/include/ogee/torch_sparse.h
                 ${PROJECT_SOURCE_DIR}/include/ogee/torch_overlap.h
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT torch)
 endif()

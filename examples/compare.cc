@@ -3,6 +3,8 @@
 //   compare [DATA [EPOCHS [SEEDS [FOLDER]]]]
 //
 // DATA is what `ogee compare --data` takes: pictures, by default the built-in handwritten digits.
+#include <torch/torch.h>
+
 #include <cstdio>
 #include <cstdlib>
 

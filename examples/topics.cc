@@ -3,6 +3,8 @@
 //   topics FILE [UNITS [EPOCHS [OVERLAP]]]
 //
 // A line of FILE: a name, then keywords, all separated by commas. OVERLAP: ruzicka, tanimoto or l1_tanimoto.
+#include <torch/torch.h>
+
 #include <cstdio>
 #include <fstream>
 #include <map>

@@ -2,15 +2,13 @@
 // somebody would write them with LibTorch alone.
 #pragma once
 
-#include <ATen/core/ivalue.h>
-//
 #include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "ogee/torch.h"
 
 namespace ogee::faults {

@@ -1,5 +1,7 @@
 #include "bench/faults/train.h"
 
+#include <torch/torch.h>
+
 #include <chrono>
 #include <cmath>
 #include <map>

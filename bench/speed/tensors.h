@@ -1,14 +1,11 @@
 // A case's arrays as LibTorch's tensors.
 #pragma once
 
-#include <ATen/core/ivalue.h>  // first: in C++20 Clang needs it whole before LibTorch 1.13's lists
-//
-#include <torch/torch.h>
-
 #include <cstring>
 #include <memory>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "bench/speed/case.h"
 
 namespace ogee::bench {

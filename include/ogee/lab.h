@@ -14,10 +14,6 @@
 // Errors: ogee::Error, in one line, on what the caller can mend.
 #pragma once
 
-#include <ATen/core/ivalue.h>  // first: in C++20 Clang needs it whole before LibTorch 1.13's lists
-//
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -25,6 +21,7 @@
 #include <utility>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "ogee/torch.h"
 
 namespace ogee::lab {

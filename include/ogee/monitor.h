@@ -9,15 +9,12 @@
 // gets silence.
 #pragma once
 
-#include <ATen/core/ivalue.h>
-//
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "ogee/monitor_record.h"
 
 namespace ogee {

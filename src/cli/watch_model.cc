@@ -1,13 +1,14 @@
 // A TorchScript model, trained further or only run, and watched.
 #include <fmt/format.h>
 #include <torch/script.h>
+#include <torch/optim.h>
 #include <torch/csrc/jit/runtime/graph_executor.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <filesystem>
 #include <optional>
 
+#include "ogee/libtorch.h"
 #include "cli/watch.h"
 #include "models/script_file.h"
 #include "monitor/show/live.h"

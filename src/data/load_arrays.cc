@@ -1,7 +1,6 @@
 // NumPy arrays x and y: two .npy files beside each other, or one .npz.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <initializer_list>
 #include <optional>
 
+#include "ogee/libtorch.h"
 #include "data/loaders.h"
 #include "data/npy.h"
 #include "data/parts.h"

@@ -1,6 +1,6 @@
 // Tables: CSV files, and the digits built into the program.
-#include <torch/torch.h>
 
+#include "ogee/libtorch.h"
 #include "data/bytes.h"
 #include "data/csv.h"
 #include "data/embedded.h"

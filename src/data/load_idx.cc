@@ -1,12 +1,12 @@
 // Folders of IDX files: the parts are called as those of MNIST, or there is one pair of files only, to be split.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <initializer_list>
 #include <optional>
 
+#include "ogee/libtorch.h"
 #include "data/idx.h"
 #include "data/loaders.h"
 #include "data/parts.h"

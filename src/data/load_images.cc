@@ -1,6 +1,5 @@
 // A folder with a folder of pictures for each class; or with such folders called train, validation and test.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cctype>
@@ -8,6 +7,7 @@
 #include <initializer_list>
 #include <optional>
 
+#include "ogee/libtorch.h"
 #include "data/bytes.h"
 #include "data/loaders.h"
 #include "data/parts.h"

@@ -1,11 +1,11 @@
 // A multivariate series to forecast: a CSV file with a row for each step, in order of time.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <optional>
 
+#include "ogee/libtorch.h"
 #include "data/bytes.h"
 #include "data/csv_rows.h"
 #include "data/loaders.h"

@@ -1,10 +1,10 @@
 // A text to model: windows of tokens, each with the tokens that follow.
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "ogee/libtorch.h"
 #include "data/bytes.h"
 #include "data/loaders.h"
 #include "data/parts.h"

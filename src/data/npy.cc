@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <bit>
@@ -11,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "data/bytes.h"
 #include "ogee/ogee.h"
 

@@ -1,13 +1,13 @@
 #include "data/parts.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 #include <zlib.h>
 
 #include <bit>
 #include <cstring>
 #include <unordered_set>
 
+#include "ogee/libtorch.h"
 #include "data/split.h"
 #include "ogee/ogee.h"
 

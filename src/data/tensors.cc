@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <torch/torch.h>
 
+#include "ogee/libtorch.h"
 #include "data/parts.h"
 #include "ogee/ogee.h"
 

@@ -1,6 +1,7 @@
 #include "lab/builder.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <torch/nn/modules/conv.h>
 #include <fmt/format.h>
 #include <zlib.h>
 

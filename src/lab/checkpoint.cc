@@ -1,7 +1,6 @@
 #include "lab/checkpoint.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 #include <zlib.h>
 
 #include <cstring>
@@ -9,6 +8,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "ogee/libtorch.h"
 #include "lab/laboratory.h"
 #include "ogee/ogee.h"
 

@@ -1,7 +1,6 @@
 #include "lab/experiment.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
@@ -9,6 +8,7 @@
 #include <map>
 #include <set>
 
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "models/network.h"
 #include "models/script.h"

@@ -1,7 +1,6 @@
 #include "lab/ranks.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <charconv>
@@ -12,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "ogee/libtorch.h"
 #include "lab/blas.h"
 #include "lab/board.h"
 #include "lab/run_json.h"

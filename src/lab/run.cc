@@ -2,7 +2,6 @@
 
 #include <ATen/CPUGeneratorImpl.h>
 #include <time.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,6 +11,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "lab/checkpoint.h"
 #include "lab/measure.h"

@@ -1,10 +1,10 @@
 #include "lab/together.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <nlohmann/json.hpp>
 
+#include "ogee/libtorch.h"
 #include "lab/blas.h"
 #include "lab/experiment.h"
 #include "lab/laboratory.h"

@@ -1,7 +1,6 @@
 #include "lab/workshop.h"
 
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,6 +15,7 @@
 #include <tuple>
 #include <utility>
 
+#include "ogee/libtorch.h"
 #include "lab/blas.h"
 #include "lab/checkpoint.h"
 #include "lab/plan.h"

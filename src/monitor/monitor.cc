@@ -1,4 +1,6 @@
 #include "ogee/monitor.h"
+
+#include <torch/optim.h>
 //
 #include <fmt/format.h>
 

@@ -1,12 +1,13 @@
 #include "monitor/non_finite.h"
 //
-#include <torch/torch.h>
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <bit>
 #include <cmath>
+
+#include "ogee/libtorch.h"
 
 namespace ogee::monitor {
 namespace {

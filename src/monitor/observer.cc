@@ -3,13 +3,13 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <fmt/format.h>
 #include <pthread.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <thread>
 #include <unordered_map>
 
+#include "ogee/libtorch.h"
 #include "monitor/observer_thread.h"
 
 namespace ogee::monitor {

@@ -1,8 +1,8 @@
 // Which layer a call belongs to, and what is seen of its input and output.
+#include "ogee/libtorch.h"
 #include "monitor/observer.h"
 //
 #include <fmt/format.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 

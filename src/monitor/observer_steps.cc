@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "ogee/libtorch.h"
 #include "monitor/observer.h"
 #include "monitor/observer_thread.h"
 //
-#include <torch/torch.h>
 
 #include "ogee/ogee.h"
 

@@ -1,9 +1,9 @@
 #include "monitor/recognise.h"
 //
-#include <torch/torch.h>
 
 #include <algorithm>
 
+#include "ogee/libtorch.h"
 #include "ogee/ogee.h"
 #include "torch/aten.h"
 

@@ -1,8 +1,9 @@
 #include "monitor/sample.h"
 //
-#include <torch/torch.h>
 
 #include <algorithm>
+
+#include "ogee/libtorch.h"
 
 namespace ogee::monitor {
 namespace {

@@ -1,10 +1,10 @@
 #include "monitor/weights.h"
 //
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 
+#include "ogee/libtorch.h"
 #include "monitor/sample.h"
 
 namespace ogee::monitor {

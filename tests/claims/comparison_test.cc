@@ -1,12 +1,12 @@
 // The study of comparisons: measures with known answers, and a small run, broken off and taken up again.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "ogee/libtorch.h"
 #include "claims/studies/network_measures.h"
 #include "claims/study.h"
 #include "lab/toml_table.h"

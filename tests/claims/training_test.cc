@@ -1,7 +1,7 @@
 // Watched training: signs, units and steps where the answer is known.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
+#include "ogee/libtorch.h"
 #include "claims/studies.h"
 #include "claims/studies/path_probe.h"
 #include "claims/studies/unit_probe.h"

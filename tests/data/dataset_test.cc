@@ -1,8 +1,8 @@
 // Splits, limits and standardisation.
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cstdio>

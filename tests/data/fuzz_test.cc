@@ -1,9 +1,9 @@
 // Every reader on thousands of damaged files: each loads or raises Error, and nothing else happens.
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <random>
 
+#include "ogee/libtorch.h"
 #include "data/csv.h"
 #include "data/dataset.h"
 #include "data/npy.h"

@@ -1,11 +1,11 @@
 // Pictures, and folders of them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cstdlib>
 
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "data/idx.h"
 #include "data/picture.h"

@@ -1,9 +1,9 @@
 // NumPy's arrays: every type and order, headers that are wrong, and the data sets made of them.
+#include "ogee/libtorch.h"
 #include "data/npy.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 

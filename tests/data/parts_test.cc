@@ -1,8 +1,8 @@
 // What holds for every kind: given parts, shares, leaks, balance, and standardisation by the training part alone.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "data/parts.h"
 #include "files.h"

@@ -1,11 +1,11 @@
 // Series as data sets: windows, borders, standardisation.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <cstdlib>
 
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "files.h"
 

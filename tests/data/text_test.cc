@@ -1,11 +1,11 @@
 // Texts as data sets: tokens, vocabulary, windows.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cstdlib>
 #include <set>
 
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "data/tokens.h"
 #include "files.h"

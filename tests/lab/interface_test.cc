@@ -1,5 +1,6 @@
 // ogee/lab.h: comparisons of networks that a program builds itself.
 #include <gtest/gtest.h>
+#include <torch/torch.h>
 
 #include <cmath>
 #include <filesystem>

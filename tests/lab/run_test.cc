@@ -1,4 +1,5 @@
 // A run that is broken off and goes on elsewhere, bit for bit; optimisers; schedules.
+#include "ogee/libtorch.h"
 #include "lab/run.h"
 
 #include <gtest/gtest.h>

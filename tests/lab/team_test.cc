@@ -1,11 +1,11 @@
 // Ranks that train one run together, as threads of one process: their ring, and what comes of a run.
+#include "ogee/libtorch.h"
 #include "lab/team.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <torch/torch.h>
 #include <unistd.h>
 
 #include <cmath>

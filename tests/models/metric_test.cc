@@ -1,9 +1,9 @@
 // Metrics against values of scikit-learn 1.2.1, made by the formulas in the comments: part by part, as they add up.
+#include "ogee/libtorch.h"
 #include "tasks/metric.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <cmath>
 #include <functional>

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "models/network.h"
 #include "ogee/ogee.h"
 #include "tasks/task.h"

@@ -2,6 +2,7 @@
 #include "models/script.h"
 
 #include <ATen/CPUGeneratorImpl.h>
+#include <torch/optim.h>
 #include <gtest/gtest.h>
 #include <torch/script.h>
 

@@ -1,12 +1,13 @@
 // Ten ways to make a NaN, and each time the operator at fault, the step and the place.
 #include <ATen/core/ivalue.h>
+#include <torch/torch.h>
 //
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <functional>
 #include <limits>
 
+#include "ogee/libtorch.h"
 #include "ogee/monitor.h"
 
 namespace ogee::test {

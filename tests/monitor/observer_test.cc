@@ -1,8 +1,8 @@
 // The observer against numbers computed directly, and against a program without it.
 #include <ATen/core/ivalue.h>
+#include <torch/torch.h>
 //
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <atomic>
 #include <cmath>
@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "monitor/json.h"
 #include "ogee/monitor.h"
 #include "ogee/torch.h"

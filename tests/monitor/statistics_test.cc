@@ -1,10 +1,10 @@
 // The monitor's numbers against plain two-pass computations in double arithmetic, and what is known of random samples.
+#include "ogee/libtorch.h"
 #include "monitor/statistics.h"
 
 #include <ATen/core/ivalue.h>
 //
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,6 @@
 // The modules: parameters, checkpoints, copies, modes; the gated feed-forward block against its composed form.
 #include <c10/core/Allocator.h>
+#include <torch/torch.h>
 #include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <sstream>

@@ -3,6 +3,8 @@
 #include <sstream>
 
 #include "ogee/torch_sparse.h"
+#include <torch/serialize.h>
+
 #include "support.h"
 
 namespace ogee::testing {

@@ -3,13 +3,13 @@
 
 #include <ATen/autocast_mode.h>
 #include <gtest/gtest.h>
-#include <torch/torch.h>
 #include <torch/version.h>
 
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "ogee/torch.h"
 
 namespace ogee::testing {

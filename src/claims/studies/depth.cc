@@ -4,13 +4,13 @@
 // moment of what passes forward (the activation's own gain), or of a gain that the arm states. All in double precision:
 // in float, 60 layers of sigmoid would underflow.
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "ogee/libtorch.h"
 #include "claims/studies/common.h"
 #include "claims/studies/studies.h"
 #include "lab/toml_table.h"

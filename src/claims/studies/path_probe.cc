@@ -1,9 +1,8 @@
 #include "claims/studies/path_probe.h"
 
-#include <torch/torch.h>
-
 #include <cmath>
 
+#include "ogee/libtorch.h"
 #include "claims/studies/common.h"
 
 namespace ogee::claims {

@@ -1,14 +1,13 @@
 // Topics out of keywords: a network of one hidden layer that tells a film's missing keywords from those it sees.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <atomic>
 #include <cstdint>
 #include <random>
 #include <string>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "data/keywords.h"
 
 namespace ogee::claims {

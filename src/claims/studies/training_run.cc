@@ -1,12 +1,12 @@
 #include "claims/studies/training_run.h"
 
 #include <ATen/CPUGeneratorImpl.h>
-#include <torch/torch.h>
 
 #include <algorithm>
 #include <cmath>
 #include <tuple>
 
+#include "ogee/libtorch.h"
 #include "claims/studies/common.h"
 #include "claims/studies/path_probe.h"
 #include "claims/studies/unit_probe.h"

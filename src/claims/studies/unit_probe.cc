@@ -1,9 +1,8 @@
 #include "claims/studies/unit_probe.h"
 
-#include <torch/torch.h>
-
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "ogee/ogee.h"
 
 namespace ogee::claims {
