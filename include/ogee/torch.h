@@ -7,16 +7,13 @@
 // Errors: c10::Error or ogee::Error, saying what was expected.
 #pragma once
 
-#include <ATen/core/ivalue.h>  // first: in C++20 Clang needs it whole before LibTorch 1.13's lists
-//
-#include <torch/torch.h>
-
 #include <concepts>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "ogee/ogee.h"
 
 namespace ogee {
@@ -57,6 +54,15 @@ at::Tensor apply(const Activation& activation, const at::Tensor& a, const B& b,
                  const std::vector<at::Tensor>& parameters = {}, const ApplyOptions& options = {}) {
   return apply_to_two(activation, a, b, parameters, options);
 }
+
+// phi(x W^T + b) as one node of the graph: fewer of autograd's steps, which is what a small layer's time goes to, and
+// the same numbers, bit for bit, as apply(at::linear(x, weight, bias)). x: [..., features]; weight: [units, features],
+// of a gated function [2*units, features], packed as options.layout and gate_dim say; bias: [rows of weight], or
+// undefined. Where LibTorch's observers (a monitor, a profiler) look at operators, on other devices and without
+// gradients the two run apart.
+at::Tensor apply_linear(const Activation& activation, const at::Tensor& x, const at::Tensor& weight,
+                        const at::Tensor& bias, const std::vector<at::Tensor>& parameters = {},
+                        const ApplyOptions& options = {});
 
 // phi(x) into x, for functions of one input; returns x. Where x requires a gradient a mask is kept (Save::mask), and
 // what has no mask is an error; nothing is written then. On the CPU.
@@ -111,6 +117,8 @@ class ActivationImpl : public torch::nn::Cloneable<ActivationImpl> {
   void pretty_print(std::ostream& stream) const override;
   // One-input functions; gated ones of two tensors, or of one that packs both inputs as options.layout says.
   torch::Tensor forward(const torch::Tensor& x, const torch::Tensor& b = {});
+  // The same of x weight^T + bias, as ogee::apply_linear does it; bias may be undefined.
+  torch::Tensor after_linear(const torch::Tensor& x, const torch::Tensor& weight, const torch::Tensor& bias);
   // dphi/dx at evaluation, without autograd (one-input functions).
   torch::Tensor slope(const torch::Tensor& x);
   const ogee::Activation& activation() const { return activation_; }

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "lab/adam_pass.h"
+
 namespace ogee::lab {
 namespace {
 
@@ -17,12 +19,22 @@ class FlatAdam : public FlatOptimiser {
     constexpr double beta1 = 0.9, beta2 = 0.999, epsilon = 1e-8;
     const auto t = static_cast<double>(steps);
     const double correction1 = 1 - std::pow(beta1, t), correction2 = 1 - std::pow(beta2, t);
-    if (weight_decay_ > 0) values_.mul_(1 - rate * weight_decay_);
+    // Both corrections folded into the rate and epsilon.
+    const double scale = std::sqrt(correction2), folded_rate = rate * scale / correction1;
+    const double keep = 1 - rate * weight_decay_;
+    if (values_.is_cpu() && values_.scalar_type() == torch::kFloat) {
+      const AdamPass pass{static_cast<float>(keep),           static_cast<float>(beta1),
+                          static_cast<float>(1 - beta1),      static_cast<float>(beta2),
+                          static_cast<float>(1 - beta2),      static_cast<float>(folded_rate),
+                          static_cast<float>(epsilon * scale)};
+      adam_pass(pass, static_cast<std::size_t>(values_.numel()), gradients_.data_ptr<float>(),
+                moments_[0].data_ptr<float>(), moments_[1].data_ptr<float>(), values_.data_ptr<float>());
+      return;
+    }
+    if (weight_decay_ > 0) values_.mul_(keep);
     moments_[0].mul_(beta1).add_(gradients_, 1 - beta1);
     moments_[1].mul_(beta2).addcmul_(gradients_, gradients_, 1 - beta2);
-    // Both corrections folded into the rate and epsilon save two passes.
-    const double scale = std::sqrt(correction2);
-    values_.addcdiv_(moments_[0], moments_[1].sqrt().add_(epsilon * scale), -rate * scale / correction1);
+    values_.addcdiv_(moments_[0], moments_[1].sqrt().add_(epsilon * scale), -folded_rate);
   }
 
   const double weight_decay_;

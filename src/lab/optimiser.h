@@ -1,12 +1,11 @@
 // Adam and SGD over one flat buffer.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "lab/experiment.h"
 
 namespace ogee::lab {

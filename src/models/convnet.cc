@@ -91,7 +91,7 @@ class Convnet : public Network {
       x = activate(i, at::conv2d(i > 0 ? tame(x) : x, maps_[i].weight, maps_[i].bias, 1, 1));
       if (shape_.pooled(i)) x = at::max_pool2d(x, 2);
     }
-    x = activate(stages, at::linear(tame(x).flatten(1), maps_[stages].weight, maps_[stages].bias));
+    x = activate_mapped(stages, tame(x).flatten(1), maps_[stages]);
     return at::linear(x, maps_[stages + 1].weight, maps_[stages + 1].bias);
   }
 

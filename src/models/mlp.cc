@@ -72,8 +72,7 @@ class Mlp : public Network {
     std::size_t next = 0;
     for (const Step& step : steps_) {
       if (step.activated && next > 0) x = tame(x);
-      x = at::linear(x, step.map.weight, step.map.bias);
-      if (step.activated) x = activate(next++, x);
+      x = step.activated ? activate_mapped(next++, x, step.map) : at::linear(x, step.map.weight, step.map.bias);
     }
     return x;
   }

@@ -56,6 +56,11 @@ at::Tensor Network::activate(std::size_t index, at::Tensor z) {
   return layer.unit->forward(z);
 }
 
+at::Tensor Network::activate_mapped(std::size_t index, const at::Tensor& x, const Map& map) {
+  if (recording) return activate(index, at::linear(x, map.weight, map.bias));
+  return layers[index].unit->after_linear(x, map.weight, map.bias);
+}
+
 at::Tensor Network::activate_step(std::size_t index, at::Tensor z) {
   if (recording) {
     steps_.resize(layers.size());

@@ -1,13 +1,12 @@
 // A network built around one activation, and what the laboratory needs to see of it.
 #pragma once
 
-#include <torch/torch.h>
-
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "models/design.h"
 #include "ogee/torch.h"
@@ -61,6 +60,8 @@ class Network : public torch::nn::Module {
   // `units` come out of it; of a convolution: channels.
   void add_layer(const std::string& name, std::int64_t units);
   at::Tensor activate(std::size_t layer, at::Tensor z);
+  // The same of x through a map: in one operation where nobody looks between.
+  at::Tensor activate_mapped(std::size_t layer, const at::Tensor& x, const Map& map);
   // The same for one step ([n, units]) of a layer that a forward pass goes through step by step; and, after the last
   // step, what makes one record of them all.
   at::Tensor activate_step(std::size_t layer, at::Tensor z);

@@ -60,9 +60,8 @@ class Transformer : public Network {
     for (std::size_t i = 0; i < blocks_.size(); ++i) {
       const Block& block = blocks_[i];
       x = x + attend(block, normalise(block.attention_norm, x));
-      const at::Tensor z =
-          at::linear(normalise(block.hidden_norm, x).flatten(0, 1), block.hidden.weight, block.hidden.bias);
-      x = x + at::linear(activate(i, z), block.out.weight, block.out.bias).view_as(x);
+      const at::Tensor hidden = activate_mapped(i, normalise(block.hidden_norm, x).flatten(0, 1), block.hidden);
+      x = x + at::linear(hidden, block.out.weight, block.out.bias).view_as(x);
     }
     if (!text_) x = mean_ ? x.mean(1) : x.select(1, x.size(1) - 1);
     return at::linear(normalise(norm_, x), output_.weight, output_.bias);

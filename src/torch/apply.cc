@@ -107,6 +107,15 @@ at::Tensor apply(const Activation& activation, const at::Tensor& x, const std::v
   return torch_call::run(activation, x, c10::nullopt, parameters, options, false);
 }
 
+at::Tensor apply_linear(const Activation& activation, const at::Tensor& x, const at::Tensor& weight,
+                        const at::Tensor& bias, const std::vector<at::Tensor>& parameters,
+                        const ApplyOptions& options) {
+  return torch_call::with_tensors(
+      activation, parameters, [&](const auto& entry, auto tensors, auto slots, auto values) {
+        return torch_call::run_linear(entry, x, weight, bias, tensors, slots, values, options);
+      });
+}
+
 at::Tensor apply_to_two(const Activation& activation, const at::Tensor& a, const at::Tensor& b,
                         const std::vector<at::Tensor>& parameters, const ApplyOptions& options) {
   return torch_call::run(activation, a, b, parameters, options, false);

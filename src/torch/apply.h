@@ -19,6 +19,10 @@ at::Tensor run_entry(const Entry& entry, const at::Tensor& a, const c10::optiona
                      std::int64_t channel_dim, Layout layout, std::int64_t gate_dim, bool training, bool composed);
 
 // The key of a new stream of noise, from the current generator.
+at::Tensor run_linear(const Entry& entry, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
+                      at::TensorList parameters, at::IntArrayRef slots, at::ArrayRef<double> values,
+                      const ApplyOptions& options);
+
 at::Tensor draw_key(const at::Tensor& a);
 // The generator that noise and random initial values come from on this thread.
 at::Generator current_generator();

@@ -2,12 +2,11 @@
 #include "ogee/torch.h"
 
 #include <ATen/core/LegacyTypeDispatch.h>
-#include <ATen/autocast_mode.h>
-#include <torch/version.h>
 
 #include <cmath>
 
 #include "torch/apply.h"
+#include "torch/autocast.h"
 #include "torch/node.h"
 #include "torch/witness.h"
 
@@ -79,6 +78,19 @@ torch::Tensor ActivationImpl::forward(const torch::Tensor& x, const torch::Tenso
   }
   if (witness) return ogee::apply(activation_, (*witness)(*this, x), tensors_, how);
   return ogee::apply(activation_, x, tensors_, how);
+}
+
+torch::Tensor ActivationImpl::after_linear(const torch::Tensor& x, const torch::Tensor& weight,
+                                           const torch::Tensor& bias) {
+  if (witness) return forward(at::linear(x, weight, bias.defined() ? c10::optional<at::Tensor>(bias) : c10::nullopt));
+  ApplyOptions how;
+  how.training = is_training();
+  how.channel_dim = options.channel_dim();
+  if (activation_.spec().inputs == 2) {
+    how.layout = options.layout();
+    how.gate_dim = options.gate_dim();
+  }
+  return apply_linear(activation_, x, weight, bias, tensors_, how);
 }
 
 torch::Tensor ActivationImpl::slope(const torch::Tensor& x) {
@@ -220,21 +232,8 @@ class FeedForwardNode final : public torch_call::OgeeNode {
   bool last_time_ = false;
 };
 
-// The type that autocast would run matrix products in, if it is on.
-std::optional<at::ScalarType> autocast_type(const at::Tensor& x) {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 4)
-  if (at::autocast::is_autocast_enabled(x.device().type())) {
-    return at::autocast::get_autocast_dtype(x.device().type());
-  }
-#else
-  if (x.is_cpu() && at::autocast::is_cpu_enabled()) return at::autocast::get_autocast_cpu_dtype();
-  if (x.is_cuda() && at::autocast::is_enabled()) return at::autocast::get_autocast_gpu_dtype();
-#endif
-  return std::nullopt;
-}
-
 at::Tensor run(Block block) {
-  const std::optional<at::ScalarType> cast = autocast_type(block.x);
+  const std::optional<at::ScalarType> cast = torch_call::autocast_type(block.x);
   std::optional<c10::impl::ExcludeDispatchKeyGuard> no_autocast;
   if (cast.has_value()) {
     for (at::Tensor* t : {&block.x, &block.weight_in, &block.bias_in, &block.weight_out, &block.bias_out}) {

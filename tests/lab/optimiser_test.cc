@@ -1,0 +1,42 @@
+// The one-pass Adam against Adam in double, written out.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <random>
+#include <vector>
+
+#include "lab/adam_pass.h"
+
+namespace ogee::lab {
+namespace {
+
+TEST(AdamPass, IsAdamAtEveryLength) {
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal;
+  for (const std::size_t size : {0u, 1u, 7u, 16u, 33u, 100u}) {
+    std::vector<float> m(size), v(size), w(size);
+    std::vector<double> m64(size), v64(size), w64(size);
+    for (std::size_t i = 0; i < size; ++i) w64[i] = w[i] = normal(random);
+    for (int step = 1; step <= 20; ++step) {
+      std::vector<float> g(size);
+      for (float& value : g) value = normal(random);
+      const double first = 1 - std::pow(0.9, step), second = std::sqrt(1 - std::pow(0.999, step)), rate = 0.01;
+      const AdamPass pass{
+          static_cast<float>(1 - rate * 0.1), 0.9F, 0.1F, 0.999F, 0.001F, static_cast<float>(rate * second / first),
+          static_cast<float>(1e-8 * second)};
+      adam_pass(pass, size, g.data(), m.data(), v.data(), w.data());
+      for (std::size_t i = 0; i < size; ++i) {
+        m64[i] = 0.9 * m64[i] + 0.1 * g[i];
+        v64[i] = 0.999 * v64[i] + 0.001 * g[i] * g[i];
+        w64[i] = (1 - rate * 0.1) * w64[i] - rate * (m64[i] / first) / (std::sqrt(v64[i]) / second + 1e-8);
+      }
+    }
+    for (std::size_t i = 0; i < size; ++i) {
+      EXPECT_NEAR(w[i], w64[i], 2e-5) << "element " << i << " of " << size;
+      EXPECT_NEAR(v[i], v64[i], 1e-5 * v64[i]);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ogee::lab
