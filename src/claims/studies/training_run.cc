@@ -12,6 +12,7 @@
 #include "claims/studies/unit_probe.h"
 #include "lab/optimiser.h"
 #include "models/network.h"
+#include "models/recording.h"
 #include "ogee/torch.h"
 #include "tasks/task.h"
 
@@ -77,12 +78,9 @@ class Trainer {
   bool look(std::int64_t step) {
     {
       const torch::NoGradGuard no_gradients;
-      network_->eval();
-      network_->recording = true;
+      const models::Recording recording(*network_);
       const at::Tensor output = network_->forward(data_.train.x);
       const auto loss = task_->loss(output, data_.train.y).item<double>();
-      network_->recording = false;
-      network_->train();
       if (!std::isfinite(loss)) {
         result_.diverged = true;
         return true;
