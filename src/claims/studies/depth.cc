@@ -3,7 +3,6 @@
 // Networks of linear layers and one activation, nothing else, of growing depth, with weights that keep the second
 // moment of what passes forward (the activation's own gain), or of a gain that the arm states. All in double precision:
 // in float, 60 layers of sigmoid would underflow.
-#include <ATen/CPUGeneratorImpl.h>
 #include <torch/torch.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 
 #include "claims/studies/common.h"
 #include "claims/studies/studies.h"
+#include "lab/streams.h"
 #include "lab/toml_table.h"
 #include "models/gain.h"
 #include "models/network.h"
@@ -100,10 +100,10 @@ class Depth : public CellStudy {
     settings.depth = static_cast<std::int64_t>(cell.at);
     settings.width = width_;
     settings.activation = arm.activation;
-    const auto network = models::build(settings, data, cell.seed * 8);
+    const auto network = models::build(settings, data, lab::seed_of(cell.seed, lab::Stream::weights));
     network->to(torch::kDouble);
-    at::Generator random = at::detail::createCPUGenerator(cell.seed * 8 + 1);
-    const GeneratorGuard guard(random);  // noise of an activation that has some
+    at::Generator random = lab::generator_of(cell.seed, lab::Stream::order);
+    const GeneratorGuard guard(random);  // the noise of an activation that has some comes from it, too
     const std::vector<at::Tensor> weights = weights_of(*network);
     set_gain(arm, weights);
     const at::Tensor chosen =
