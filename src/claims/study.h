@@ -67,6 +67,9 @@ class CellStudy : public Study {
 
  protected:
   virtual std::vector<Cell> cells() const = 0;
+  // Every arm under every condition, with seeds from 1.
+  static std::vector<Cell> grid(const std::vector<std::string>& arms, const std::vector<double>& conditions,
+                                std::int64_t seeds);
   // By measure. A function of the settings and the cell alone (times aside); called from several threads at a time,
   // each with LibTorch set to one thread. May throw Stopped once `stop` is true.
   virtual std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const = 0;

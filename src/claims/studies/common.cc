@@ -23,6 +23,7 @@ Arm parse_arm(const std::string& text, const std::vector<std::string>& known) {
   const std::size_t semicolon = text.find(';');
   Arm arm{Activation(trimmed(text.substr(0, semicolon))).text(), {}};
   if (semicolon == std::string::npos) return arm;
+  if (known.empty()) throw Error(fmt::format("{}: arms of this study have no settings of their own", text));
   for (std::size_t at = semicolon + 1; at <= text.size();) {
     const std::size_t end = std::min(text.find(',', at), text.size());
     const std::string item = trimmed(text.substr(at, end - at));

@@ -84,14 +84,7 @@ class Depth : public CellStudy {
   std::string missing() const override { return source_.missing(); }
 
  protected:
-  std::vector<Cell> cells() const override {
-    std::vector<Cell> all;
-    for (const std::string& name : names_)
-      for (const std::int64_t depth : depths_)
-        for (std::int64_t seed = 1; seed <= seeds_; ++seed)
-          all.push_back({name, static_cast<double>(depth), static_cast<std::uint64_t>(seed)});
-    return all;
-  }
+  std::vector<Cell> cells() const override { return grid(names_, {depths_.begin(), depths_.end()}, seeds_); }
 
   std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const override {
     const data::Dataset& data = source_.get();

@@ -77,12 +77,7 @@ class OverlapStudy : public CellStudy {
   std::vector<std::string> notes() const override { return notes_; }
 
  protected:
-  std::vector<Cell> cells() const override {
-    std::vector<Cell> all;
-    for (std::int64_t seed = 1; seed <= seeds_; ++seed)
-      for (const std::string& arm : arms_) all.push_back({arm, no_condition, static_cast<std::uint64_t>(seed)});
-    return all;
-  }
+  std::vector<Cell> cells() const override { return grid(arms_, {no_condition}, seeds_); }
 
   std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const override {
     films();
