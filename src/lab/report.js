@@ -1,8 +1,8 @@
 'use strict';
-// Draws the page from results.json (the element `results`): the answer, the tables; the charts are in the files that
+// Draws the page from results.json (the element `data`): the answer, the tables; the charts are in the files that
 // follow in the same script element.
 
-const results = JSON.parse(document.getElementById('results').textContent);
+const results = JSON.parse(document.getElementById('data').textContent);
 const share = results.share;  // the metric is shown in per cent
 const scale = share ? 100 : 1;
 const metricName = share ? `${results.metric} (%)` : results.metric;

@@ -21,7 +21,7 @@ import tempfile
 PROGRAM = os.path.abspath(sys.argv[1])
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="ogee_page_test"))
 CHROMIUM = os.environ.get("OGEE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-DATA = re.compile(r'(<script type="application/json" id="results">)(.*?)(</script>)', re.S)
+DATA = re.compile(r'(<script type="application/json" id="data">)(.*?)(</script>)', re.S)
 # Reports on the page once its charts had time to be drawn.
 PROBE = """<script>
 const problems = [];
