@@ -10,7 +10,6 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace ogee::lab {
@@ -75,9 +74,6 @@ class CellStudy : public Study {
   virtual std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const = 0;
   struct Stopped {};
 };
-
-// A checksum in hexadecimal, the same on every machine: of the data that a study reads, for its settings.
-std::string fingerprint(std::string_view bytes);
 
 // `table` holds the study's own settings, those of one preset of a claim; the study takes its keys, the caller finishes
 // it. Throws Error.
