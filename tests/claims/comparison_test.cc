@@ -7,9 +7,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "claims/studies.h"
 #include "claims/studies/network_measures.h"
-#include "claims/study.h"
-#include "lab/toml_table.h"
 #include "ogee/ogee.h"
 #include "refusal.h"
 
@@ -121,14 +120,6 @@ activation = "prelu"
 per_channel = true
 )";
 
-std::unique_ptr<Study> study_of(const std::string& text) {
-  const toml::table file = lab::parse_toml(text, "claim.toml");
-  lab::Table table(file, "claim.toml", "");
-  auto study = make_study("comparison", table);
-  table.finish();
-  return study;
-}
-
 // Of what does not depend on the clock.
 std::string shown(const std::vector<Observation>& observations) {
   nlohmann::ordered_json json;
@@ -147,7 +138,7 @@ std::string fresh_folder(const std::string& name) {
 
 TEST(Comparison, GoesOnWhereItWasStoppedToTheSameNumbers) {
   Work work{fresh_folder("comparison-whole"), 1};
-  const auto study = study_of(small);
+  const auto study = study_of("comparison", small);
   const auto whole = study->run(work);
   const auto value = [&](const std::string& arm, double at, std::uint64_t seed, const std::string& measure) {
     for (const Observation& each : whole)
@@ -185,14 +176,14 @@ TEST(Comparison, GoesOnWhereItWasStoppedToTheSameNumbers) {
   do {
     stop = false;
     if (++times > 1) broken.progress = nullptr;
-    part = study_of(small)->run(broken);
+    part = study_of("comparison", small)->run(broken);
   } while (part.size() < whole.size() && times < 20);
   EXPECT_GT(times, 1);
   EXPECT_EQ(shown(part), shown(whole));
 }
 
 TEST(Comparison, ADivergedRunCountsAsAConstantAnswer) {
-  const auto study = study_of(R"(
+  const auto study = study_of("comparison", R"(
 noise = 0.5
 target_error = 0.2
 target_loss = 0.5
@@ -224,15 +215,15 @@ activation = "squared_relu"
 TEST(Comparison, BadSettingsAreNamed) {
   const auto with = [](const std::string& from, const std::string& to) {
     std::string text = small;
-    return study_of(text.replace(text.find(from), from.size(), to));
+    return study_of("comparison", text.replace(text.find(from), from.size(), to));
   };
   refused([&] { with("epochs_at = [4, 2]", "epochs_at = [4]"); }, "1 numbers; expected one for each of the 2");
   refused([&] { with("train_limits = [100, 200]", "train_limits = [100, 100]"); }, "stands there twice");
-  refused([&] { with("noise = 0.5", "noise = -1"); }, "claim.toml:4:9: noise is -1");
+  refused([&] { with("noise = 0.5", "noise = -1"); }, "test.toml:4:9: noise is -1");
   refused([&] { with("data.data = \"optdigits\"", "data.train_limit = 7"); }, "train_limit of their own");
   refused([&] { with("activation = \"prelu\"", "activation = \"prelu\"\nwit = 3"); }, "unknown key 'wit'");
-  refused([&] { study_of("noise = 1.0"); }, "nothing to compare");
-  EXPECT_EQ(study_of(small)->missing(), "");
+  refused([&] { study_of("comparison", "noise = 1.0"); }, "nothing to compare");
+  EXPECT_EQ(study_of("comparison", small)->missing(), "");
   EXPECT_EQ(with("\"optdigits\"", "\"no/such/data\"")->missing(), "needs no/such/data under $OGEE_DATA");
 }
 
