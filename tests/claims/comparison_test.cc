@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -210,6 +211,28 @@ activation = "squared_relu"
   EXPECT_FALSE(measures.contains("loss"));
   ASSERT_EQ(study->notes().size(), 1u);
   EXPECT_NE(study->notes()[0].find("runs that diverged: 1"), std::string::npos) << study->notes()[0];
+}
+
+// Of the same name, with the same settings: stored results of other data are not taken for these.
+TEST(Settings, TellDataByWhatIsInThem) {
+  const std::string path = fresh_folder("settings") + "/data.csv";
+  const auto write = [&](int rows) {
+    std::ofstream file(path);
+    file << "x,y,kind\n";
+    for (int i = 0; i < rows; ++i) file << i << ',' << i % 7 << ',' << (i % 2 ? "odd" : "even") << '\n';
+  };
+  const std::string arms = "[[arm]]\nactivation = 'relu'\n";
+  for (const auto& [study, settings] :
+       {std::pair("training", "data = '" + path + "'\n"), std::pair("depth", "data = '" + path + "'\n"),
+        std::pair("comparison", "data.data = '" + path + "'\n" + arms)}) {
+    files::remove(path);
+    EXPECT_NE(study_of(study, settings)->settings().dump().find(R"("fingerprint":"")"), std::string::npos) << study;
+    write(60);
+    const std::string one = study_of(study, settings)->settings().dump();
+    EXPECT_EQ(study_of(study, settings)->settings().dump(), one);
+    write(61);
+    EXPECT_NE(study_of(study, settings)->settings().dump(), one) << study;
+  }
 }
 
 TEST(Comparison, BadSettingsAreNamed) {

@@ -72,6 +72,14 @@ void Source::take(lab::Table& table) {
   table.take("train_limit", request_.train_limit, 0, 1'000'000'000);
 }
 
+std::string Source::fingerprint() const {
+  try {
+    return get().fingerprint;
+  } catch (const Error&) {  // `missing` tells
+    return "";
+  }
+}
+
 std::string Source::missing() const {
   try {
     get();

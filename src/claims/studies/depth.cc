@@ -63,9 +63,17 @@ class Depth : public CellStudy {
   }
 
   nlohmann::ordered_json settings() const override {
-    return {{"study", "depth"},        {"arms", names_},  {"data", source_.name()}, {"train_limit", source_.limit()},
-            {"depths", depths_},       {"width", width_}, {"batch", batch_},        {"steps", steps_},
-            {"step_size", step_size_}, {"seeds", seeds_}};
+    return {{"study", "depth"},
+            {"arms", names_},
+            {"data", source_.name()},
+            {"fingerprint", source_.fingerprint()},
+            {"train_limit", source_.limit()},
+            {"depths", depths_},
+            {"width", width_},
+            {"batch", batch_},
+            {"steps", steps_},
+            {"step_size", step_size_},
+            {"seeds", seeds_}};
   }
   std::map<std::string, std::string> measures() const override {
     return {

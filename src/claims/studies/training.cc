@@ -42,6 +42,7 @@ class TrainingStudy : public CellStudy {
     return {{"study", "training"},
             {"arms", names_},
             {"data", source_.name()},
+            {"fingerprint", source_.fingerprint()},
             {"train_limit", source_.limit()},
             {"depth", run_.depth},
             {"width", run_.width},
