@@ -115,6 +115,22 @@ by = 0.01
     check(len(list((WORK / "parts" / "long").glob("small-*"))) == 2, "another folder for other settings")
 
 
+def the_others_go_on():
+    """What was kept of one claim is damaged so that its run ends by an exception of a library."""
+    text = (SOURCE / "claims" / "slope_product.toml").read_text()
+    for name in ("first", "second"):
+        (WORK / (name + ".toml")).write_text(shrunken(text))
+    both = ("run", "first.toml", "second.toml", "--out", "damaged", "--json")
+    ogee(*both)
+    kept, = (WORK / "damaged" / "first").glob("small-*/cells.jsonl")
+    kept.write_text(kept.read_text().splitlines()[0] + "\n{}\n{}\n")
+    done = ogee(*both, status=1)
+    check([each["name"] for each in json.loads(done.stdout)] == ["second"], done.stdout[:300])
+    check(done.stderr.startswith("ogee: first: "), done.stderr)
+    done = ogee(*both[:2], *both[3:], status=1)
+    check(done.stderr.startswith("ogee: first: "), done.stderr)
+
+
 def mistakes():
     check("did you mean" in ogee("run", "slope_produkt", status=2).stderr, "suggestion")
     check("cannot be read" in ogee("run", "nowhere.toml", status=2).stderr, "missing file")
@@ -155,6 +171,7 @@ def page():
 
 mistakes()
 killed_and_resumed()
+the_others_go_on()
 every_claim()
 page()
 shutil.rmtree(WORK)
