@@ -204,8 +204,9 @@ function page() {
       ] : []),
       element('h2', {}, 'What quality costs'),
       element('div', {class: 'charts'},
-        chart('Error against time', width => pareto(width, 'ms_per_step', 'ms a step'), 'The line joins the arms that no other beats in both.'),
-        chart('Error against memory', width => pareto(width, 'memory_mib', 'MiB a step'))),
+        chart(`Test ${results.metric} against time`, width => pareto(width, 'ms_per_step', 'ms a step'),
+          'The line joins the arms that no other beats in both.'),
+        chart(`Test ${results.metric} against memory`, width => pareto(width, 'memory_mib', 'MiB a step'))),
       element('details', {}, element('summary', {}, 'What each arm cost'), costTable()),
       element('h2', {}, 'Learning'), note('Means over seeds with 95 % intervals.'), legend(),
       element(
