@@ -62,6 +62,10 @@ class Monitor {
   // What the program runs from now on is not training, and not looked at: an evaluation that goes backward, say.
   void pause();
   void resume();
+  // Called between steps, lets a monitor of one thread (MonitorOptions::this_thread) rest between its windows. Without
+  // it LibTorch calls that monitor at every operator, as a backward pass undoes what a thread switched off during it. A
+  // monitor of the process rests by itself.
+  void between_steps();
   // All that has been seen, as bytes with which `restore` goes on in another process as though there had been no break.
   // Between two steps; empty while a window is open, which it is for at most four steps in a row. Throws ogee::Error
   // with trace_non_finite, whose tensors are not carried over.

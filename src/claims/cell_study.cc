@@ -82,6 +82,15 @@ class Kept {
 
 }  // namespace
 
+std::vector<CellStudy::Cell> CellStudy::grid(const std::vector<std::string>& arms,
+                                             const std::vector<double>& conditions, std::int64_t seeds) {
+  std::vector<Cell> all;
+  for (const std::string& arm : arms)
+    for (const double at : conditions)
+      for (std::int64_t seed = 1; seed <= seeds; ++seed) all.push_back({arm, at, static_cast<std::uint64_t>(seed)});
+  return all;
+}
+
 std::vector<Observation> CellStudy::run(const Work& work) {
   const std::vector<Cell> all = cells();
   Kept kept(work.folder, settings().dump());

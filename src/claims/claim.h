@@ -16,14 +16,12 @@ struct Published {
   std::string figure, value, source;
 };
 
-// An inequality that the observations decide. Of each seed's values one number is made:
+// An inequality that the observations decide. Of each seed's values one number is made, whose true mean (of ratios: the
+// geometric one) is claimed to lie below an end, above it, or (close) between two:
 //
-//   of an arm (or the mean of several) against a number:   d = value - number
-//   of an arm against another one:                         d = value - other - by
-//   the same by a factor:                                  d = log(value / (factor * other))
-//
-// and what is claimed is that the true mean of d lies below 0, above 0, or (close) within `by` of it, log(factor) where
-// there is one.
+//   of an arm (or the mean of several) against a number:   value            number + by   close: number +- by
+//   of an arm against another one:                         value - other    by            close: +- by
+//   the same by a factor:                                  value / other    factor        close: 1/factor to factor
 struct Expectation {
   enum class Relation { below, above, close };
   std::string text;  // in words

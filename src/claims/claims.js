@@ -1,7 +1,7 @@
 // The page of `ogee claims report`: every claim with its verdict, what decided it, and charts.
 'use strict';
 
-const results = JSON.parse(document.getElementById('results').textContent);
+const results = JSON.parse(document.getElementById('data').textContent);
 
 function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);

@@ -3,10 +3,8 @@
 #include "claims/run_claim.h"
 #include "lab/page.h"
 
-extern "C" const char ogee_asset_claims_html[], ogee_asset_claims_html_end[];
 extern "C" const char ogee_asset_claims_css[], ogee_asset_claims_css_end[];
 extern "C" const char ogee_asset_claims_js[], ogee_asset_claims_js_end[];
-extern "C" const char ogee_asset_vega[], ogee_asset_vega_end[];
 
 namespace ogee::claims {
 namespace {
@@ -31,11 +29,10 @@ Json drawn(Json result) {
 std::string claims_page(const std::vector<Json>& results) {
   Json all = Json::array();
   for (const Json& result : results) all.push_back(drawn(result));
-  return lab::filled(lab::asset(ogee_asset_claims_html, ogee_asset_claims_html_end),
-                     {{"{{css}}", lab::asset(ogee_asset_claims_css, ogee_asset_claims_css_end)},
-                      {"{{vega}}", lab::asset(ogee_asset_vega, ogee_asset_vega_end)},
-                      {"{{results}}", lab::harmless(all.dump())},
-                      {"{{js}}", lab::asset(ogee_asset_claims_js, ogee_asset_claims_js_end)}});
+  const lab::DrawnPage about{
+      "Ogee: the claims of the literature", lab::asset(ogee_asset_claims_css, ogee_asset_claims_css_end),
+      "are in the JSON files beside it", lab::asset(ogee_asset_claims_js, ogee_asset_claims_js_end), true};
+  return lab::page(about, all.dump());
 }
 
 }  // namespace ogee::claims

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "claims/run_claim.h"
+#include "monitor/show/style.h"
 
 namespace ogee::claims {
 namespace {
@@ -11,22 +12,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr std::size_t width = 118;
 
-std::string wrapped(const std::string& text, std::size_t first, std::size_t indent) {
-  std::string result, line(first, ' ');
-  bool empty = true;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    if (!empty && line.size() + 1 + word.size() > width) {
-      result += line + "\n";
-      line.assign(indent, ' ');
-      empty = true;
-    }
-    line += (empty ? "" : " ") + word;
-    empty = false;
-    at = end + 1;
-  }
-  return result + line + "\n";
+std::string wrapped(const std::string& text, const std::string& first, std::size_t indent) {
+  return monitor::show::wrap(text, {.width = width}, indent, first);
 }
 
 std::string seconds_of(const Json& result) { return fmt::format("{:.0f} s", result["seconds"].get<double>()); }
@@ -54,19 +41,19 @@ std::string claims_text(const std::vector<Json>& results) {
   if (results.size() > 1) text += fmt::format("{:<{}}  {:>{}}\n", "all", names, fmt::format("{:.0f} s", seconds), 52);
   for (const Json& result : results) {
     text += fmt::format("\n{} ({})\n", result["name"].get<std::string>(), result["source"].get<std::string>());
-    text += wrapped(result["claim"].get<std::string>(), 2, 2);
+    text += wrapped(result["claim"].get<std::string>(), "  ", 2);
     for (const Json& each : result["expectations"]) {
       const auto verdict = each["verdict"].get<std::string>();
       const char* mark = verdict == "holds" ? "holds " : verdict == "does not hold" ? "NOT   " : "?     ";
-      text += wrapped(std::string(mark) + each["text"].get<std::string>(), 4, 10);
-      text += wrapped(each["figure"].get<std::string>(), 10, 10);
+      text += wrapped(each["text"].get<std::string>(), std::string("    ") + mark, 10);
+      text += wrapped(each["figure"].get<std::string>(), std::string(10, ' '), 10);
     }
     for (const Json& each : result["published"])
       text += wrapped("published: " + each["figure"].get<std::string>() + " " + each["value"].get<std::string>() +
                           " (" + each["source"].get<std::string>() + ")",
-                      4, 10);
-    text += wrapped("scale: " + result["scale"].get<std::string>(), 4, 10);
-    for (const Json& note : result["notes"]) text += wrapped("note: " + note.get<std::string>(), 4, 10);
+                      "    ", 10);
+    text += wrapped("scale: " + result["scale"].get<std::string>(), "    ", 10);
+    for (const Json& note : result["notes"]) text += wrapped("note: " + note.get<std::string>(), "    ", 10);
   }
   return text;
 }

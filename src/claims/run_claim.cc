@@ -10,6 +10,7 @@
 #include <tuple>
 
 #include "claims/verdict.h"
+#include "data/bytes.h"
 #include "lab/laboratory.h"
 #include "lab/toml_table.h"
 #include "ogee/ogee.h"
@@ -71,7 +72,7 @@ Json run_claim(const Claim& claim, const RunOptions& options) {
   for (const Published& each : claim.published)
     result["published"].push_back({{"figure", each.figure}, {"value", each.value}, {"source", each.source}});
   if (!result["missing"].get<std::string>().empty()) return result;
-  const fs::path kept = folder / (claim.preset + "-" + fingerprint(settings.dump()));
+  const fs::path kept = folder / (claim.preset + "-" + data::checksum(settings.dump()));
   std::error_code error;
   fs::create_directories(kept, error);
   if (!fs::is_directory(kept)) throw Error(fmt::format("{}: cannot make this folder", kept.string()));

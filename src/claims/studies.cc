@@ -1,5 +1,3 @@
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <iterator>
@@ -33,13 +31,6 @@ std::unique_ptr<Study> make_study(const std::string& name, lab::Table& table) {
       std::find_if(std::begin(entries), std::end(entries), [&](const Entry& each) { return each.name == name; });
   // claim.cc has checked the name.
   return entry == std::end(entries) ? nullptr : entry->make(table);
-}
-
-// FNV-1a.
-std::string fingerprint(std::string_view bytes) {
-  std::uint64_t hash = 14695981039346656037u;
-  for (const char c : bytes) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211u;
-  return fmt::format("{:016x}", hash);
 }
 
 }  // namespace ogee::claims

@@ -10,7 +10,6 @@
 #include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
-#include <string_view>
 #include <vector>
 
 namespace ogee::lab {
@@ -67,14 +66,14 @@ class CellStudy : public Study {
 
  protected:
   virtual std::vector<Cell> cells() const = 0;
+  // Every arm under every condition, with seeds from 1.
+  static std::vector<Cell> grid(const std::vector<std::string>& arms, const std::vector<double>& conditions,
+                                std::int64_t seeds);
   // By measure. A function of the settings and the cell alone (times aside); called from several threads at a time,
   // each with LibTorch set to one thread. May throw Stopped once `stop` is true.
   virtual std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const = 0;
   struct Stopped {};
 };
-
-// A checksum in hexadecimal, the same on every machine: of the data that a study reads, for its settings.
-std::string fingerprint(std::string_view bytes);
 
 // `table` holds the study's own settings, those of one preset of a claim; the study takes its keys, the caller finishes
 // it. Throws Error.

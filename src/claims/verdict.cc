@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <limits>
 #include <map>
 #include <span>
 
@@ -41,52 +42,52 @@ std::string name_of(const std::vector<std::string>& arms, double at) {
   return std::isnan(at) ? name : fmt::format("{} at {:g}", name, at);
 }
 
-Verdict decide(Expectation::Relation relation, const lab::Interval& interval, double margin) {
-  switch (relation) {
-    case Expectation::Relation::below:
-      return interval.high < 0 ? Verdict::holds : interval.low >= 0 ? Verdict::does_not_hold : Verdict::cannot_tell;
-    case Expectation::Relation::above:
-      return interval.low > 0 ? Verdict::holds : interval.high <= 0 ? Verdict::does_not_hold : Verdict::cannot_tell;
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
+// Where the claim says that the number, the difference or the ratio lies; the ends are not part of it.
+lab::Interval claimed(const Expectation& expectation) {
+  const bool ratio = expectation.factor > 0;
+  const double middle = expectation.than.empty() ? expectation.number : 0;
+  const double end = ratio ? expectation.factor : middle + expectation.by;
+  switch (expectation.relation) {
+    case Expectation::Relation::below: return {-infinity, end};
+    case Expectation::Relation::above: return {end, infinity};
     case Expectation::Relation::close: break;
   }
-  if (interval.low > -margin && interval.high < margin) return Verdict::holds;
-  return interval.low >= margin || interval.high <= -margin ? Verdict::does_not_hold : Verdict::cannot_tell;
+  return {ratio ? 1 / end : middle - expectation.by, end};
 }
 
-// The paired numbers, and what each side comes to.
+Verdict decide(const lab::Interval& claimed, const lab::Interval& seen) {
+  if (seen.low > claimed.low && seen.high < claimed.high) return Verdict::holds;
+  return seen.low >= claimed.high || seen.high <= claimed.low ? Verdict::does_not_hold : Verdict::cannot_tell;
+}
+
+// By seed, what the expectation is about, and what each side comes to; logarithms where it is about a ratio.
 struct Pairs {
-  std::vector<double> d;
-  double value = 0, other = 0;
+  std::vector<double> contrasts, values, others;
 };
 Pairs pairs_of(const Expectation& expectation, const std::map<std::uint64_t, double>& values,
                const std::map<std::uint64_t, double>& others, std::size_t& unusable) {
-  const bool ratio = expectation.factor > 0;
-  const auto scale = [&](double x) { return ratio ? std::log(x) : x; };
-  // What is close may differ by the margin either way; else the margin is part of what is claimed.
-  const bool close = expectation.relation == Expectation::Relation::close;
-  const double offset = close ? 0 : ratio ? std::log(expectation.factor) : expectation.by;
+  const bool ratio = expectation.factor > 0, alone = expectation.than.empty();
   Pairs pairs;
-  for (const auto& [seed, value] : values) {
+  for (auto [seed, value] : values) {
     double other = expectation.number;
-    if (!expectation.than.empty()) {
+    if (!alone) {
       const auto found = others.find(seed);
       if (found == others.end()) continue;
       other = found->second;
     }
-    if (ratio && !(value > 0 && other > 0)) {
-      ++unusable;
-      continue;
+    if (ratio) {
+      if (!(value > 0 && other > 0)) {
+        ++unusable;
+        continue;
+      }
+      value = std::log(value);
+      other = std::log(other);
     }
-    pairs.d.push_back(scale(value) - scale(other) - offset);
-    pairs.value += scale(value);
-    pairs.other += scale(other);
-  }
-  const auto count = static_cast<double>(pairs.d.size());
-  pairs.value /= count;
-  pairs.other /= count;
-  if (ratio) {
-    pairs.value = std::exp(pairs.value);
-    pairs.other = std::exp(pairs.other);
+    pairs.contrasts.push_back(alone ? value : value - other);
+    pairs.values.push_back(value);
+    pairs.others.push_back(other);
   }
   return pairs;
 }
@@ -112,38 +113,35 @@ Judgement judge(const Expectation& expectation, const std::vector<Observation>& 
       alone ? std::map<std::uint64_t, double>()
             : values_of(observations, expectation.measure, expectation.than, expectation.than_at, unusable);
   const Pairs pairs = pairs_of(expectation, values, others, unusable);
+  const std::vector<double>& contrasts = pairs.contrasts;
   const bool exact = values.size() == 1 && values.begin()->first == 0;
-  if (pairs.d.empty() || (pairs.d.size() < 2 && !exact)) {
-    judgement.problem = pairs.d.empty() ? "nothing was measured that could decide it" : "one seed only";
+  if (contrasts.empty() || (contrasts.size() < 2 && !exact)) {
+    judgement.problem = contrasts.empty() ? "nothing was measured that could decide it" : "one seed only";
     if (unusable > 0) judgement.problem += fmt::format("; {} numbers were not finite, or not above 0", unusable);
     judgement.figure = judgement.problem;
     return judgement;
   }
-  judgement.seeds = exact ? 0 : pairs.d.size();
-  judgement.value = pairs.value;
-  judgement.other = pairs.other;
+  const auto plain = [&](double number) { return ratio ? std::exp(number) : number; };
+  judgement.seeds = exact ? 0 : contrasts.size();
+  judgement.value = plain(lab::mean(pairs.values));
+  judgement.other = plain(lab::mean(pairs.others));
+  judgement.contrast = plain(lab::mean(contrasts));
   // Where all seeds agree to the last bit there is no chance in it.
-  judgement.interval = {pairs.d[0], pairs.d[0]};
-  if (!exact && lab::deviation(pairs.d) > 0)
-    judgement.interval = lab::t_interval(pairs.d, 1 - 0.05 / static_cast<double>(count));
-  const double margin = ratio ? std::log(expectation.factor) : expectation.by;
-  judgement.verdict = decide(expectation.relation, judgement.interval, margin);
-  // Shown without the margin: the plain difference or ratio.
-  const bool close = expectation.relation == Expectation::Relation::close;
-  const double back = close ? 0 : margin;
-  const auto shown = [&](double d) { return ratio ? std::exp(d + back) : alone ? d + expectation.number : d + back; };
-  judgement.contrast = shown(lab::mean(pairs.d));
-  judgement.interval = {shown(judgement.interval.low), shown(judgement.interval.high)};
+  lab::Interval interval{contrasts[0], contrasts[0]};
+  if (!exact && lab::deviation(contrasts) > 0)
+    interval = lab::t_interval(contrasts, 1 - 0.05 / static_cast<double>(count));
+  judgement.interval = {plain(interval.low), plain(interval.high)};
+  judgement.verdict = decide(claimed(expectation), judgement.interval);
   const std::string left = name_of(expectation.arms, expectation.at);
-  const std::string interval = exact ? ""
-                                     : fmt::format(" [{}, {}] over {} seeds", number(judgement.interval.low),
-                                                   number(judgement.interval.high), judgement.seeds);
+  const std::string range = exact ? ""
+                                  : fmt::format(" [{}, {}] over {} seeds", number(judgement.interval.low),
+                                                number(judgement.interval.high), judgement.seeds);
   if (alone)
-    judgement.figure = fmt::format("{}: {}{}", left, number(judgement.contrast), interval);
+    judgement.figure = fmt::format("{}: {}{}", left, number(judgement.contrast), range);
   else
     judgement.figure = fmt::format("{} {}, {} {}: {} {}{}", left, number(judgement.value),
                                    name_of(expectation.than, expectation.than_at), number(judgement.other),
-                                   ratio ? "ratio" : "difference", number(judgement.contrast), interval);
+                                   ratio ? "ratio" : "difference", number(judgement.contrast), range);
   if (unusable > 0) judgement.figure += fmt::format("; {} numbers left out: not finite, or not above 0", unusable);
   return judgement;
 }

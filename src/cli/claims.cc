@@ -4,6 +4,7 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <exception>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -90,8 +91,9 @@ int run(const Flags& flags) {
         fmt::print(stderr, "ogee: {} skipped: {}\n", claim.name, missing);
       else
         results.push_back(std::move(result));
-    } catch (const Error& error) {
-      if (all.size() == 1) throw;
+    } catch (const std::exception& error) {
+      // What the user can mend of the only one is told by the exit status, too.
+      if (all.size() == 1 && dynamic_cast<const Error*>(&error)) throw;
       // The others go on.
       fmt::print(stderr, "{}ogee: {}: {}\n", terminal ? "\r\x1b[K" : "", claim.name, error.what());
       status = 1;

@@ -49,4 +49,17 @@ std::string read_bytes(const std::string& path) {
   return gzip ? unpack(bytes, path) : bytes;
 }
 
+void Checksum::add(const void* bytes, std::size_t size) {
+  // zlib takes no bytes at no place for the wish to begin anew.
+  if (size > 0) sum_ = crc32_z(sum_, static_cast<const Bytef*>(bytes), size);
+}
+
+std::string Checksum::text() const { return fmt::format("{:08x}", sum_); }
+
+std::string checksum(std::string_view bytes) {
+  Checksum sum;
+  sum.add(bytes.data(), bytes.size());
+  return sum.text();
+}
+
 }  // namespace ogee::data

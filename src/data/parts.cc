@@ -1,13 +1,13 @@
 #include "data/parts.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <bit>
 #include <cstring>
 #include <unordered_set>
 
 #include "ogee/libtorch.h"
+#include "data/bytes.h"
 #include "data/split.h"
 #include "ogee/ogee.h"
 
@@ -170,14 +170,14 @@ void seal(Dataset& set) {
     throw Error(fmt::format("{}: too few examples: {} to train, {} to validate, {} to test", set.name, set.train.size(),
                             set.validation.size(), set.test.size()));
   note_leaks(set);
-  uLong sum = crc32(0, nullptr, 0);
+  Checksum sum;
   for (const Part* part : {&set.train, &set.validation, &set.test})
     for (const at::Tensor& tensor : {part->x, part->y})
       for (std::int64_t from = 0; from < tensor.size(0); from += chunk) {
         const at::Tensor rows = tensor.narrow(0, from, std::min(chunk, tensor.size(0) - from)).contiguous();
-        sum = crc32_z(sum, static_cast<const Bytef*>(rows.data_ptr()), rows.nbytes());
+        sum.add(rows.data_ptr(), rows.nbytes());
       }
-  set.fingerprint = fmt::format("{:08x}", sum);
+  set.fingerprint = sum.text();
 }
 
 }  // namespace ogee::data

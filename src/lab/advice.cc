@@ -52,7 +52,7 @@ std::string failures(const Judged& judged, const DataFacts& data) {
       return fmt::format("its gradient reaches the first layer {:.0e} times as strong as the last", arm.ratio_start);
     };
     if (arm.verdict == Verdict::not_learned)
-      parts.push_back(fmt::format("{} hardly learned (error {}{})", arm.name, show_error(arm.error, data),
+      parts.push_back(fmt::format("{} hardly learned ({} {}{})", arm.name, data.metric, show_error(arm.error, data),
                                   vanishes ? ": " + gradient() : ""));
     else if (arm.verdict == Verdict::diverged)
       parts.push_back(fmt::format("{} diverged in {} of {} runs", arm.name, arm.diverged, arm.results.size()));

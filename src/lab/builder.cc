@@ -3,12 +3,12 @@
 #include <ATen/CPUGeneratorImpl.h>
 #include <torch/nn/modules/conv.h>
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <cmath>
 #include <mutex>
 
+#include "data/bytes.h"
 #include "models/gain.h"
 #include "models/script_file.h"
 #include "ogee/ogee.h"
@@ -146,7 +146,7 @@ class BuilderDesign final : public models::Design {
     for (const std::string& activation : activations)
       for (const auto& parameter : try_with(activation)->named_parameters())
         shapes += fmt::format(" {}{}", parameter.key(), models::shape_text(parameter.value().sizes()));
-    fingerprint_ = fmt::format("{:08x}", crc32_z(0, reinterpret_cast<const Bytef*>(shapes.data()), shapes.size()));
+    fingerprint_ = data::checksum(shapes);
   }
 
   std::string fingerprint() const override { return fingerprint_; }

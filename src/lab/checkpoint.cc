@@ -1,7 +1,6 @@
 #include "lab/checkpoint.h"
 
 #include <fmt/format.h>
-#include <zlib.h>
 
 #include <cstring>
 #include <filesystem>
@@ -9,6 +8,7 @@
 #include <iterator>
 
 #include "ogee/libtorch.h"
+#include "data/bytes.h"
 #include "lab/laboratory.h"
 #include "ogee/ogee.h"
 
@@ -16,10 +16,6 @@ namespace ogee::lab {
 namespace {
 
 constexpr const char* what = "ogee checkpoint 1";
-
-unsigned long checksum(const std::string& bytes) {
-  return crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const unsigned char*>(bytes.data()), bytes.size());
-}
 
 std::string type_of(const at::Tensor& tensor) { return std::string(c10::toString(tensor.scalar_type())); }
 
@@ -45,7 +41,7 @@ void unpack(const nlohmann::ordered_json& json, const at::Tensor& tensor) {
 }
 
 void write_checkpoint(const std::string& path, const std::string& bytes) {
-  write_atomically(path, fmt::format("{} {} {:08x}\n", what, bytes.size(), checksum(bytes)) + bytes);
+  write_atomically(path, fmt::format("{} {} {}\n", what, bytes.size(), data::checksum(bytes)) + bytes);
 }
 
 std::string read_checkpoint(const std::string& path) {
@@ -55,7 +51,7 @@ std::string read_checkpoint(const std::string& path) {
   std::getline(file, first);
   std::string bytes{std::istreambuf_iterator<char>(file), {}};
   if (!first.starts_with(what)) throw Error(fmt::format("{}: no checkpoint of this version", path));
-  if (first != fmt::format("{} {} {:08x}", what, bytes.size(), checksum(bytes)))
+  if (first != fmt::format("{} {} {}", what, bytes.size(), data::checksum(bytes)))
     throw Error(fmt::format("{}: cut short or changed: its checksum is wrong", path));
   return bytes;
 }

@@ -4,10 +4,7 @@
 #include "lab/page.h"
 #include "lab/report.h"
 
-extern "C" const char ogee_asset_report_html[], ogee_asset_report_html_end[];
-extern "C" const char ogee_asset_report_css[], ogee_asset_report_css_end[];
 extern "C" const char ogee_asset_report_js[], ogee_asset_report_js_end[];
-extern "C" const char ogee_asset_vega[], ogee_asset_vega_end[];
 
 namespace ogee::lab {
 namespace {
@@ -39,11 +36,9 @@ Json drawn(Json results) {
 }  // namespace
 
 std::string html_report(const Json& results) {
-  return filled(asset(ogee_asset_report_html, ogee_asset_report_html_end),
-                {{"{{css}}", asset(ogee_asset_report_css, ogee_asset_report_css_end)},
-                 {"{{vega}}", asset(ogee_asset_vega, ogee_asset_vega_end)},
-                 {"{{results}}", harmless(drawn(results).dump())},
-                 {"{{js}}", asset(ogee_asset_report_js, ogee_asset_report_js_end)}});
+  const DrawnPage about{"Ogee: which activation", "", "are in results.json beside it",
+                        asset(ogee_asset_report_js, ogee_asset_report_js_end), true};
+  return page(about, drawn(results).dump());
 }
 
 }  // namespace ogee::lab

@@ -7,11 +7,12 @@
 #include <limits>
 
 #include "lab/run.h"
+#include "models/recording.h"
 
 namespace ogee::lab {
 namespace {
 
-constexpr std::int64_t probe_size = 256, probe_steps = 4096, health_size = 10000, chunk = 512;
+constexpr std::int64_t probe_size = 128, probe_steps = 4096, health_size = 10000, chunk = 512;
 constexpr double saturated_below = 0.05;
 
 // Steps of one example of a sequence (tokens of a text, or a series' rows), each of which passes every layer; else 1.
@@ -24,25 +25,6 @@ std::int64_t steps_of(const data::Part& part) {
 std::int64_t examples_of(std::int64_t most, const data::Part& part) {
   return std::max<std::int64_t>(1, most / steps_of(part));
 }
-
-// While it lives the network records, without noise.
-class Recording {
- public:
-  explicit Recording(models::Network& network) : network_(network) {
-    network_.eval();
-    network_.recording = true;
-  }
-  ~Recording() {
-    network_.recording = false;
-    for (auto& layer : network_.layers) layer.z = at::Tensor();
-    network_.train();
-  }
-  Recording(const Recording&) = delete;
-  Recording& operator=(const Recording&) = delete;
-
- private:
-  models::Network& network_;
-};
 
 // |d output / d input|, of gated functions the larger of the two, shaped [examples, units, ...].
 at::Tensor slopes(models::Network::Layer& layer) {
@@ -78,7 +60,7 @@ data::Part probe_of(const data::Part& train) {
 }
 
 Seen look(models::Network& network, const tasks::Task& task, const data::Part& probe, bool with_histograms) {
-  const Recording recording(network);
+  const models::Recording recording(network);
   task.loss(network.forward(probe.x), probe.y).backward();
   Seen seen;
   for (auto& layer : network.layers) {
@@ -108,7 +90,7 @@ PeakMemory::~PeakMemory() = default;
 double PeakMemory::peak() const { return static_cast<double>(counter_->peak()) / (1 << 20); }
 
 Health health(models::Network& network, const data::Part& train) {
-  const Recording recording(network);
+  const models::Recording recording(network);
   const torch::NoGradGuard no_gradients;
   const Activation& activation = network.layers.at(0).unit->activation();
   const bool gated = activation.spec().inputs > 1;

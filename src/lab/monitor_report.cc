@@ -11,7 +11,6 @@
 #include "monitor/json.h"
 #include "monitor/measures.h"
 
-extern "C" const char ogee_asset_monitor_report_html[], ogee_asset_monitor_report_html_end[];
 extern "C" const char ogee_asset_monitor_report_css[], ogee_asset_monitor_report_css_end[];
 extern "C" const char ogee_asset_monitor_report_js[], ogee_asset_monitor_report_js_end[];
 
@@ -84,10 +83,10 @@ Json data_of(const monitor::Record& record, const std::vector<monitor::Finding>&
 std::string monitor_report(const monitor::Record& record, const std::vector<monitor::Finding>& findings,
                            const MonitorReport& about) {
   const std::string json = data_of(record, findings, about).dump(-1, ' ', false, Json::error_handler_t::replace);
-  return filled(asset(ogee_asset_monitor_report_html, ogee_asset_monitor_report_html_end),
-                {{"{{css}}", asset(ogee_asset_monitor_report_css, ogee_asset_monitor_report_css_end)},
-                 {"{{data}}", harmless(json)},
-                 {"{{js}}", asset(ogee_asset_monitor_report_js, ogee_asset_monitor_report_js_end)}});
+  const DrawnPage drawn{"Ogee: what the monitor saw",
+                        asset(ogee_asset_monitor_report_css, ogee_asset_monitor_report_css_end), "stand in it as JSON",
+                        asset(ogee_asset_monitor_report_js, ogee_asset_monitor_report_js_end)};
+  return page(drawn, json);
 }
 
 }  // namespace ogee::lab

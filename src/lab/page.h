@@ -1,10 +1,8 @@
-// Pages of one file: a template whose marks {{...}} are replaced by style, scripts and data.
+// Pages of one file: a template (page.html) whose marks {{...}} are replaced by style, scripts and data.
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
-#include <utility>
 
 namespace ogee::lab {
 
@@ -13,10 +11,16 @@ inline std::string_view asset(const char* begin, const char* end) {
   return {begin, static_cast<std::size_t>(end - begin)};
 }
 
-// JSON that cannot end the script element it stands in: '<' occurs in strings only, where it may be written as a code.
-std::string harmless(std::string_view json);
+// In the style that all pages share, and its own.
+std::string page(std::string_view title, std::string_view style, std::string_view body, std::string_view scripts = "");
 
-// The page; the marks in the template's order, so that no text put in is searched for marks.
-std::string filled(std::string_view page, std::initializer_list<std::pair<std::string_view, std::string_view>> marks);
+// A page that `script` draws into the element `page` from the JSON in the element `data`.
+struct DrawnPage {
+  std::string_view title, style;
+  std::string_view elsewhere;  // where the numbers are for who reads without JavaScript: "in results.json beside it"
+  std::string_view script;
+  bool charts = false;  // by Vega
+};
+std::string page(const DrawnPage& about, std::string_view json);
 
 }  // namespace ogee::lab

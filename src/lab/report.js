@@ -1,8 +1,8 @@
 'use strict';
-// Draws the page from results.json (the element `results`): the answer, the tables; the charts are in the files that
+// Draws the page from results.json (the element `data`): the answer, the tables; the charts are in the files that
 // follow in the same script element.
 
-const results = JSON.parse(document.getElementById('results').textContent);
+const results = JSON.parse(document.getElementById('data').textContent);
 const share = results.share;  // the metric is shown in per cent
 const scale = share ? 100 : 1;
 const metricName = share ? `${results.metric} (%)` : results.metric;
@@ -204,8 +204,9 @@ function page() {
       ] : []),
       element('h2', {}, 'What quality costs'),
       element('div', {class: 'charts'},
-        chart('Error against time', width => pareto(width, 'ms_per_step', 'ms a step'), 'The line joins the arms that no other beats in both.'),
-        chart('Error against memory', width => pareto(width, 'memory_mib', 'MiB a step'))),
+        chart(`Test ${results.metric} against time`, width => pareto(width, 'ms_per_step', 'ms a step'),
+          'The line joins the arms that no other beats in both.'),
+        chart(`Test ${results.metric} against memory`, width => pareto(width, 'memory_mib', 'MiB a step'))),
       element('details', {}, element('summary', {}, 'What each arm cost'), costTable()),
       element('h2', {}, 'Learning'), note('Means over seeds with 95 % intervals.'), legend(),
       element(

@@ -48,7 +48,7 @@ std::string difference(const Arm& arm, const Arm& other, const DataFacts& data) 
                                           : fmt::format("{:.4g}", std::abs(against.difference));
   const std::string range = show_interval(interval, data);
   const bool seen = interval.low > 0;
-  return fmt::format("{}'s error is {}{} {} than {}'s{}", arm.name, amount, range.empty() ? "" : " " + range,
+  return fmt::format("{}'s {} is {}{} {} than {}'s{}", arm.name, data.metric, amount, range.empty() ? "" : " " + range,
                      lower ? "lower" : "higher", other.name,
                      seen || range.empty() ? "" : ", which these seeds cannot tell from nothing");
 }
@@ -64,7 +64,7 @@ std::string simple_first(const Judged& judged, const DataFacts& data) {
   if (!relu)
     return "relu, the cheapest, was not among the arms that can be judged: add it, and see whether it is enough.";
   const Arm& best = judged.arms[static_cast<std::size_t>(judged.best)];
-  if (relu == &best) return "relu has the lowest error: nothing else is needed.";
+  if (relu == &best) return fmt::format("relu has the lowest {}: nothing else is needed.", data.metric);
   std::string text = difference(*relu, best, data);
   switch (relu->verdict) {
     case Verdict::worse: return text + ": relu is not enough here.";

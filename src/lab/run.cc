@@ -1,6 +1,5 @@
 #include "lab/run.h"
 
-#include <ATen/CPUGeneratorImpl.h>
 #include <time.h>
 
 #include <algorithm>
@@ -18,6 +17,7 @@
 #include "lab/optimiser.h"
 #include "lab/run_json.h"
 #include "lab/slice.h"
+#include "lab/streams.h"
 #include "lab/team.h"
 #include "models/network.h"
 #include "ogee/monitor.h"
@@ -51,15 +51,10 @@ double median(std::vector<double> values) {
   return *middle;
 }
 
-// Streams of random numbers of one seed that must not overlap. All arms of a seed share them: the same order of
-// examples, the same first weights where shapes agree.
-enum : std::uint64_t { for_weights, for_order, for_noise };
-std::uint64_t stream(std::uint64_t seed, std::uint64_t which) { return seed * 8 + which; }
-
 // Ranks draw different noise for their parts of a batch, and each step of each rank has a stream of its own, so that a
 // run which goes on from a checkpoint needs none of the others' generators. (SplitMix64's mixing.)
 std::uint64_t step_stream(std::uint64_t seed, std::int64_t step, int rank) {
-  std::uint64_t z = stream(seed, for_noise) + 0x9e3779b97f4a7c15 * static_cast<std::uint64_t>(step + 1) +
+  std::uint64_t z = seed_of(seed, Stream::noise) + 0x9e3779b97f4a7c15 * static_cast<std::uint64_t>(step + 1) +
                     0xd1b54a32d192ed03 * static_cast<std::uint64_t>(rank);
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
@@ -91,9 +86,9 @@ class Run {
         cuda_(experiment.device == "cuda"),
         measured_(key.stage == Stage::result),
         task_(tasks::make_task(data, experiment.metric)),
-        network_(models::build(settings_of(experiment, arm_, key), data, stream(key.seed, for_weights))),
-        order_(at::detail::createCPUGenerator(stream(key.seed, for_order))),
-        noise_(at::detail::createCPUGenerator(stream(key.seed, for_noise))) {
+        network_(models::build(settings_of(experiment, arm_, key), data, seed_of(key.seed, Stream::weights))),
+        order_(generator_of(key.seed, Stream::order)),
+        noise_(generator_of(key.seed, Stream::noise)) {
     if (cuda_) network_->to(torch::kCUDA);
     optimiser_ = make_optimiser(experiment.optimiser, *network_);
     result_.parameters = network_->parameter_count();
@@ -245,6 +240,7 @@ class Run {
     if (measured_ && step_ == typical_step) memory.emplace();
     const bool thread_alone = !cuda_ && !team_;
     const double start = cost_now(thread_alone);
+    if (watching_) watching_->between_steps();
     for (const Schedule& schedule : arm_.schedules) {
       const double value = schedule.at(step_, key_.steps);
       for (auto& layer : network_->layers) layer.unit->set(schedule.attribute, value);

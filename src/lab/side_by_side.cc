@@ -7,8 +7,7 @@
 #include "lab/page.h"
 #include "lab/stored.h"
 
-extern "C" const char ogee_asset_side_by_side_html[], ogee_asset_side_by_side_html_end[];
-extern "C" const char ogee_asset_report_css[], ogee_asset_report_css_end[];
+extern "C" const char ogee_asset_side_by_side_css[], ogee_asset_side_by_side_css_end[];
 
 namespace ogee::lab {
 namespace {
@@ -185,8 +184,8 @@ std::string side_by_side_html(const Json& sides) {
   for (const Column& column : columns)
     body += fmt::format("<section><h2>{}</h2><p>{}</p></section>\n", escaped(column.title),
                         escaped(column.results->at("recommendation")["text"].get<std::string>()));
-  return filled(asset(ogee_asset_side_by_side_html, ogee_asset_side_by_side_html_end),
-                {{"{{css}}", asset(ogee_asset_report_css, ogee_asset_report_css_end)}, {"{{body}}", body}});
+  return page("Ogee: comparisons side by side", asset(ogee_asset_side_by_side_css, ogee_asset_side_by_side_css_end),
+              body);
 }
 
 }  // namespace ogee::lab

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "lab/report.h"
+#include "monitor/show/style.h"
 
 namespace ogee::lab {
 namespace {
@@ -18,20 +19,8 @@ std::string show(const Json& value, const char* format, double scale = 1) {
   return fmt::format(fmt::runtime(format), scale * value.get<double>());
 }
 
-std::string wrap(const std::string& text, std::size_t indent) {
-  std::string result, line(indent, ' ');
-  std::size_t at = 0;
-  while (at < text.size()) {
-    const std::size_t end = std::min(text.find(' ', at), text.size());
-    const std::string word = text.substr(at, end - at);
-    if (line.size() > indent && line.size() + 1 + word.size() > width) {
-      result += line + "\n";
-      line.assign(indent, ' ');
-    }
-    line += (line.size() > indent ? " " : "") + word;
-    at = end + 1;
-  }
-  return result + line + "\n";
+std::string wrapped(const std::string& text, std::size_t indent = 0) {
+  return monitor::show::wrap(text, {.width = width}, indent, std::string(indent, ' '));
 }
 
 std::vector<std::string> cells(const Json& arm, bool share) {
@@ -103,24 +92,24 @@ std::string text_report(const Json& results) {
     for (const Json& finding : arm["watched"]) {
       if (!watched) text += "What the monitor saw in training:\n";
       watched = true;
-      text += wrap(fmt::format("{}, {} of {} runs: {}: {}", arm["activation"].get<std::string>(),
-                               finding["runs"].get<int>(), finding["of"].get<int>(), finding["rule"].get<std::string>(),
-                               finding["evidence"].get<std::string>()),
-                   2);
+      text += wrapped(fmt::format("{}, {} of {} runs: {}: {}", arm["activation"].get<std::string>(),
+                                  finding["runs"].get<int>(), finding["of"].get<int>(),
+                                  finding["rule"].get<std::string>(), finding["evidence"].get<std::string>()),
+                      2);
     }
   }
   if (watched) text += "\n";
   if (!results["complete"].get<bool>())
     text += fmt::format("So far, {} of {} runs:\n", results["runs_done"].get<int>(), results["runs_wanted"].get<int>());
-  text += wrap(results["recommendation"]["text"].get<std::string>(), 0);
+  text += wrapped(results["recommendation"]["text"].get<std::string>());
   const Json& rules = results["recommendation"]["rules"];
   if (!rules.empty()) text += "\nThe rules of thumb, and what these runs show of them:\n";
   for (const Json& rule : rules)
-    text += wrap(fmt::format("- {}: {}", rule["rule"].get<std::string>(), rule["text"].get<std::string>()), 0);
+    text += wrapped(fmt::format("- {}: {}", rule["rule"].get<std::string>(), rule["text"].get<std::string>()));
   if (!results["remarks"].empty()) text += "\n";
-  for (const Json& remark : results["remarks"]) text += wrap("- " + remark.get<std::string>(), 0);
+  for (const Json& remark : results["remarks"]) text += wrapped("- " + remark.get<std::string>());
   if (results["environment"].contains("note"))
-    text += wrap("- " + results["environment"]["note"].get<std::string>(), 0);
+    text += wrapped("- " + results["environment"]["note"].get<std::string>());
   return text;
 }
 

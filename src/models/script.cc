@@ -4,11 +4,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <fnmatch.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <set>
 
+#include "data/bytes.h"
 #include "models/gain.h"
 #include "models/script_file.h"
 #include "models/script_graph.h"
@@ -142,8 +142,7 @@ class ScriptDesign final : public Design {
  public:
   ScriptDesign(const ScriptOptions& options, const data::Dataset& data) : replace_(options.replace) {
     Plan plan{options.path, read_script(options.path), options.weights, false, {}, {}, outline_of(data)};
-    fingerprint_ =
-        fmt::format("{:08x}", crc32_z(0, reinterpret_cast<const Bytef*>(plan.bytes.data()), plan.bytes.size()));
+    fingerprint_ = data::checksum(plan.bytes);
     torch::jit::Module model = parse_script(plan.bytes, plan.path);
     try {
       bool trained = false;

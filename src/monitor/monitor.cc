@@ -69,6 +69,7 @@ Monitor::~Monitor() {
 void Monitor::name(const at::Tensor& parameter, const std::string& name) { observer_->name(parameter, name); }
 void Monitor::pause() { observer_->pause(true); }
 void Monitor::resume() { observer_->pause(false); }
+void Monitor::between_steps() { observer_->between_steps(); }
 std::string Monitor::save() const { return observer_->save(); }
 void Monitor::restore(const std::string& state, const torch::nn::Module& model) {
   std::map<std::string, at::Tensor> parameters;

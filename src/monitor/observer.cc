@@ -197,6 +197,18 @@ Observer::~Observer() {
 }
 
 void Observer::callbacks_on(bool on) {
+  wanted_ = on;
+  // Autograd's engine gives the thread its callbacks back after a backward pass as they were before, and it is in
+  // backward passes that the monitor learns of steps: see between_steps.
+  if (!options_.this_thread()) switch_callbacks(on);
+}
+
+void Observer::between_steps() {
+  const std::lock_guard lock(mutex_);
+  switch_callbacks(wanted_);
+}
+
+void Observer::switch_callbacks(bool on) {
   if (on == enabled_ || trace_) return;
   enabled_ = on;
   if (on) ++stretch_;

@@ -66,6 +66,7 @@ class Observer {
   void finish(const Record& record, const std::vector<Finding>& findings);
   const MonitorOptions& options() const { return options_; }
   void pause(bool paused) { paused_ = paused; }
+  void between_steps();
   bool paused() const { return paused_.load(std::memory_order_relaxed); }
   // See Monitor.
   std::string save() const;
@@ -92,6 +93,7 @@ class Observer {
   void open_window();
   void close_window();
   void callbacks_on(bool on);
+  void switch_callbacks(bool on);
   void note(const std::string& text);
   void add_loss(double value);
   void add_non_finite(NonFinite found);
@@ -120,7 +122,7 @@ class Observer {
   std::atomic<std::uint64_t> stretch_{1};      // how often the callbacks were switched on
   std::atomic<bool> watching_{true};           // a window is open
   std::atomic<std::int64_t> window_{1};        // its first step
-  bool enabled_ = true;                        // the callbacks
+  bool enabled_ = true, wanted_ = true;        // the callbacks
   std::atomic<bool> training_{false};          // a backward pass was seen
   std::int64_t hooks_now_ = 0, hooks_before_ = 0;
   std::int64_t passes_ = 0;  // without backward: uses of the first layer

@@ -173,7 +173,7 @@ void Observer::add_non_finite(NonFinite found) {
 
 void Observer::finish(const Record& record, const std::vector<Finding>& findings) {
   const std::lock_guard lock(mutex_);  // a window may be closing
-  callbacks_on(false);
+  switch_callbacks(false);
   output_->finish(record, findings);
 }
 

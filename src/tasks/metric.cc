@@ -27,7 +27,7 @@ constexpr Metric all[] = {
     {"r2", "1 - R2", Goal::regression, false, false},
     {"loss", "loss", Goal::regression, false, false},
     {"perplexity", "perplexity", Goal::language, false, false},
-    {"bits", "bits per token", Goal::language, false, false},
+    {"bits", "bits", Goal::language, false, false},
     {"loss", "loss", Goal::language, false, false},
     {"mse", "MSE", Goal::forecasting, false, false},
     {"mae", "MAE", Goal::forecasting, false, false},

@@ -3,13 +3,13 @@
 
 #include <cmath>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
 #include "ogee/libtorch.h"
+#include "claims/studies.h"
 #include "claims/studies/network_measures.h"
-#include "claims/study.h"
-#include "lab/toml_table.h"
 #include "ogee/ogee.h"
 #include "refusal.h"
 
@@ -121,14 +121,6 @@ activation = "prelu"
 per_channel = true
 )";
 
-std::unique_ptr<Study> study_of(const std::string& text) {
-  const toml::table file = lab::parse_toml(text, "claim.toml");
-  lab::Table table(file, "claim.toml", "");
-  auto study = make_study("comparison", table);
-  table.finish();
-  return study;
-}
-
 // Of what does not depend on the clock.
 std::string shown(const std::vector<Observation>& observations) {
   nlohmann::ordered_json json;
@@ -147,7 +139,7 @@ std::string fresh_folder(const std::string& name) {
 
 TEST(Comparison, GoesOnWhereItWasStoppedToTheSameNumbers) {
   Work work{fresh_folder("comparison-whole"), 1};
-  const auto study = study_of(small);
+  const auto study = study_of("comparison", small);
   const auto whole = study->run(work);
   const auto value = [&](const std::string& arm, double at, std::uint64_t seed, const std::string& measure) {
     for (const Observation& each : whole)
@@ -185,14 +177,14 @@ TEST(Comparison, GoesOnWhereItWasStoppedToTheSameNumbers) {
   do {
     stop = false;
     if (++times > 1) broken.progress = nullptr;
-    part = study_of(small)->run(broken);
+    part = study_of("comparison", small)->run(broken);
   } while (part.size() < whole.size() && times < 20);
   EXPECT_GT(times, 1);
   EXPECT_EQ(shown(part), shown(whole));
 }
 
 TEST(Comparison, ADivergedRunCountsAsAConstantAnswer) {
-  const auto study = study_of(R"(
+  const auto study = study_of("comparison", R"(
 noise = 0.5
 target_error = 0.2
 target_loss = 0.5
@@ -221,18 +213,40 @@ activation = "squared_relu"
   EXPECT_NE(study->notes()[0].find("runs that diverged: 1"), std::string::npos) << study->notes()[0];
 }
 
+// Of the same name, with the same settings: stored results of other data are not taken for these.
+TEST(Settings, TellDataByWhatIsInThem) {
+  const std::string path = fresh_folder("settings") + "/data.csv";
+  const auto write = [&](int rows) {
+    std::ofstream file(path);
+    file << "x,y,kind\n";
+    for (int i = 0; i < rows; ++i) file << i << ',' << i % 7 << ',' << (i % 2 ? "odd" : "even") << '\n';
+  };
+  const std::string arms = "[[arm]]\nactivation = 'relu'\n";
+  for (const auto& [study, settings] :
+       {std::pair("training", "data = '" + path + "'\n"), std::pair("depth", "data = '" + path + "'\n"),
+        std::pair("comparison", "data.data = '" + path + "'\n" + arms)}) {
+    files::remove(path);
+    EXPECT_NE(study_of(study, settings)->settings().dump().find(R"("fingerprint":"")"), std::string::npos) << study;
+    write(60);
+    const std::string one = study_of(study, settings)->settings().dump();
+    EXPECT_EQ(study_of(study, settings)->settings().dump(), one);
+    write(61);
+    EXPECT_NE(study_of(study, settings)->settings().dump(), one) << study;
+  }
+}
+
 TEST(Comparison, BadSettingsAreNamed) {
   const auto with = [](const std::string& from, const std::string& to) {
     std::string text = small;
-    return study_of(text.replace(text.find(from), from.size(), to));
+    return study_of("comparison", text.replace(text.find(from), from.size(), to));
   };
   refused([&] { with("epochs_at = [4, 2]", "epochs_at = [4]"); }, "1 numbers; expected one for each of the 2");
   refused([&] { with("train_limits = [100, 200]", "train_limits = [100, 100]"); }, "stands there twice");
-  refused([&] { with("noise = 0.5", "noise = -1"); }, "claim.toml:4:9: noise is -1");
+  refused([&] { with("noise = 0.5", "noise = -1"); }, "test.toml:4:9: noise is -1");
   refused([&] { with("data.data = \"optdigits\"", "data.train_limit = 7"); }, "train_limit of their own");
   refused([&] { with("activation = \"prelu\"", "activation = \"prelu\"\nwit = 3"); }, "unknown key 'wit'");
-  refused([&] { study_of("noise = 1.0"); }, "nothing to compare");
-  EXPECT_EQ(study_of(small)->missing(), "");
+  refused([&] { study_of("comparison", "noise = 1.0"); }, "nothing to compare");
+  EXPECT_EQ(study_of("comparison", small)->missing(), "");
   EXPECT_EQ(with("\"optdigits\"", "\"no/such/data\"")->missing(), "needs no/such/data under $OGEE_DATA");
 }
 

@@ -30,6 +30,13 @@ TEST(Slopes, UniformDraws) {
   EXPECT_NEAR(value_of(seen, "uniform", 50, "above_1e-18"), 0.107, 0.025);
 }
 
+TEST(Slopes, RefusesWhatItCannotMeasure) {
+  refused([] { study_of("slopes", "arms = ['relu; gain=1']\n"); }, "no settings of their own");
+  refused([] { study_of("slopes", "arms = ['uniform']\n"); }, "uniform = true");
+  refused([] { study_of("slopes", "arms = ['swiglu']\n"); }, "two inputs");
+  refused([] { study_of("slopes", "arms = ['rellu']\n"); }, "did you mean");
+}
+
 TEST(Depth, IdentityWithOrthogonalGainPassesAll) {
   const auto study = study_of(
       "depth", "arms = ['identity', 'identity; gain=0.5']\ndepths = [1, 11]\nwidth = 128\nsteps = 2\nseeds = 6\n");

@@ -84,6 +84,16 @@ TEST(UnitProbe, TellsOffFromDead) {
   }
 }
 
+TEST(UnitProbe, WithoutALargestSlopeWhatWasSeenStandsInForIt) {
+  const auto network = small_network("squared_relu");
+  // Slopes of 2z: 0, 0.2, 2, 20 in the first layer; all the same in the second.
+  network->layers[0].z = torch::tensor({{-1.0F, 0.1F, 1.0F, 10.0F}});
+  network->layers[1].z = torch::full({1, 4}, 0.01F);
+  UnitProbe probe;
+  probe.look(*network);
+  EXPECT_EQ(probe.measures().at("saturated_first"), 2.0 / 8);
+}
+
 constexpr const char* small = "train_limit = 400\ndepth = 2\nwidth = 16\nseeds = 2\n";
 
 TEST(Training, OneSignBehindReluByExample) {

@@ -96,6 +96,27 @@ TEST(Verdict, MeansOfSeveralArmsAndNumbers) {
   EXPECT_EQ(judge(mean, all, 1).verdict, Verdict::holds);
 }
 
+TEST(Verdict, NumbersAreShownAsTheyWereMeasured) {
+  // 0.1 - 0.3 + 0.3 is not 0.1.
+  const std::vector<Observation> exact = {{"a", no_condition, 0, "error", 0.1}, {"b", no_condition, 0, "error", 0.1}};
+  Expectation alone = expectation(Relation::close, 0.5);
+  alone.than = {};
+  alone.number = 0.3;
+  EXPECT_EQ(judge(alone, exact, 1).contrast, 0.1);
+  EXPECT_EQ(judge(alone, exact, 1).figure, "a: 0.1");
+  const Judgement difference = judge(expectation(Relation::above, -0.3), exact, 1);
+  EXPECT_EQ(difference.verdict, Verdict::holds);
+  EXPECT_EQ(difference.interval.low, 0);
+  EXPECT_EQ(difference.figure, "a 0.1, b 0.1: difference 0");
+  // The ends are not part of what is claimed.
+  EXPECT_EQ(judge(expectation(Relation::below), exact, 1).verdict, Verdict::does_not_hold);
+  alone.number = 0.1;
+  alone.by = 0.2;
+  EXPECT_EQ(judge(alone, exact, 1).verdict, Verdict::holds);
+  alone.relation = Relation::below;  // the number and the margin, 0.3
+  EXPECT_EQ(judge(alone, exact, 1).verdict, Verdict::holds);
+}
+
 TEST(Verdict, WhatIsNotFiniteIsNamed) {
   auto all = observations(-1, 0.1, 6);
   all[0].value = NAN;

@@ -4,7 +4,9 @@ import contextlib
 import os
 import shutil
 import socket
+import sqlite3
 import subprocess
+import time
 
 failures = 0
 
@@ -33,6 +35,20 @@ def end(process, what, status=0):
     error = process.communicate(timeout=300)[1].strip()
     check(process.returncode == status, "%s ended with %d%s" % (what, process.returncode, ": " + error if error else ""))
     return error
+
+
+def await_runs(out, condition, count, longest=120):
+    """Until so many runs that satisfy the condition stand in rank 0's database; False if that takes too long."""
+    start = time.monotonic()
+    while time.monotonic() - start < longest:
+        try:
+            with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % (out / "results.db"), uri=True)) as database:
+                if database.execute("SELECT count(*) FROM runs WHERE " + condition).fetchone()[0] >= count:
+                    return True
+        except sqlite3.OperationalError:  # not there yet, or being made
+            pass
+        time.sleep(0.02)
+    return False
 
 
 @contextlib.contextmanager

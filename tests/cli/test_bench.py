@@ -12,16 +12,12 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import checks  # noqa: E402
+from checks import check  # noqa: E402
+
 PROGRAM = sys.argv[1]
 QUICK = ["--seconds", "0.001", "--rounds", "3", "--elements", "1000"]
-failures = 0
-
-
-def check(condition, *what):
-    global failures
-    if not condition:
-        failures += 1
-        print("FAILED:", *what)
 
 
 def run(*arguments, env=None):
@@ -133,5 +129,5 @@ def refusals():
 
 for part in (schema, text, target, absent, small, refusals):
     part()
-print("%d failures" % failures)
-sys.exit(1 if failures else 0)
+print("%d failures" % checks.failures)
+sys.exit(1 if checks.failures else 0)

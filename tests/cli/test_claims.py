@@ -16,22 +16,17 @@ import tempfile
 import time
 import tomllib
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import checks  # noqa: E402
+from checks import check  # noqa: E402
+
 PROGRAM = os.path.abspath(sys.argv[1])
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="ogee_claims_test"))
-CHROMIUM = os.environ.get("OGEE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 VERDICTS = {"holds", "holds in part", "does not hold", "cannot tell at this scale"}
 # What a shrunken claim may take of each.
 MOST = {"seeds": 2, "epochs": 2, "steps": 40, "every": 20, "train_limit": 200, "depth": 3, "width": 16, "units": 8,
         "budget": 100, "tuning": 20}
-failures = 0
-
-
-def check(condition, *what):
-    global failures
-    if not condition:
-        failures += 1
-        print("FAILED:", *what, flush=True)
 
 
 def ogee(*arguments, status=0, **more):
@@ -99,16 +94,21 @@ by = 0.01
 """
     (WORK / "long.toml").write_text(text)
     whole = json.loads(ogee("run", "long.toml", "--out", "whole", "--json").stdout)[0]
-    killed = 0
-    for delay in (0.15, 0.3, 0.45):
+
+    def kept():
+        files = list((WORK / "parts" / "long").glob("small-*/cells.jsonl"))
+        return files[0].read_bytes().count(b"\n") - 1 if files else 0
+    killed = before = 0
+    for _ in range(3):
         run = subprocess.Popen([PROGRAM, "claims", "run", "long.toml", "--out", "parts", "--quiet"], cwd=WORK,
                                stdout=subprocess.DEVNULL)
-        time.sleep(delay)
+        while run.poll() is None and kept() < before + 100:
+            time.sleep(0.01)
         killed += run.poll() is None
         run.kill()
         run.wait()
-    kept = list((WORK / "parts" / "long").glob("small-*/cells.jsonl"))
-    before = len(kept[0].read_text().splitlines()) - 1 if kept else 0
+        before = kept()
+    check(killed > 0 and 0 < before < 6000, "nothing was cut short", killed, before)
     again = json.loads(ogee("run", "long.toml", "--out", "parts", "--json").stdout)[0]
     check(again["observations"] == whole["observations"], "a killed run came to other numbers")
     check(again["verdict"] == whole["verdict"] == "holds", whole["verdict"])
@@ -120,6 +120,22 @@ by = 0.01
     check(len(list((WORK / "parts" / "long").glob("small-*"))) == 2, "another folder for other settings")
 
 
+def the_others_go_on():
+    """What was kept of one claim is damaged so that its run ends by an exception of a library."""
+    text = (SOURCE / "claims" / "slope_product.toml").read_text()
+    for name in ("first", "second"):
+        (WORK / (name + ".toml")).write_text(shrunken(text))
+    both = ("run", "first.toml", "second.toml", "--out", "damaged", "--json")
+    ogee(*both)
+    kept, = (WORK / "damaged" / "first").glob("small-*/cells.jsonl")
+    kept.write_text(kept.read_text().splitlines()[0] + "\n{}\n{}\n")
+    done = ogee(*both, status=1)
+    check([each["name"] for each in json.loads(done.stdout)] == ["second"], done.stdout[:300])
+    check(done.stderr.startswith("ogee: first: "), done.stderr)
+    done = ogee(*both[:2], *both[3:], status=1)
+    check(done.stderr.startswith("ogee: first: "), done.stderr)
+
+
 def mistakes():
     check("did you mean" in ogee("run", "slope_produkt", status=2).stderr, "suggestion")
     check("cannot be read" in ogee("run", "nowhere.toml", status=2).stderr, "missing file")
@@ -128,21 +144,17 @@ def mistakes():
     check("holds no results" in ogee("report", "--out", "nowhere", status=2).stderr, "empty report")
 
 
-PROBE = """<script>
-const problems = [];
-addEventListener('error', event => problems.push(event.message));
+PROBE = """
 let waited = 0;
 const look = () => {
   if (!performance.getEntriesByName('drawn').length && ++waited < 100) return setTimeout(look, 250);
   const charts = [...document.querySelectorAll('.chart')];
   const drawn = charts.filter(chart => chart.querySelector('svg .mark-symbol path'));
-  document.body.replaceChildren(document.createTextNode('PROBE' + JSON.stringify({
-    problems, charts: charts.length, drawn: drawn.length, sections: document.querySelectorAll('section').length,
-    missing: charts.filter(chart => !drawn.includes(chart)).map(chart => chart.getAttribute('aria-label')),
-    wide: document.documentElement.scrollWidth - innerWidth}) + 'END'));
+  say({charts: charts.length, drawn: drawn.length, sections: document.querySelectorAll('section').length,
+    missing: charts.filter(chart => !drawn.includes(chart)).map(chart => chart.getAttribute('aria-label'))});
 };
 addEventListener('load', () => setTimeout(look, 500));
-</script>"""
+"""
 
 
 def page():
@@ -150,21 +162,13 @@ def page():
     check("slope_product" in text and "page: all/claims.html" in text, text[:500])
     page = (WORK / "all" / "claims.html").read_text()
     check("http://" not in page.replace("http://www.w3.org", "").split("<script")[0], "nothing is fetched")
-    if not CHROMIUM:
+    if not checks.CHROMIUM:
         print("no Chromium: the page is not looked at")
         return
     results = len(list((WORK / "all").glob("*/small.json")))
-    for flags in ((), ("--force-dark-mode", "--window-size=420,6000")):
-        path = WORK / "probed.html"
-        path.write_text(page.replace("<main", PROBE + "<main", 1))
-        done = subprocess.run(
-            [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom",
-             "--virtual-time-budget=40000", "--window-size=1280,6000", *flags, path.as_uri()],
-            text=True, capture_output=True, timeout=120)
-        found = re.search("PROBE(.*?)END", done.stdout, re.S)
-        check(found, "nothing came of the page", done.stdout[-500:], done.stderr[-500:])
-        said = json.loads(found[1].replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&")) if found else {}
-        check(not said.get("problems") and "CONSOLE" not in done.stderr, said, done.stderr[-500:])
+    for width, flags in ((1280, ()), (420, ("--force-dark-mode",))):
+        said = checks.look(page, PROBE, WORK / "probed.html", *flags, width=width, milliseconds=40000)
+        check(not said.get("problems") and not said["console"], said)
         check(said.get("sections") == results, said, results)
         check(said.get("charts", 0) > 0 and said.get("charts") == said.get("drawn"), said)
         check(said.get("wide", 1) <= 0, "wider than the window", said)
@@ -172,8 +176,9 @@ def page():
 
 mistakes()
 killed_and_resumed()
+the_others_go_on()
 every_claim()
 page()
 shutil.rmtree(WORK)
-print("%d failures" % failures)
-sys.exit(failures > 0)
+print("%d failures" % checks.failures)
+sys.exit(checks.failures > 0)

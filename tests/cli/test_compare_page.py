@@ -3,7 +3,7 @@
 x 20 seeds; and TensorBoard's event files.
 
 Usage: test_compare_page.py PROGRAM
-Without Chromium (or OGEE_CHROMIUM, its path) the browser's part is left out, and says so; without Python's tensorboard
+Without Chromium (tests/cli/checks.py) the browser's part is left out, and says so; without Python's tensorboard
 the event files are only counted.
 """
 
@@ -18,14 +18,15 @@ import subprocess
 import sys
 import tempfile
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import checks  # noqa: E402
+from checks import check  # noqa: E402
+
 PROGRAM = os.path.abspath(sys.argv[1])
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="ogee_page_test"))
-CHROMIUM = os.environ.get("OGEE_CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
-DATA = re.compile(r'(<script type="application/json" id="results">)(.*?)(</script>)', re.S)
+DATA = re.compile(r'(<script type="application/json" id="data">)(.*?)(</script>)', re.S)
 # Reports on the page once its charts had time to be drawn.
-PROBE = """<script>
-const problems = [];
-addEventListener('error', event => problems.push(event.message));
+PROBE = """
 addEventListener('load', () => setTimeout(() => {
   const charts = [...document.querySelectorAll('.chart')];
   const drawn = charts.filter(chart => chart.querySelector('svg path, svg rect, svg text'));
@@ -38,21 +39,11 @@ addEventListener('load', () => setTimeout(() => {
   const cheapest = first();
   sort.click();
   const dearest = first();
-  document.body.replaceChildren(document.createTextNode('PROBE' + JSON.stringify({
-    problems, charts: charts.length, drawn: drawn.length, spoken, cheapest, dearest,
+  say({charts: charts.length, drawn: drawn.length, spoken, cheapest, dearest,
     empty: drawn.filter(chart => !chart.querySelector('.mark-symbol path, .mark-line path, .mark-rect path')).length,
-    wide: document.documentElement.scrollWidth - innerWidth,
-    milliseconds: Math.round(performance.getEntriesByName('drawn')[0]?.startTime ?? -1)}) + 'END'));
+    milliseconds: Math.round(performance.getEntriesByName('drawn')[0]?.startTime ?? -1)});
 }, WAIT));
-</script>"""
-failures = 0
-
-
-def check(condition, *what):
-    global failures
-    if not condition:
-        failures += 1
-        print("FAILED:", *what, flush=True)
+"""
 
 
 def compare(*arguments):
@@ -64,17 +55,8 @@ def compare(*arguments):
 
 def probe(page, *flags, width=1280, wait=4000):
     """What the probe says of the page in Chromium."""
-    path = WORK / "probed.html"
-    path.write_text(page.replace("<main", PROBE.replace("WAIT", str(wait)) + "<main", 1))
-    done = subprocess.run(
-        [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--enable-logging=stderr", "--dump-dom",
-         "--virtual-time-budget=%d" % (2 * wait), "--window-size=%d,6000" % width, *flags, path.as_uri()],
-        text=True, capture_output=True, timeout=120)
-    found = re.search("PROBE(.*?)END", done.stdout, re.S)
-    check(found, "nothing came of the page", done.stdout[-500:], done.stderr[-500:])
-    said = json.loads(found.group(1).replace("&gt;", ">").replace("&lt;", "<").replace("&amp;", "&")) if found else {}
-    said["console"] = [line for line in done.stderr.splitlines() if "CONSOLE" in line]
-    return said
+    return checks.look(page, PROBE.replace("WAIT", str(wait)), WORK / "probed.html", *flags, width=width,
+                       milliseconds=2 * wait)
 
 
 def check_page(said, what):
@@ -156,11 +138,11 @@ done = compare("--tensorboard", "events")
 check(len(list(WORK.glob("events/*/*/events.out.tfevents.*"))) == 12, "again: old files stay beside the new ones")
 done = compare("--tensorboard", "ogee-compare/results.db/x")
 check(done.returncode == 2 and "results.db" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr)
-if CHROMIUM:
+if checks.CHROMIUM:
     browser()
 else:
     print("left out what needs Chromium")
-if not failures:
+if not checks.failures:
     shutil.rmtree(WORK)
-print("%d failures" % failures)
-sys.exit(1 if failures else 0)
+print("%d failures" % checks.failures)
+sys.exit(1 if checks.failures else 0)

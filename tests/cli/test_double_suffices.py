@@ -3,7 +3,8 @@
 
 For every function of one input without noise, at floats of all exponents, the program's f64 values and slopes against
 the golden files' formulas in many digits (mpmath): the error must be a hundredth of a float's unit in the last place.
-Usage: test_double_suffices.py PROGRAM
+Usage: test_double_suffices.py PROGRAM [CORE_PROGRAM]. Where there is CORE_PROGRAM, the program without LibTorch, which
+starts sooner, it does the work.
 """
 import array
 import math
@@ -22,7 +23,7 @@ except (ImportError, SystemExit):
     print("skipped: needs mpmath")
     sys.exit(77)
 
-program = sys.argv[1]
+program = sys.argv[-1]
 BOUND = 0.01
 mp.dps = 300
 

@@ -5,6 +5,7 @@ also when one of them is killed in the midst of its work.
 Usage: test_ranks.py PROGRAM
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -13,7 +14,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import ranks  # noqa: E402
@@ -28,7 +28,7 @@ def start(*about, **how):
 
 
 def note(out):
-    return json.load(open(out / "results.json", encoding="utf-8"))["environment"]["note"]
+    return json.load(open(out / "results.json", encoding="utf-8"))["environment"].get("note", "")
 
 
 def same(out, whole, what):
@@ -46,25 +46,30 @@ def together(d, file, whole):
           sorted(p.name for p in whole.iterdir() if p.is_file()), "rank 0 alone writes into the folder")
 
 
-def killed(d, file, whole, run):
-    """`run(rank, out)` starts a rank; the second is killed at work."""
+def killed(d, run):
+    """`run(rank, out)` starts a rank; the second is killed at work. That it fell silent shows only after a while: what
+    is returned waits for the others, and compares their results with one process's."""
     out = d / "killed"
-    first, second, third = [run(r, out) for r in range(3)]
-    time.sleep(3)
+    # The one that the others wait for comes last, so that all begin together.
+    third, second, first = [run(r, out) for r in (2, 1, 0)]
+    check(ranks.await_runs(out, "status = 'running'", 3), "each of three ranks has a run")
     working = second.poll() is None and first.poll() is None
     second.send_signal(signal.SIGKILL)
     second.communicate()
-    end(first, "rank 0 after rank 1 was killed")
-    end(third, "rank 2")
     check(working, "rank 1 was killed before the end")
-    same(out, whole, "two of three ranks")
-    check("rank 1 ended or fell silent" in note(out), "the results say so: %s" % note(out))
+
+    def rest(whole):
+        end(first, "rank 0 after rank 1 was killed")
+        end(third, "rank 2")
+        same(out, whole, "two of three ranks")
+        check("rank 1 ended or fell silent" in note(out), "the results say so: %s" % note(out))
+    return rest
 
 
 def joins_late(d, file, whole):
     out, port = d / "late", free_port()
     first = start(0, 2, port, file, out)
-    time.sleep(2)
+    check(ranks.await_runs(out, "status = 'finished'", 1), "rank 0 does not wait for the other")
     second = start(1, 2, port, file, out)
     end(first, "rank 0")
     end(second, "a rank that came late")
@@ -72,11 +77,14 @@ def joins_late(d, file, whole):
 
 
 def other_starters(d, file, whole):
-    for rank_name, world_name in (("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"), ("SLURM_PROCID", "SLURM_NTASKS")):
-        out, port = d / rank_name, free_port()
-        for process in [start(r, 2, port, file, out, **{rank_name: str(r), world_name: "2"}) for r in range(2)]:
-            end(process, "a rank by " + rank_name)
-        same(out, whole, rank_name)
+    names = {"OMPI_COMM_WORLD_RANK": "OMPI_COMM_WORLD_SIZE", "SLURM_PROCID": "SLURM_NTASKS"}
+    ports = {rank_name: free_port() for rank_name in names}
+    processes = [(rank_name, start(r, 2, ports[rank_name], file, d / rank_name, **{rank_name: str(r), world_name: "2"}))
+                 for rank_name, world_name in names.items() for r in range(2)]
+    for rank_name, process in processes:
+        end(process, "a rank by " + rank_name)
+    for rank_name in names:
+        same(d / rank_name, whole, rank_name)
 
 
 def torchrun(d, file, whole):
@@ -110,30 +118,29 @@ def refused(d, file):
     check(third.returncode == 2 and "RANK=7: expected a number from 0 to 1" in third.stderr, third.stderr.strip())
 
 
-def in_namespaces(d, file, whole):
-    with ranks.hosts(3) as hosts:
-        if hosts:
-            killed(d / "hosts", file, whole, lambda rank, out: start(
-                rank, 3, 29500, file, out if rank == 0 else d / "elsewhere", address=hosts[0][0],
-                before=hosts[rank][1]))
-
-
 def main():
     with tempfile.TemporaryDirectory() as name:
         d = pathlib.Path(name)
         file = d / "experiment.toml"
         # Long enough that ranks can come late and die early.
-        file.write_text(survival.EXPERIMENT.replace("epochs = 8", "epochs = 20"), encoding="utf-8")
-        whole = d / "whole"
-        survival.finish(PROGRAM, file, whole)
-        together(d, file, whole)
-        port = free_port()
-        killed(d, file, whole, lambda rank, out: start(rank, 3, port, file, out))
-        joins_late(d, file, whole)
-        other_starters(d, file, whole)
-        torchrun(d, file, whole)
-        refused(d, file)
-        in_namespaces(d, file, whole)
+        file.write_text(survival.EXPERIMENT.replace("epochs = 8", "epochs = 4"), encoding="utf-8")
+        with contextlib.ExitStack() as stack:
+            hosts = stack.enter_context(ranks.hosts(3))
+            port = free_port()
+            rests = [killed(d, lambda rank, out: start(rank, 3, port, file, out))]
+            if hosts:
+                rests.append(killed(d / "hosts", lambda rank, out: start(
+                    rank, 3, 29500, file, out if rank == 0 else d / "elsewhere", address=hosts[0][0],
+                    before=hosts[rank][1])))
+            whole = d / "whole"
+            survival.finish(PROGRAM, file, whole)
+            together(d, file, whole)
+            joins_late(d, file, whole)
+            other_starters(d, file, whole)
+            torchrun(d, file, whole)
+            refused(d, file)
+            for rest in rests:
+                rest(whole)
     sys.exit(1 if ranks.failures else 0)
 
 

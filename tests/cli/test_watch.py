@@ -20,6 +20,10 @@ import tempfile
 import termios
 import time
 
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import checks  # noqa: E402
+from checks import check  # noqa: E402
+
 PROGRAM = os.path.abspath(sys.argv[1])
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TRAIN = str(ROOT / "examples" / "train.py")
@@ -27,14 +31,6 @@ MNIST = os.environ.get("OGEE_EXAMPLE_MNIST", "")
 PYTHON = os.environ.get("OGEE_TORCH_PYTHON", sys.executable)
 LIBRARY = os.environ.get("OGEE_MONITOR_LIBRARY", "")
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="ogee_watch_test"))
-failures = 0
-
-
-def check(condition, *what):
-    global failures
-    if not condition:
-        failures += 1
-        print("FAILED:", *what, flush=True)
 
 
 def run(*arguments, **more):
@@ -338,7 +334,7 @@ for part in sys.argv[2:] or [p.__name__ for p in parts]:
     begin = time.monotonic()
     globals()[part]()
     print("%s: %.1f s" % (part, time.monotonic() - begin), flush=True)
-if not failures:
+if not checks.failures:
     subprocess.run(["rm", "-rf", str(WORK)])
-print("%d failures" % failures)
-sys.exit(1 if failures else 0)
+print("%d failures" % checks.failures)
+sys.exit(1 if checks.failures else 0)

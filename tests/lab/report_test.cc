@@ -56,7 +56,8 @@ std::vector<StoredRun> runs(const std::vector<std::pair<std::string, double>>& a
   return all;
 }
 
-Json results_of(const std::vector<StoredRun>& stored, std::int64_t seeds, bool stop_early = false) {
+Json results_of(const std::vector<StoredRun>& stored, std::int64_t seeds, bool stop_early = false,
+                const DataFacts& data = facts()) {
   Experiment experiment;
   experiment.seeds = seeds;
   experiment.learning_rate = 1e-3;
@@ -68,7 +69,7 @@ Json results_of(const std::vector<StoredRun>& stored, std::int64_t seeds, bool s
     if (experiment.activations.empty() || experiment.activations.back() != each.key.arm)
       experiment.activations.push_back(each.key.arm);
   settle(experiment, 1, true, 500);
-  return summarise(experiment, facts(), {}, stored);
+  return summarise(experiment, data, {}, stored);
 }
 
 std::string rule(const Json& results, const std::string& name) {
@@ -130,6 +131,17 @@ TEST(Advice, AnArmThatWasStoppedIsNamedSo) {
   EXPECT_GT(sigmoid["test_error"]["high"].get<double>() - sigmoid["test_error"]["low"].get<double>(),
             1.5 * (plain.high - plain.low));
   EXPECT_FALSE(results["arms"][0].contains("stopped_after_seeds"));
+}
+
+TEST(Report, AdviceNamesTheMetric) {
+  DataFacts data = facts();
+  data.metric = "RMSE";
+  const Json results = results_of(runs({{"relu", 0.05}, {"elu", 0.06}, {"sigmoid", 0.9}}, 5), 5, false, data);
+  const std::string advice = results["recommendation"].dump();
+  EXPECT_THAT(advice, HasSubstr("sigmoid hardly learned (RMSE 0."));
+  EXPECT_THAT(advice, HasSubstr("relu has the lowest RMSE"));
+  EXPECT_THAT(advice, HasSubstr("elu's RMSE is"));
+  EXPECT_THAT(advice, Not(HasSubstr("error")));
 }
 
 TEST(Report, TwoHundredArmsOfTwentySeeds) {

@@ -138,7 +138,7 @@ TEST(Metrics, OnlyCountsAreMultiplesOfOneExample) {
   for (const char* title : {"balanced error", "1 - macro F1", "loss", "RMSE", "1 - R2", "perplexity", "nothing"})
     EXPECT_FALSE(is_counted(title)) << title;
   for (const char* title : {"error", "balanced error", "1 - macro F1", "top-5 error"}) EXPECT_TRUE(is_share(title));
-  for (const char* title : {"loss", "RMSE", "1 - R2", "bits per token", "MSE"}) EXPECT_FALSE(is_share(title));
+  for (const char* title : {"loss", "RMSE", "1 - R2", "bits", "MSE"}) EXPECT_FALSE(is_share(title));
 }
 
 std::string refusal(const std::string& key, Goal goal, std::int64_t classes = 0) {

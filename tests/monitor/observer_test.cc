@@ -2,6 +2,7 @@
 #include <ATen/core/ivalue.h>
 #include <torch/torch.h>
 //
+#include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
 #include <atomic>
@@ -150,6 +151,41 @@ TEST(Observer, NumbersAreTheTensors) {
   EXPECT_EQ(s.update_ratio, 0);  // optimizer.step() was never called
   EXPECT_FALSE(std::isnan(s.one_sign));
   EXPECT_NEAR(s.one_sign_chance, 1 / std::sqrt(20.0), 1e-12);
+}
+
+// A monitor of one thread that is told where steps end: LibTorch calls it in its windows alone, and it sees the same.
+TEST(Observer, OfOneThreadRestsBetweenItsWindows) {
+  const auto run = [](bool told, int& called) {
+    torch::manual_seed(1);
+    Mlp model(2);
+    Monitor monitor(model, MonitorOptions().every(8).sample(0).this_thread(true).print(false));
+    torch::optim::SGD optimizer(model.parameters(), 0.05);
+    called = 0;
+    for (int i = 0; i < 40; ++i) {
+      if (told) monitor.between_steps();
+      called += at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value() ? 1 : 0;
+      optimizer.zero_grad();
+      torch::nn::functional::cross_entropy(model.forward(torch::randn({16, 20})), torch::randint(4, {16})).backward();
+      optimizer.step();
+    }
+    return monitor.record();
+  };
+  int always = 0, windows = 0;
+  const Record untold = run(false, always), told = run(true, windows);
+  EXPECT_EQ(always, 40);
+  EXPECT_EQ(windows, 10);  // two steps in eight
+  ASSERT_EQ(untold.layers.size(), told.layers.size());
+  EXPECT_EQ(untold.observed_steps, told.observed_steps);
+  for (std::size_t i = 0; i < told.layers.size(); ++i) {
+    EXPECT_EQ(told.layers[i].name, untold.layers[i].name);
+    ASSERT_EQ(told.layers[i].history.size(), untold.layers[i].history.size());
+    for (std::size_t k = 0; k < told.layers[i].history.size(); ++k) {
+      EXPECT_EQ(told.layers[i].history[k].step, untold.layers[i].history[k].step);
+      EXPECT_EQ(told.layers[i].history[k].z_mean, untold.layers[i].history[k].z_mean);
+      EXPECT_EQ(told.layers[i].history[k].y_gradient, untold.layers[i].history[k].y_gradient);
+      EXPECT_EQ(told.layers[i].history[k].update_ratio, untold.layers[i].history[k].update_ratio);
+    }
+  }
 }
 
 TEST(Observer, UpdatesAndTheirDirections) {

@@ -23,6 +23,7 @@ Arm parse_arm(const std::string& text, const std::vector<std::string>& known) {
   const std::size_t semicolon = text.find(';');
   Arm arm{Activation(trimmed(text.substr(0, semicolon))).text(), {}};
   if (semicolon == std::string::npos) return arm;
+  if (known.empty()) throw Error(fmt::format("{}: arms of this study have no settings of their own", text));
   for (std::size_t at = semicolon + 1; at <= text.size();) {
     const std::size_t end = std::min(text.find(',', at), text.size());
     const std::string item = trimmed(text.substr(at, end - at));
@@ -69,6 +70,14 @@ std::map<std::string, Arm> take_arms(lab::Table& table, std::vector<std::string>
 void Source::take(lab::Table& table) {
   table.take("data", request_.data);
   table.take("train_limit", request_.train_limit, 0, 1'000'000'000);
+}
+
+std::string Source::fingerprint() const {
+  try {
+    return get().fingerprint;
+  } catch (const Error&) {  // `missing` tells
+    return "";
+  }
 }
 
 std::string Source::missing() const {

@@ -41,6 +41,8 @@ class Source {
   void take(lab::Table& table);
   const std::string& name() const { return request_.data; }
   std::int64_t limit() const { return request_.train_limit; }
+  // What tells these data from others of the same name; "" where they cannot be had.
+  std::string fingerprint() const;
   // Why it cannot be had, or "".
   std::string missing() const;
   // From any thread.

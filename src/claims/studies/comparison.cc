@@ -84,7 +84,9 @@ class Comparison : public Study {
   }
 
   Json settings() const override {
-    Json json{{"study", "comparison"}, {"experiment", to_json(experiment_)}};
+    lab::Experiment experiment = experiment_;
+    experiment.fingerprint = fingerprint();
+    Json json{{"study", "comparison"}, {"experiment", to_json(experiment)}};
     for (const lab::ArmSettings& arm : experiment_.arms) json["arms"].push_back(to_json(arm));
     json["train_limits"] = train_limits_;
     json["epochs_at"] = epochs_at_;
@@ -181,6 +183,15 @@ class Comparison : public Study {
   std::vector<std::string> notes() const override { return notes_; }
 
  private:
+  // Of the data; "" where they cannot be had, of which `missing` or `run` tells.
+  std::string fingerprint() const {
+    try {
+      return data::load(request_of(experiment_)).fingerprint;
+    } catch (const Error&) {
+      return "";
+    }
+  }
+
   static double slope_at(const Activation& activation, double x) {
     const double one = 1;
     double slope = 0;

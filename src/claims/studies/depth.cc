@@ -3,7 +3,6 @@
 // Networks of linear layers and one activation, nothing else, of growing depth, with weights that keep the second
 // moment of what passes forward (the activation's own gain), or of a gain that the arm states. All in double precision:
 // in float, 60 layers of sigmoid would underflow.
-#include <ATen/CPUGeneratorImpl.h>
 
 #include <algorithm>
 #include <cmath>
@@ -13,6 +12,7 @@
 #include "ogee/libtorch.h"
 #include "claims/studies/common.h"
 #include "claims/studies/studies.h"
+#include "lab/streams.h"
 #include "lab/toml_table.h"
 #include "models/gain.h"
 #include "models/network.h"
@@ -63,9 +63,17 @@ class Depth : public CellStudy {
   }
 
   nlohmann::ordered_json settings() const override {
-    return {{"study", "depth"},        {"arms", names_},  {"data", source_.name()}, {"train_limit", source_.limit()},
-            {"depths", depths_},       {"width", width_}, {"batch", batch_},        {"steps", steps_},
-            {"step_size", step_size_}, {"seeds", seeds_}};
+    return {{"study", "depth"},
+            {"arms", names_},
+            {"data", source_.name()},
+            {"fingerprint", source_.fingerprint()},
+            {"train_limit", source_.limit()},
+            {"depths", depths_},
+            {"width", width_},
+            {"batch", batch_},
+            {"steps", steps_},
+            {"step_size", step_size_},
+            {"seeds", seeds_}};
   }
   std::map<std::string, std::string> measures() const override {
     return {
@@ -84,14 +92,7 @@ class Depth : public CellStudy {
   std::string missing() const override { return source_.missing(); }
 
  protected:
-  std::vector<Cell> cells() const override {
-    std::vector<Cell> all;
-    for (const std::string& name : names_)
-      for (const std::int64_t depth : depths_)
-        for (std::int64_t seed = 1; seed <= seeds_; ++seed)
-          all.push_back({name, static_cast<double>(depth), static_cast<std::uint64_t>(seed)});
-    return all;
-  }
+  std::vector<Cell> cells() const override { return grid(names_, {depths_.begin(), depths_.end()}, seeds_); }
 
   std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const override {
     const data::Dataset& data = source_.get();
@@ -100,10 +101,10 @@ class Depth : public CellStudy {
     settings.depth = static_cast<std::int64_t>(cell.at);
     settings.width = width_;
     settings.activation = arm.activation;
-    const auto network = models::build(settings, data, cell.seed * 8);
+    const auto network = models::build(settings, data, lab::seed_of(cell.seed, lab::Stream::weights));
     network->to(torch::kDouble);
-    at::Generator random = at::detail::createCPUGenerator(cell.seed * 8 + 1);
-    const GeneratorGuard guard(random);  // noise of an activation that has some
+    at::Generator random = lab::generator_of(cell.seed, lab::Stream::order);
+    const GeneratorGuard guard(random);  // the noise of an activation that has some comes from it, too
     const std::vector<at::Tensor> weights = weights_of(*network);
     set_gain(arm, weights);
     const at::Tensor chosen =

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "models/recording.h"
 #include "ogee/ogee.h"
 
 namespace ogee::claims {
@@ -18,32 +19,6 @@ data::Part first_of(const data::Part& part) {
   return {part.x.narrow(0, 0, size), part.y.narrow(0, 0, size)};
 }
 
-// While it lives the network keeps its pre-activations, without noise.
-class Recording {
- public:
-  explicit Recording(models::Network& network) : network_(network) {
-    network_.eval();
-    network_.recording = true;
-  }
-  ~Recording() {
-    network_.recording = false;
-    for (auto& layer : network_.layers) layer.z = at::Tensor();
-    network_.train();
-  }
-  Recording(const Recording&) = delete;
-  Recording& operator=(const Recording&) = delete;
-
-  std::vector<at::Tensor> pre_activations(const at::Tensor& x) {
-    network_.forward(x);
-    std::vector<at::Tensor> all;
-    for (const auto& layer : network_.layers) all.push_back(layer.z);
-    return all;
-  }
-
- private:
-  models::Network& network_;
-};
-
 at::Tensor noisy(const at::Tensor& x, double deviation, std::uint64_t seed) {
   at::Generator random = at::detail::createCPUGenerator(seed);
   return x + deviation * torch::randn(x.sizes(), random).to(x.device());
@@ -53,7 +28,7 @@ at::Tensor noisy(const at::Tensor& x, double deviation, std::uint64_t seed) {
 
 Outputs outputs_of(models::Network& network, const data::Part& part) {
   const torch::NoGradGuard no_gradients;
-  Recording recording(network);
+  models::Recording recording(network);
   const std::vector<at::Tensor> z = recording.pre_activations(first_of(part).x);
   double zeros = 0, outputs = 0, means = 0, units = 0, layer_means = 0;
   for (std::size_t i = 0; i < z.size(); ++i) {
@@ -73,7 +48,7 @@ NoiseResponse noise_response(models::Network& network, const tasks::Task& task, 
   const torch::NoGradGuard no_gradients;
   NoiseResponse response{tasks::evaluate(task, network, {noisy(part.x, deviation, seed), part.y}).error, unknown};
   if (network.layers.at(0).unit->activation().spec().inputs > 1) return response;
-  Recording recording(network);
+  models::Recording recording(network);
   const at::Tensor x = first_of(part).x;
   const std::vector<at::Tensor> clean = recording.pre_activations(x);
   const std::vector<at::Tensor> moved = recording.pre_activations(noisy(x, deviation, seed));

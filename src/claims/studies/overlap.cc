@@ -16,6 +16,7 @@
 #include "claims/studies/overlap_measures.h"
 #include "claims/studies/studies.h"
 #include "claims/studies/topic_measures.h"
+#include "data/bytes.h"
 #include "lab/toml_table.h"
 #include "ogee/ogee.h"
 
@@ -77,12 +78,7 @@ class OverlapStudy : public CellStudy {
   std::vector<std::string> notes() const override { return notes_; }
 
  protected:
-  std::vector<Cell> cells() const override {
-    std::vector<Cell> all;
-    for (std::int64_t seed = 1; seed <= seeds_; ++seed)
-      for (const std::string& arm : arms_) all.push_back({arm, no_condition, static_cast<std::uint64_t>(seed)});
-    return all;
-  }
+  std::vector<Cell> cells() const override { return grid(arms_, {no_condition}, seeds_); }
 
   std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const override {
     films();
@@ -109,13 +105,13 @@ class OverlapStudy : public CellStudy {
     rows_ = data::keyword_rows(films, least_films_, least_keywords_, path());
     const std::int64_t parameters =
         (2 * topics_.model.units + 1) * static_cast<std::int64_t>(rows_.keywords.size()) + topics_.model.units;
-    std::string all;
+    data::Checksum sum;
     for (const auto* words : {&rows_.titles, &rows_.keywords, &rows_.genres})
-      for (const std::string& word : *words) all += word + '\n';
+      for (const std::string& word : *words) sum.add(word.c_str(), word.size() + 1);
     for (const auto* rows : {&rows_.of_keywords, &rows_.of_genres})
       for (const auto* numbers : {&rows->begin, &rows->columns})
-        all.append(reinterpret_cast<const char*>(numbers->data()), numbers->size() * sizeof(std::int64_t));
-    checksum_ = fingerprint(all);
+        sum.add(numbers->data(), numbers->size() * sizeof(std::int64_t));
+    checksum_ = sum.text();
     notes_ = {std::to_string(rows_.titles.size()) + " films, " + std::to_string(rows_.keywords.size()) +
               " keywords; networks of " + std::to_string(parameters) +
               " parameters (relu_no_bias: " + std::to_string(topics_.model.units) + " fewer)"};

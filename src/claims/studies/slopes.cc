@@ -11,6 +11,7 @@
 #include <random>
 #include <utility>
 
+#include "claims/studies/common.h"
 #include "claims/studies/studies.h"
 #include "lab/toml_table.h"
 #include "ogee/ogee.h"
@@ -21,26 +22,23 @@ namespace {
 class Slopes : public CellStudy {
  public:
   explicit Slopes(lab::Table& table) {
-    table.take("arms", arms_);
+    table.take("arms", names_);
+    if (std::find(names_.begin(), names_.end(), uniform_arm) != names_.end())
+      table.fail("arms", "'uniform' is no function; expected the setting uniform = true");
+    arms_ = take_arms(table, names_, {});
+    for (const auto& [name, arm] : arms_) {
+      const Activation activation(arm.activation);
+      if (activation.spec().inputs != 1) table.fail("arms", name + " takes two inputs; expected functions of one");
+      largest_[name] = properties(activation).lipschitz;
+    }
     table.take("depths", depths_, 1, 10000);
     table.take("deviation", deviation_, 0, false, 1000);
     table.take("seeds", seeds_, 1, 100000);
     table.take("uniform", uniform_);
-    if (std::find(arms_.begin(), arms_.end(), uniform_arm) != arms_.end())
-      table.fail("arms", "'uniform' is no function; expected the setting uniform = true");
-    for (const std::string& arm : arms_) {
-      try {
-        const Activation activation(arm);
-        if (activation.spec().inputs != 1) throw Error(arm + " takes two inputs; expected functions of one");
-        largest_[arm] = largest_slope(activation);
-      } catch (const Error& error) {
-        table.fail("arms", error.what());
-      }
-    }
   }
 
   nlohmann::ordered_json settings() const override {
-    return {{"study", "slopes"},       {"arms", arms_},   {"depths", depths_},
+    return {{"study", "slopes"},       {"arms", names_},  {"depths", depths_},
             {"deviation", deviation_}, {"seeds", seeds_}, {"uniform", uniform_}};
   }
   std::map<std::string, std::string> measures() const override {
@@ -54,14 +52,9 @@ class Slopes : public CellStudy {
 
  protected:
   std::vector<Cell> cells() const override {
-    std::vector<Cell> all;
-    std::vector<std::string> arms = arms_;
+    std::vector<std::string> arms = names_;
     if (uniform_) arms.emplace_back(uniform_arm);
-    for (const std::string& arm : arms)
-      for (const std::int64_t depth : depths_)
-        for (std::int64_t seed = 1; seed <= seeds_; ++seed)
-          all.push_back({arm, static_cast<double>(depth), static_cast<std::uint64_t>(seed)});
-    return all;
+    return grid(arms, {depths_.begin(), depths_.end()}, seeds_);
   }
 
   std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>*) const override {
@@ -91,7 +84,7 @@ class Slopes : public CellStudy {
     std::normal_distribution<double> normal(0, deviation_);
     std::vector<double> z(static_cast<std::size_t>(cell.at)), ones(z.size(), 1.0), slopes(z.size());
     for (double& each : z) each = normal(random);
-    backward<double>(Activation(cell.arm), z, ones, slopes);
+    backward<double>(Activation(arms_.at(cell.arm).activation), z, ones, slopes);
     return slopes;
   }
   static std::vector<double> uniform_slopes(const Cell& cell) {
@@ -102,19 +95,8 @@ class Slopes : public CellStudy {
     return slopes;
   }
 
-  // On a fine grid: exact for functions whose largest slope lies at 0 or at a plateau.
-  static double largest_slope(const Activation& activation) {
-    constexpr std::size_t count = 4001;
-    std::vector<double> x(count), ones(count, 1.0), slopes(count);
-    for (std::size_t i = 0; i < count; ++i) x[i] = -20 + 0.01 * static_cast<double>(i);
-    x[2000] = 0;
-    backward<double>(activation, x, ones, slopes);
-    double largest = 0;
-    for (const double slope : slopes) largest = std::max(largest, std::abs(slope));
-    return largest;
-  }
-
-  std::vector<std::string> arms_ = {"sigmoid", "tanh", "relu"};
+  std::vector<std::string> names_ = {"sigmoid", "tanh", "relu"};
+  std::map<std::string, Arm> arms_;
   std::vector<std::int64_t> depths_ = {50};
   double deviation_ = 1;
   std::int64_t seeds_ = 20;

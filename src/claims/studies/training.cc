@@ -42,6 +42,7 @@ class TrainingStudy : public CellStudy {
     return {{"study", "training"},
             {"arms", names_},
             {"data", source_.name()},
+            {"fingerprint", source_.fingerprint()},
             {"train_limit", source_.limit()},
             {"depth", run_.depth},
             {"width", run_.width},
@@ -68,14 +69,7 @@ class TrainingStudy : public CellStudy {
   std::string missing() const override { return source_.missing(); }
 
  protected:
-  std::vector<Cell> cells() const override {
-    std::vector<Cell> all;
-    for (const std::string& name : names_)
-      for (const double value : values_)
-        for (std::int64_t seed = 1; seed <= seeds_; ++seed)
-          all.push_back({name, value, static_cast<std::uint64_t>(seed)});
-    return all;
-  }
+  std::vector<Cell> cells() const override { return grid(names_, values_, seeds_); }
 
   std::map<std::string, double> measure(const Cell& cell, const std::atomic<bool>* stop) const override {
     const Arm& arm = arms_.at(cell.arm);

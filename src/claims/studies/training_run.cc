@@ -1,7 +1,5 @@
 #include "claims/studies/training_run.h"
 
-#include <ATen/CPUGeneratorImpl.h>
-
 #include <algorithm>
 #include <cmath>
 #include <tuple>
@@ -11,7 +9,9 @@
 #include "claims/studies/path_probe.h"
 #include "claims/studies/unit_probe.h"
 #include "lab/optimiser.h"
+#include "lab/streams.h"
 #include "models/network.h"
+#include "models/recording.h"
 #include "ogee/torch.h"
 #include "tasks/task.h"
 
@@ -20,12 +20,6 @@ namespace {
 
 constexpr std::int64_t examples_watched = 32;
 
-// Random streams of a seed: arms share the first weights where shapes agree, and the order of examples.
-enum : std::uint64_t { for_weights, for_order, for_noise };
-at::Generator stream(std::uint64_t seed, std::uint64_t which) {
-  return at::detail::createCPUGenerator(seed * 8 + which);
-}
-
 class Trainer {
  public:
   Trainer(const TrainingRun& run, const data::Dataset& data)
@@ -33,9 +27,9 @@ class Trainer {
         data_(data),
         batch_(std::min(run.batch, data.train.size())),
         task_(tasks::make_task(data)),
-        network_(models::build(settings_of(run), data, run.seed * 8 + for_weights)),
-        order_(stream(run.seed, for_order)),
-        noise_(stream(run.seed, for_noise)) {
+        network_(models::build(settings_of(run), data, lab::seed_of(run.seed, lab::Stream::weights))),
+        order_(lab::generator_of(run.seed, lab::Stream::order)),
+        noise_(lab::generator_of(run.seed, lab::Stream::noise)) {
     start_from();
     optimiser_ = lab::make_optimiser(run.optimiser, *network_);
     if (run.path) path_.emplace(*network_);
@@ -77,12 +71,9 @@ class Trainer {
   bool look(std::int64_t step) {
     {
       const torch::NoGradGuard no_gradients;
-      network_->eval();
-      network_->recording = true;
+      const models::Recording recording(*network_);
       const at::Tensor output = network_->forward(data_.train.x);
       const auto loss = task_->loss(output, data_.train.y).item<double>();
-      network_->recording = false;
-      network_->train();
       if (!std::isfinite(loss)) {
         result_.diverged = true;
         return true;

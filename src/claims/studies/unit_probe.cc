@@ -1,5 +1,6 @@
 #include "claims/studies/unit_probe.h"
 
+#include <cmath>
 #include <vector>
 
 #include "ogee/libtorch.h"
@@ -25,7 +26,9 @@ void UnitProbe::look(const models::Network& network) {
     off.push_back(z.le(0).all(0));
     dead.push_back(slope.lt(no_slope).all(0));
     if (first_off_.defined()) continue;
-    const double largest = properties(unit->activation()).lipschitz;
+    const double lipschitz = properties(unit->activation()).lipschitz;
+    // Without a largest slope, what was seen stands in for it, as in the laboratory's own measure.
+    const double largest = std::isfinite(lipschitz) ? lipschitz : slope.max().item<double>();
     saturated.push_back(slope.lt(saturated_below * largest).to(torch::kDouble).mean(0));
   }
   last_off_ = torch::cat(off);
