@@ -31,12 +31,13 @@ struct Jet {
   Lane<D> value, slope;
 };
 
+// From the smaller of sigmoid(x) and sigmoid(-x), of which no digit is lost; the same bits forward and backward.
 struct PlainSigmoid {
   template <class D>
   static HWY_INLINE Lane<D> value(Lane<D> x) {
-    return sigmoid(x);
+    const Lane<D> tail = sigmoid(-abs(x));
+    return select(x < 0.0, tail, 1.0 - tail);
   }
-  // From the smaller of sigmoid(x) and sigmoid(-x), of which no digit is lost.
   template <class D>
   static HWY_INLINE Jet<D> jet(Lane<D> x) {
     const Lane<D> tail = sigmoid(-abs(x)), rest = 1.0 - tail;
