@@ -87,7 +87,7 @@ at::Tensor part(const at::Tensor& t, std::int64_t from, std::int64_t count) {
 at::Tensor sums_of_inputs(const Sequence& s) {
   const RecurrentLayer& l = s.layer;
   const std::int64_t units = s.units(), gates = s.gates();
-  const at::Tensor x = s.x.reshape({-1, s.x.size(2)});
+  const at::Tensor x = s.x.reshape({s.steps() * s.batch(), s.x.size(2)});
   const at::Tensor sums = at::empty({x.size(0), (s.is_lstm() ? 4 : gates + 2) * units}, x.options());
   if (s.is_lstm()) {
     product_into(sums, sum_of_biases(s), x, l.weight_ih);
@@ -124,7 +124,7 @@ template <class T>
 RecurrentOutput forward_as(const Sequence& s, Kept* kept) {
   const std::int64_t steps = s.steps(), batch = s.batch(), units = s.units();
   const std::vector<Gate<T>> gates = gates_of<T>(s);
-  const at::Tensor sums = sums_of_inputs(s).view({steps, batch, -1});
+  const at::Tensor flat_sums = sums_of_inputs(s), sums = flat_sums.view({steps, batch, flat_sums.size(1)});
   const at::Tensor w = s.layer.weight_hh.t(), peephole = s.layer.peephole.defined() ? s.layer.peephole.contiguous()
                                                                                     : at::Tensor();
   const at::Tensor y = at::empty({steps, batch, units}, s.x.options());
