@@ -127,11 +127,18 @@ HWY_ATTR void gru_backward(const GruRows<T>& s) {
   });
 }
 
+HWY_INLINE Lane<hn::ScalableTag<double>> widened(const float* p) {
+  const hn::ScalableTag<double> d;
+  return {hn::PromoteTo(d, hn::LoadU(hn::Rebind<float, decltype(d)>(), p))};
+}
+HWY_INLINE Lane<hn::ScalableTag<double>> widened(const double* p) { return {hn::LoadU(hn::ScalableTag<double>(), p)}; }
+
 // The sum of a few rows in T, then of these sums in double.
 template <class T>
 HWY_ATTR void accumulate(std::size_t rows, std::size_t units, Array<const T> a, Array<const T> b, double* sum) {
   using D = hn::ScalableTag<T>;
-  const std::size_t lanes = hn::Lanes(D());
+  const hn::ScalableTag<double> wide;
+  const std::size_t lanes = hn::Lanes(D()), wide_lanes = hn::Lanes(wide);
   HWY_ALIGN T few[hn::MaxLanes(D())];
   for (std::size_t j = 0; j < units; j += lanes) {
     const Place<D> at{j, j + lanes <= units ? lanes : units - j};
@@ -141,7 +148,11 @@ HWY_ATTR void accumulate(std::size_t rows, std::size_t units, Array<const T> a, 
       total = b.data == nullptr ? total + x : fused(x, read<D>(b, r, at), total);
     }
     hn::Store(total.v, D(), few);
-    for (std::size_t i = 0; i < at.n; ++i) sum[j + i] += static_cast<double>(few[i]);
+    std::size_t i = 0;
+    for (; i + wide_lanes <= at.n; i += wide_lanes) {
+      hn::StoreU(hn::Add(hn::LoadU(wide, sum + j + i), widened(few + i).v), wide, sum + j + i);
+    }
+    for (; i < at.n; ++i) sum[j + i] += static_cast<double>(few[i]);
   }
 }
 

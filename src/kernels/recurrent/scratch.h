@@ -11,7 +11,7 @@
 namespace ogee::kernels::recurrent {
 
 // As many rows at once as have about this many units together.
-inline constexpr std::size_t piece_size = 512;
+inline constexpr std::size_t piece_size = 1024;
 
 // Buffers of one piece, one a thread and type, without gaps between rows.
 template <class T>
