@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# remember.sh PROGRAM: examples/remember.cc learns its task with each kind of cell; bad input is one line of error.
+set -euo pipefail
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+for kind in plain nan nah; do
+  "$1" "$kind" 200 | tee "$scratch/said"
+  right=$(sed -n "s/^$kind: \([0-9]*\)\..* right\$/\1/p" "$scratch/said")
+  # Guessing gives 17 %.
+  [[ -n $right && $right -ge 90 ]] || { echo "FAILED: $kind learned too little"; exit 1; }
+done
+for arguments in "noisy" "nan 0"; do
+  # shellcheck disable=SC2086  # several words
+  if "$1" $arguments 2>"$scratch/error"; then echo "FAILED: took '$arguments'"; exit 1; fi
+  [[ $(wc -l <"$scratch/error") == 1 ]] || { echo "FAILED: not one line of error"; cat "$scratch/error"; exit 1; }
+done
