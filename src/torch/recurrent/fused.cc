@@ -1,17 +1,16 @@
 // A layer over a sequence by the core's kernels. The products with x, of all time steps, are one product before the
 // loop over time; the gradients of the weights are one product after the loop back.
-#include <ATen/Parallel.h>
-
 #include <algorithm>
-#include <array>
 
 #include "kernels/recurrent/step.h"
+#include "torch/recurrent/products.h"
 #include "torch/recurrent/sequence.h"
 
 namespace ogee::torch_call::recurrent {
 namespace {
 
 using kernels::recurrent::Gate;
+using kernels::recurrent::Packed;
 using kernels::recurrent::Step;
 
 // The activations with one value a unit for each learned parameter.
@@ -71,31 +70,27 @@ at::Tensor sum_of_biases(const Sequence& s) {
   return l.bias_hh.defined() ? l.bias_ih.add(l.bias_hh) : l.bias_ih;
 }
 
-void product_into(at::Tensor out, const at::Tensor& bias, const at::Tensor& x, const at::Tensor& weight) {
-  if (bias.defined()) {
-    at::addmm_out(out, bias, x, weight.t());
-  } else {
-    at::mm_out(out, x, weight.t());
-  }
-}
 at::Tensor part(const at::Tensor& t, std::int64_t from, std::int64_t count) {
   return t.defined() ? t.narrow(0, from, count) : t;
 }
 
 // The pre-activations as far as x and the biases go, [time*batch, width]. GRU and MGU: n from x, the gates, n from h,
 // so that a step's product with h adds to what lies together.
+template <class T>
 at::Tensor sums_of_inputs(const Sequence& s) {
   const RecurrentLayer& l = s.layer;
   const std::int64_t units = s.units(), gates = s.gates();
   const at::Tensor x = s.x.reshape({s.steps() * s.batch(), s.x.size(2)});
   const at::Tensor sums = at::empty({x.size(0), (s.is_lstm() ? 4 : gates + 2) * units}, x.options());
   if (s.is_lstm()) {
-    product_into(sums, sum_of_biases(s), x, l.weight_ih);
+    multiply_into(sums, x, packed<T>(l.weight_ih.t()), sum_of_biases(s));
     return sums;
   }
   const std::int64_t wide = gates * units;
-  product_into(sums.narrow(1, units, wide), part(sum_of_biases(s), 0, wide), x, l.weight_ih.narrow(0, 0, wide));
-  product_into(sums.narrow(1, 0, units), part(l.bias_ih, wide, units), x, l.weight_ih.narrow(0, wide, units));
+  const Packed<T> to_gates = packed<T>(l.weight_ih.narrow(0, 0, wide).t()),
+                  to_candidate = packed<T>(l.weight_ih.narrow(0, wide, units).t());
+  multiply_into(sums.narrow(1, units, wide), x, to_gates, part(sum_of_biases(s), 0, wide));
+  multiply_into(sums.narrow(1, 0, units), x, to_candidate, part(l.bias_ih, wide, units));
   at::Tensor from_h = sums.narrow(1, units + wide, units);
   if (l.bias_hh.defined()) {
     from_h.copy_(l.bias_hh.narrow(0, wide, units).expand_as(from_h));
@@ -124,9 +119,9 @@ template <class T>
 RecurrentOutput forward_as(const Sequence& s, Kept* kept) {
   const std::int64_t steps = s.steps(), batch = s.batch(), units = s.units();
   const std::vector<Gate<T>> gates = gates_of<T>(s);
-  const at::Tensor flat_sums = sums_of_inputs(s), sums = flat_sums.view({steps, batch, flat_sums.size(1)});
-  const at::Tensor w = s.layer.weight_hh.t(), peephole = s.layer.peephole.defined() ? s.layer.peephole.contiguous()
-                                                                                    : at::Tensor();
+  const at::Tensor flat_sums = sums_of_inputs<T>(s), sums = flat_sums.view({steps, batch, flat_sums.size(1)});
+  const Packed<T> w = packed<T>(s.layer.weight_hh.t());
+  const at::Tensor peephole = s.layer.peephole.defined() ? s.layer.peephole.contiguous() : at::Tensor();
   const at::Tensor y = at::empty({steps, batch, units}, s.x.options());
   // Without a backward to come, each cell state takes the place of the one before.
   at::Tensor c;
@@ -139,7 +134,10 @@ RecurrentOutput forward_as(const Sequence& s, Kept* kept) {
   for (std::int64_t k = 0; k < steps; ++k) {
     const std::int64_t t = s.time(k);
     const at::Tensor now = sums.select(0, t), h_now = y.select(0, t);
-    if (k > 0 || s.h.defined()) from_h(s, now).addmm_(h_before, w);
+    if (k > 0 || s.h.defined()) {
+      const at::Tensor sums_of_h = from_h(s, now);
+      multiply_into(sums_of_h, h_before, w, sums_of_h);
+    }
     const at::Tensor c_now = s.is_lstm() ? c.select(0, kept != nullptr ? t : 0) : at::Tensor();
     Step<T> step = step_of(s, gates, peephole, t);
     step.sums = data_of<T>(now);
@@ -191,6 +189,7 @@ class Backward {
     if (!s.h.defined() || (s.is_lstm() && !s.c.defined())) zeros = at::zeros({s.batch(), s.units()}, s.x.options());
     const at::Tensor h_first = s.h.defined() ? s.h.contiguous() : zeros;
     const at::Tensor c_first = s.c.defined() ? s.c.contiguous() : zeros;
+    const Packed<T> w = packed<T>(s.layer.weight_hh);
     for (std::int64_t k = steps - 1; k >= 0; --k) {
       const std::int64_t t = s.time(k);
       const at::Tensor now = kept_.sums.select(0, t), d_now = d_sums_.select(0, t);
@@ -223,9 +222,9 @@ class Backward {
       });
       dc_now = dc_;
       if (s.is_lstm()) {
-        if (k > 0 || s.h.defined()) at::mm_out(dh_next, d_now, s.layer.weight_hh);
+        if (k > 0 || s.h.defined()) multiply_into(dh_next, d_now, w);
       } else {
-        dh_next.addmm_(from_h(s, d_now), s.layer.weight_hh);
+        multiply_into(dh_next, from_h(s, d_now), w, dh_next);
       }
       dh_more = dh_next;
       std::swap(dh_next, spare);
@@ -235,25 +234,29 @@ class Backward {
 
   at::Tensor by_x() const {
     const at::Tensor d = flat(d_sums_);
-    if (s.is_lstm()) return d.mm(s.layer.weight_ih).view_as(s.x);
+    if (s.is_lstm()) return multiplied(d, packed<T>(s.layer.weight_ih)).view_as(s.x);
     const std::int64_t units = s.units(), wide = s.gates() * units;
-    at::Tensor dx = d.narrow(1, units, wide).mm(s.layer.weight_ih.narrow(0, 0, wide));
-    dx.addmm_(d.narrow(1, 0, units), s.layer.weight_ih.narrow(0, wide, units));
+    const at::Tensor dx = multiplied(d.narrow(1, units, wide), packed<T>(s.layer.weight_ih.narrow(0, 0, wide)));
+    multiply_into(dx, d.narrow(1, 0, units), packed<T>(s.layer.weight_ih.narrow(0, wide, units)), dx);
     return dx.view_as(s.x);
   }
   at::Tensor by_h() const { return dh_; }
   at::Tensor by_c() const { return dc_; }
   at::Tensor by_weight_ih() const {
-    const at::Tensor d = flat(d_sums_), x = flat(s.x);
-    if (s.is_lstm()) return d.t().mm(x);
+    const at::Tensor d = flat(d_sums_);
+    const Packed<T> x = packed<T>(flat(s.x));
+    if (s.is_lstm()) return multiplied(d.t(), x);
     const std::int64_t units = s.units(), wide = s.gates() * units;
-    return at::cat({d.narrow(1, units, wide).t().mm(x), d.narrow(1, 0, units).t().mm(x)});
+    const at::Tensor dw = at::empty_like(s.layer.weight_ih, at::MemoryFormat::Contiguous);
+    multiply_into(dw.narrow(0, 0, wide), d.narrow(1, units, wide).t(), x);
+    multiply_into(dw.narrow(0, wide, units), d.narrow(1, 0, units).t(), x);
+    return dw;
   }
   at::Tensor by_weight_hh() const {
     const std::int64_t later = s.steps() - 1, shift = s.layer.reverse ? 0 : 1;
     const at::Tensor d = from_h(s, d_sums_);
-    at::Tensor dw = at::mm(flat(d.narrow(0, shift, later)).t(), flat(y_.narrow(0, 1 - shift, later)));
-    if (s.h.defined()) dw.addmm_(d.select(0, s.time(0)).t(), s.h);
+    const at::Tensor dw = multiplied(flat(d.narrow(0, shift, later)).t(), packed<T>(flat(y_.narrow(0, 1 - shift, later))));
+    if (s.h.defined()) multiply_into(dw, d.select(0, s.time(0)).t(), packed<T>(s.h), dw);
     return dw;
   }
   // One sum serves both biases of an LSTM.
