@@ -153,10 +153,15 @@ ProductTable<T> products() {
 }  // namespace
 
 template <class T>
-Packed<T>::Packed(Matrix<T> m, std::size_t rows, std::size_t columns)
-    : rows_(rows), columns_(columns), width_(products<T>().width) {
-  data_ = hwy::AllocateAligned<T>(std::max<std::size_t>(panels() * rows * width_, 1));
-  T* out = data_.get();
+std::size_t Packed<T>::room(std::size_t rows, std::size_t columns) {
+  const std::size_t width = products<T>().width;
+  return rows * ((columns + width - 1) / width * width);
+}
+
+template <class T>
+Packed<T>::Packed(T* memory, Matrix<T> m, std::size_t rows, std::size_t columns)
+    : data_(memory), rows_(rows), columns_(columns), width_(products<T>().width) {
+  T* out = memory;
   for (std::size_t left = 0; left < columns; left += width_, out += rows * width_) {
     const std::size_t count = std::min(width_, columns - left);
     const T* const from = m.data + static_cast<std::ptrdiff_t>(left) * m.column_stride;

@@ -4,8 +4,6 @@
 
 #include <cstddef>
 
-#include "hwy/aligned_allocator.h"
-
 namespace ogee::kernels::recurrent {
 
 // Element (i, j) lies at data[i*row_stride + j*column_stride].
@@ -17,21 +15,22 @@ struct Matrix {
 };
 
 // A matrix of `rows` x `columns` cut into panels of as many columns as two vectors hold, padded with zeros; each panel
-// row by row. For the instruction set that was in use when it was made.
+// row by row. For the instruction set that was in use when it was made, in memory that is somebody else's.
 template <class T>
 class Packed {
  public:
-  Packed() = default;
-  Packed(Matrix<T> matrix, std::size_t rows, std::size_t columns);
+  // How many elements of memory it takes, which must begin where 64 bytes do.
+  static std::size_t room(std::size_t rows, std::size_t columns);
+  Packed(T* memory, Matrix<T> matrix, std::size_t rows, std::size_t columns);
   std::size_t rows() const { return rows_; }
   std::size_t columns() const { return columns_; }
   std::size_t width() const { return width_; }
-  std::size_t panels() const { return width_ == 0 ? 0 : (columns_ + width_ - 1) / width_; }
-  const T* panel(std::size_t i) const { return data_.get() + i * rows_ * width_; }
+  std::size_t panels() const { return (columns_ + width_ - 1) / width_; }
+  const T* panel(std::size_t i) const { return data_ + i * rows_ * width_; }
 
  private:
-  std::size_t rows_ = 0, columns_ = 0, width_ = 0;
-  hwy::AlignedFreeUniquePtr<T[]> data_;
+  const T* data_;
+  std::size_t rows_, columns_, width_;
 };
 
 // c = start + a*b, of m rows. start may be c itself, a row (stride 0), or null for zeros; rows of c and start have no

@@ -10,7 +10,6 @@ namespace ogee::torch_call::recurrent {
 namespace {
 
 using kernels::recurrent::Gate;
-using kernels::recurrent::Packed;
 using kernels::recurrent::Step;
 
 // The activations with one value a unit for each learned parameter.
@@ -87,7 +86,7 @@ at::Tensor sums_of_inputs(const Sequence& s) {
     return sums;
   }
   const std::int64_t wide = gates * units;
-  const Packed<T> to_gates = packed<T>(l.weight_ih.narrow(0, 0, wide).t()),
+  const PackedTensor<T> to_gates = packed<T>(l.weight_ih.narrow(0, 0, wide).t()),
                   to_candidate = packed<T>(l.weight_ih.narrow(0, wide, units).t());
   multiply_into(sums.narrow(1, units, wide), x, to_gates, part(sum_of_biases(s), 0, wide));
   multiply_into(sums.narrow(1, 0, units), x, to_candidate, part(l.bias_ih, wide, units));
@@ -120,7 +119,7 @@ RecurrentOutput forward_as(const Sequence& s, Kept* kept) {
   const std::int64_t steps = s.steps(), batch = s.batch(), units = s.units();
   const std::vector<Gate<T>> gates = gates_of<T>(s);
   const at::Tensor flat_sums = sums_of_inputs<T>(s), sums = flat_sums.view({steps, batch, flat_sums.size(1)});
-  const Packed<T> w = packed<T>(s.layer.weight_hh.t());
+  const PackedTensor<T> w = packed<T>(s.layer.weight_hh.t());
   const at::Tensor peephole = s.layer.peephole.defined() ? s.layer.peephole.contiguous() : at::Tensor();
   const at::Tensor y = at::empty({steps, batch, units}, s.x.options());
   // Without a backward to come, each cell state takes the place of the one before.
@@ -189,7 +188,7 @@ class Backward {
     if (!s.h.defined() || (s.is_lstm() && !s.c.defined())) zeros = at::zeros({s.batch(), s.units()}, s.x.options());
     const at::Tensor h_first = s.h.defined() ? s.h.contiguous() : zeros;
     const at::Tensor c_first = s.c.defined() ? s.c.contiguous() : zeros;
-    const Packed<T> w = packed<T>(s.layer.weight_hh);
+    const PackedTensor<T> w = packed<T>(s.layer.weight_hh);
     for (std::int64_t k = steps - 1; k >= 0; --k) {
       const std::int64_t t = s.time(k);
       const at::Tensor now = kept_.sums.select(0, t), d_now = d_sums_.select(0, t);
@@ -244,7 +243,7 @@ class Backward {
   at::Tensor by_c() const { return dc_; }
   at::Tensor by_weight_ih() const {
     const at::Tensor d = flat(d_sums_);
-    const Packed<T> x = packed<T>(flat(s.x));
+    const PackedTensor<T> x = packed<T>(flat(s.x));
     if (s.is_lstm()) return multiplied(d.t(), x);
     const std::int64_t units = s.units(), wide = s.gates() * units;
     const at::Tensor dw = at::empty_like(s.layer.weight_ih, at::MemoryFormat::Contiguous);

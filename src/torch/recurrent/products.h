@@ -14,16 +14,25 @@ template <class T>
 kernels::recurrent::Matrix<T> matrix_of(const at::Tensor& t) {
   return {static_cast<const T*>(t.data_ptr()), t.stride(0), t.stride(1)};
 }
+template <class T>
+struct PackedTensor {
+  at::Tensor memory;
+  kernels::recurrent::Packed<T> matrix;
+};
 // Two dimensions, any strides.
 template <class T>
-kernels::recurrent::Packed<T> packed(const at::Tensor& t) {
-  return {matrix_of<T>(t), static_cast<std::size_t>(t.size(0)), static_cast<std::size_t>(t.size(1))};
+PackedTensor<T> packed(const at::Tensor& t) {
+  const auto rows = static_cast<std::size_t>(t.size(0)), columns = static_cast<std::size_t>(t.size(1));
+  const std::size_t room = kernels::recurrent::Packed<T>::room(rows, columns);
+  const at::Tensor memory = at::empty({static_cast<std::int64_t>(room)}, t.options());
+  return {memory, {static_cast<T*>(memory.data_ptr()), matrix_of<T>(t), rows, columns}};
 }
 
 // out = start + a*b. out's rows have no gaps; start is undefined, a row, or out itself.
 template <class T>
-void multiply_into(const at::Tensor& out, const at::Tensor& a, const kernels::recurrent::Packed<T>& b,
+void multiply_into(const at::Tensor& out, const at::Tensor& a, const PackedTensor<T>& packed_b,
                    const at::Tensor& start = {}) {
+  const kernels::recurrent::Packed<T>& b = packed_b.matrix;
   TORCH_INTERNAL_ASSERT(out.stride(1) == 1 || out.size(1) <= 1);
   const at::Tensor row = start.defined() && start.dim() == 1 ? start.contiguous() : at::Tensor();
   kernels::recurrent::Product<T> product{static_cast<std::size_t>(out.size(0)),
@@ -53,8 +62,8 @@ void multiply_into(const at::Tensor& out, const at::Tensor& a, const kernels::re
 
 // a*b, in memory of its own.
 template <class T>
-at::Tensor multiplied(const at::Tensor& a, const kernels::recurrent::Packed<T>& b) {
-  at::Tensor out = at::empty({a.size(0), static_cast<std::int64_t>(b.columns())}, a.options());
+at::Tensor multiplied(const at::Tensor& a, const PackedTensor<T>& b) {
+  at::Tensor out = at::empty({a.size(0), static_cast<std::int64_t>(b.matrix.columns())}, a.options());
   multiply_into(out, a, b);
   return out;
 }
