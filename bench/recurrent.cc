@@ -1,14 +1,14 @@
-// How fast recurrent networks train, and what they keep: Ogee's plain LSTM beside LibTorch's, the noisy one (on all five
-// activations) beside the plain one, beside its composed form (ogee::compose_recurrent), and beside the same as one
-// would write it with LibTorch's operators. Timed in turn in one process; a ratio is the median over rounds of the ratio
-// of two neighbours' times.
+// How fast recurrent networks train, and what they keep: Ogee's plain LSTM beside LibTorch's, the noisy one (on all
+// five activations) beside the plain one, beside its composed form (ogee::compose_recurrent), and beside the same as
+// one would write it with LibTorch's operators. Timed in turn in one process; a ratio is the median over rounds of the
+// ratio of two neighbours' times.
 //
 //   cmake --build build/release --target bench_recurrent && build/release/bench/bench_recurrent
 //
 // Goals: plain at most 1.0 times LibTorch's time; noisy at most 1.3 times the plain one's, at least 5 times faster than
-// composed, and with at most 1.2 times the plain one's memory. Exit status 1 where one is missed. All of these share the
-// products of matrices, which LibTorch's BLAS does: what is written with operators cannot be slower by more than these
-// leave to the rest.
+// composed, and with at most 1.2 times the plain one's memory. Exit status 1 where one is missed. All of these share
+// the products of matrices, which LibTorch's BLAS does: what is written with operators cannot be slower by more than
+// these leave to the rest.
 #include <fmt/core.h>
 
 #include <CLI/CLI.hpp>
@@ -97,8 +97,12 @@ struct Way {
 
 template <class Module, class Parameters>
 Way way_of(std::string name, Module module, const Parameters& parameters) {
-  return {std::move(name), [module](const torch::Tensor& x) mutable { return std::get<0>(module->forward(x)); },
-          parameters->parameters(), 0, 0, {}};
+  return {std::move(name),
+          [module](const torch::Tensor& x) mutable { return std::get<0>(module->forward(x)); },
+          parameters->parameters(),
+          0,
+          0,
+          {}};
 }
 
 void train_once(Way& way, const torch::Tensor& x, const torch::Tensor& g) {
@@ -154,9 +158,17 @@ Outcome measure(const Size& size, const Options& o) {
       const nn::LSTM& like = half ? nah : nan;
       const WrittenOut written(like, half);
       ways.push_back({std::string(half ? "NAH" : "NAN") + " LSTM composed",
-                      [like](const torch::Tensor& x) { return composed(like, x); }, like->parameters(), 0, 0, {}});
+                      [like](const torch::Tensor& x) { return composed(like, x); },
+                      like->parameters(),
+                      0,
+                      0,
+                      {}});
       ways.push_back({std::string(half ? "NAH" : "NAN") + " LSTM written with operators",
-                      [written](const torch::Tensor& x) { return written.forward(x); }, like->parameters(), 0, 0, {}});
+                      [written](const torch::Tensor& x) { return written.forward(x); },
+                      like->parameters(),
+                      0,
+                      0,
+                      {}});
     }
   }
   ways.push_back(way_of("LibTorch's GRU", their_gru, their_gru));
@@ -168,7 +180,8 @@ Outcome measure(const Size& size, const Options& o) {
   const int calls = std::clamp(static_cast<int>(0.05 / once), 1, 50);
   for (int round = 0; round < o.rounds; ++round) {
     for (Way& way : ways) {
-      const bool slow = way.name.find("composed") != std::string::npos || way.name.find("operators") != std::string::npos;
+      const bool slow =
+          way.name.find("composed") != std::string::npos || way.name.find("operators") != std::string::npos;
       const int times = slow ? 1 : calls;
       way.seconds.push_back(seconds_of([&] {
                               for (int i = 0; i < times; ++i) {
@@ -183,9 +196,9 @@ Outcome measure(const Size& size, const Options& o) {
     return *std::find_if(ways.begin(), ways.end(), [&](const Way& w) { return w.name == name; });
   };
   const Way& ours = by_name("plain LSTM");
-  std::vector<Goal> goals = {{"plain LSTM: time, of LibTorch's", ratio(ours, by_name("LibTorch's LSTM")), 1, true},
-                             {"plain GRU: time, of LibTorch's",
-                              ratio(by_name("plain GRU"), by_name("LibTorch's GRU")), 1, true}};
+  std::vector<Goal> goals = {
+      {"plain LSTM: time, of LibTorch's", ratio(ours, by_name("LibTorch's LSTM")), 1, true},
+      {"plain GRU: time, of LibTorch's", ratio(by_name("plain GRU"), by_name("LibTorch's GRU")), 1, true}};
   for (const std::string kind : {"NAN", "NAH"}) {
     const Way& noisy = by_name(kind + " LSTM");
     goals.push_back({kind + " LSTM: time, of the plain one's", ratio(noisy, ours), 1.3, true});
@@ -194,8 +207,8 @@ Outcome measure(const Size& size, const Options& o) {
     goals.push_back({kind + " LSTM: peak memory, of the plain one's",
                      static_cast<double>(noisy.peak) / static_cast<double>(ours.peak), 1.2, true});
     if (!o.no_composed) {
-      goals.push_back({kind + " LSTM: times faster than composed", ratio(by_name(kind + " LSTM composed"), noisy), 5,
-                       false});
+      goals.push_back(
+          {kind + " LSTM: times faster than composed", ratio(by_name(kind + " LSTM composed"), noisy), 5, false});
       goals.push_back({kind + " LSTM: times faster than written with operators",
                        ratio(by_name(kind + " LSTM written with operators"), noisy), 1, false});
     }
@@ -210,8 +223,10 @@ Outcome measure(const Size& size, const Options& o) {
                                     {"peak_bytes", way.peak}});
   }
   for (const Goal& goal : goals) {
-    outcome.json["goals"].push_back(
-        {{"goal", goal.what}, {"value", goal.value}, {goal.at_most ? "at_most" : "at_least", goal.bound}, {"met", goal.met()}});
+    outcome.json["goals"].push_back({{"goal", goal.what},
+                                     {"value", goal.value},
+                                     {goal.at_most ? "at_most" : "at_least", goal.bound},
+                                     {"met", goal.met()}});
     outcome.met = outcome.met && goal.met();
   }
   if (!o.json) {
@@ -255,7 +270,8 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--threads", o.threads)->check(CLI::Range(1, 256))->capture_default_str();
   app.add_option("--rounds", o.rounds)->check(CLI::Range(1, 1000))->capture_default_str();
-  app.add_flag("--no-composed", o.no_composed, "Leave out what is written with operators, which takes most of the time");
+  app.add_flag("--no-composed", o.no_composed,
+               "Leave out what is written with operators, which takes most of the time");
   app.add_flag("--json", o.json, "Everything as JSON");
   return ogee::bench::run_program(app, argc, argv, [&] {
     const ogee::bench::Interruptible interruptible;

@@ -27,8 +27,8 @@ struct Tolerance {
 
 template <class T>
 void expect_close(double got, double want, double scale, const std::string& what) {
-  EXPECT_LE(std::fabs(got - want), Tolerance<T>::value * std::max(std::fabs(want), scale)) << what << ": got " << got
-                                                                                           << ", expected " << want;
+  EXPECT_LE(std::fabs(got - want), Tolerance<T>::value * std::max(std::fabs(want), scale))
+      << what << ": got " << got << ", expected " << want;
 }
 
 // Several vectors and an end, and the noise as it is given.
@@ -273,8 +273,13 @@ void check_products(double tolerance) {
           }
           const auto memory = hwy::AllocateAligned<T>(Packed<T>::room(k, n) + 1);
           const Packed<T> packed(memory.get(), {b.data(), turned ? 1 : stride(n), turned ? stride(k) : 1}, k, n);
-          Product<T> product{m, {a.data(), turned ? 1 : stride(k), turned ? stride(m) : 1}, &packed, c.data(),
-                             stride(n + 3), row.data(), 0};
+          Product<T> product{m,
+                             {a.data(), turned ? 1 : stride(k), turned ? stride(m) : 1},
+                             &packed,
+                             c.data(),
+                             stride(n + 3),
+                             row.data(),
+                             0};
           multiply(product, 0, packed.panels());  // 2 + ab
           product.start = c.data();
           product.start_stride = product.c_stride;
@@ -283,7 +288,8 @@ void check_products(double tolerance) {
           for (std::size_t i = 0; i < m; ++i) {
             for (std::size_t j = 0; j < n; ++j) {
               double sum = 0;
-              for (std::size_t l = 0; l < k; ++l) sum += static_cast<double>(element(i, l)) * static_cast<double>(element(j, l));
+              for (std::size_t l = 0; l < k; ++l)
+                sum += static_cast<double>(element(i, l)) * static_cast<double>(element(j, l));
               ASSERT_NEAR(c[i * (n + 3) + j], 2 + 2 * sum, tolerance) << m << " " << n << " " << k << " " << turned;
             }
             for (std::size_t j = n; j < n + 3; ++j) ASSERT_EQ(c[i * (n + 3) + j], T{1}) << "beyond the end of a row";

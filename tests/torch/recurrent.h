@@ -17,14 +17,8 @@ struct Layer {
 
   // Places as in RecurrentLayer: x, h, c, weights, biases, peephole, learned.
   std::vector<torch::Tensor*> places() {
-    std::vector<torch::Tensor*> all{&x,
-                                    &h,
-                                    &c,
-                                    &layer.weight_ih,
-                                    &layer.weight_hh,
-                                    &layer.bias_ih,
-                                    &layer.bias_hh,
-                                    &layer.peephole};
+    std::vector<torch::Tensor*> all{
+        &x, &h, &c, &layer.weight_ih, &layer.weight_hh, &layer.bias_ih, &layer.bias_hh, &layer.peephole};
     for (torch::Tensor& t : layer.learned) all.push_back(&t);
     return all;
   }

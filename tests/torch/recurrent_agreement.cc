@@ -38,8 +38,9 @@ struct Stack {
   }
 };
 std::vector<Stack> stacks() {
-  return {{1, false, false, true, at::kDouble}, {2, false, true, true, at::kDouble}, {2, true, false, true, at::kDouble},
-          {1, true, true, false, at::kDouble},  {2, true, false, true, at::kFloat},  {1, false, false, false, at::kFloat}};
+  return {{1, false, false, true, at::kDouble}, {2, false, true, true, at::kDouble},
+          {2, true, false, true, at::kDouble},  {1, true, true, false, at::kDouble},
+          {2, true, false, true, at::kFloat},   {1, false, false, false, at::kFloat}};
 }
 
 TEST(Recurrent, PlainLstmIsLibTorchs) {
@@ -51,11 +52,8 @@ TEST(Recurrent, PlainLstmIsLibTorchs) {
                                .bidirectional(s.both_ways)
                                .batch_first(s.batch_first)
                                .bias(s.bias));
-    nn::LSTM ours(nn::LSTMOptions(5, 19)
-                      .num_layers(s.layers)
-                      .bidirectional(s.both_ways)
-                      .batch_first(s.batch_first)
-                      .bias(s.bias));
+    nn::LSTM ours(
+        nn::LSTMOptions(5, 19).num_layers(s.layers).bidirectional(s.both_ways).batch_first(s.batch_first).bias(s.bias));
     theirs->to(s.type);
     ours->to(s.type);
     copy_parameters(ours, theirs);
@@ -90,11 +88,8 @@ TEST(Recurrent, PlainGruIsLibTorchs) {
                               .bidirectional(s.both_ways)
                               .batch_first(s.batch_first)
                               .bias(s.bias));
-    nn::GRU ours(nn::GRUOptions(5, 19)
-                     .num_layers(s.layers)
-                     .bidirectional(s.both_ways)
-                     .batch_first(s.batch_first)
-                     .bias(s.bias));
+    nn::GRU ours(
+        nn::GRUOptions(5, 19).num_layers(s.layers).bidirectional(s.both_ways).batch_first(s.batch_first).bias(s.bias));
     theirs->to(s.type);
     ours->to(s.type);
     copy_parameters(ours, theirs);

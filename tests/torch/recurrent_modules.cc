@@ -93,8 +93,8 @@ TEST(RecurrentModules, TakesEveryShape) {
   EXPECT_EQ(y2.sizes(), at::IntArrayRef({6, 14}));
   EXPECT_EQ(std::get<0>(state2).sizes(), at::IntArrayRef({4, 7}));
   EXPECT_TRUE(torch::equal(y2, output(l, alone.unsqueeze(0)).squeeze(0)));
-  EXPECT_TRUE(near(std::get<0>(l->forward(alone, nn::LSTMState(torch::zeros({4, 7}), torch::zeros({4, 7})))), y2, 1e-6,
-                   1e-7));
+  EXPECT_TRUE(
+      near(std::get<0>(l->forward(alone, nn::LSTMState(torch::zeros({4, 7}), torch::zeros({4, 7})))), y2, 1e-6, 1e-7));
   EXPECT_EQ(output(l, torch::randn({3, 1, 5})).sizes(), at::IntArrayRef({3, 1, 14}));
   const torch::Tensor none = output(l, torch::randn({0, 6, 5}));
   EXPECT_EQ(none.sizes(), at::IntArrayRef({0, 6, 14}));

@@ -13,8 +13,8 @@ namespace {
 constexpr double mean_of_half_normal = 0.79788456080286535588;
 
 // An LSTM layer whose output is slot `slot`'s noise alone: the weights are 0, so that every pre-activation is its bias;
-// the slot has a noisy unit at x = 6, where sigma is sizeable; the other gates are constants made of identities, 1, or 0
-// for the forget gate, and the candidate's and output's identity.
+// the slot has a noisy unit at x = 6, where sigma is sizeable; the other gates are constants made of identities, 1, or
+// 0 for the forget gate, and the candidate's and output's identity.
 class NoiseOf {
  public:
   NoiseOf(std::size_t slot, const std::string& kind, std::int64_t units) : slot_(slot) {

@@ -14,3 +14,10 @@ for arguments in "noisy" "nan 0"; do
   if "$1" $arguments 2>"$scratch/error"; then echo "FAILED: took '$arguments'"; exit 1; fi
   [[ $(wc -l <"$scratch/error") == 1 ]] || { echo "FAILED: not one line of error"; cat "$scratch/error"; exit 1; }
 done
+# What docs/recurrent.md quotes of it is there.
+here=$(dirname "$0")
+sed -n '/^```cpp$/,/^```$/p' "$here/../../docs/recurrent.md" | grep -v '^```' >"$scratch/quoted"
+[[ -s $scratch/quoted ]] || { echo "FAILED: docs/recurrent.md quotes nothing"; exit 1; }
+while IFS= read -r line; do
+  grep -Fxq -- "$line" "$here/../../examples/remember.cc" || { echo "FAILED: not in the example: $line"; exit 1; }
+done <"$scratch/quoted"

@@ -49,8 +49,7 @@ Gate<T>::Gate(const Activation& activation, std::vector<std::vector<double>> lea
 template <class T>
 GateRows<T> Piece<T>::rows_of(std::size_t slot, Array<const T> x, Array<T> y) const {
   const Gate<T>& g = gate(slot);
-  GateRows<T> rows{rows_,       step_.units, x,       g.p.data(), g.alpha, g.c,
-                   g.half_normal, nullptr,     0,       y,          {},      {}};
+  GateRows<T> rows{rows_, step_.units, x, g.p.data(), g.alpha, g.c, g.half_normal, nullptr, 0, y, {}, {}};
   rows.constant = g.at_evaluation;
   if (!g.p.empty() && step_.mode == Mode::training) {
     fill_noise(g.kind, key(slot), first_ * step_.units, rows_ * step_.units, scratch_.noise());

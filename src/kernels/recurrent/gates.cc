@@ -142,16 +142,14 @@ template <class B, class D>
 HWY_INLINE Noisy<B, D> noisy_of(const GateRows<hn::TFromD<D>>& rows) {
   // Half-normal noise points inwards where alpha > 1.
   const double sign = rows.half_normal && rows.alpha > 1 ? -1 : 1;
-  return {rows, Lane<D>::constant(rows.alpha - 1), Lane<D>::constant(sign * 0.25 * rows.c),
-          rows.alpha == 1};
+  return {rows, Lane<D>::constant(rows.alpha - 1), Lane<D>::constant(sign * 0.25 * rows.c), rows.alpha == 1};
 }
 
 template <class F, class T>
 HWY_ATTR void plain_forward(const GateRows<T>& g) {
   using D = hn::ScalableTag<T>;
-  for_vectors<D>(g.rows, g.units, [&](std::ptrdiff_t r, Place<D> at) HWY_ATTR {
-    write<D>(F::value(read<D>(g.x, r, at)), g.y, r, at);
-  });
+  for_vectors<D>(g.rows, g.units,
+                 [&](std::ptrdiff_t r, Place<D> at) HWY_ATTR { write<D>(F::value(read<D>(g.x, r, at)), g.y, r, at); });
 }
 template <class F, class T>
 HWY_ATTR void plain_backward(const GateRows<T>& g) {

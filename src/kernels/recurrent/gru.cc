@@ -87,9 +87,7 @@ void backward_piece(const Step<T>& s, bool minimal, std::size_t first, std::size
   join.d_reset = at.sums(s.d_sums, 1);
   if (!minimal) join.d_update = at.sums(s.d_sums, 2);
   join.dh_before = at.state(s.d_before);
-  const auto by = [&](std::size_t slot) {
-    return piece.learns(slot) ? scratch[room[slot] + by_value] : Array<T>{};
-  };
+  const auto by = [&](std::size_t slot) { return piece.learns(slot) ? scratch[room[slot] + by_value] : Array<T>{}; };
   join.by_reset = by(0);
   if (!minimal) join.by_update = by(update_gate);
   join.by_candidate = by(slots - 1);

@@ -95,8 +95,8 @@ HWY_ATTR void gru_output(const GruRows<T>& s) {
   using D = hn::ScalableTag<T>;
   for_vectors<D>(s.rows, s.units, [&](std::ptrdiff_t r, Place<D> at) HWY_ATTR {
     const Lane<D> n = read<D>(s.candidate, r, at), before = read<D>(s.h_before, r, at);
-    const Lane<D> h = s.minimal ? fused(read<D>(s.reset, r, at), n - before, before)
-                                : fused(read<D>(s.update, r, at), before - n, n);
+    const Lane<D> h =
+        s.minimal ? fused(read<D>(s.reset, r, at), n - before, before) : fused(read<D>(s.update, r, at), before - n, n);
     write<D>(h, s.h, r, at);
   });
 }

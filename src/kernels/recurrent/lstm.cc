@@ -90,9 +90,7 @@ void backward_piece(const Step<T>& s, std::size_t first, std::size_t rows) {
     piece.backward(k, x[k], scratch[room[k] + value], scratch[room[k] + slope],
                    piece.wants_by_p(k) ? scratch[room[k] + by_p] : Array<T>{}, scratch[Unused]);
   }
-  const auto by = [&](std::size_t slot) {
-    return piece.learns(slot) ? scratch[room[slot] + by_value] : Array<T>{};
-  };
+  const auto by = [&](std::size_t slot) { return piece.learns(slot) ? scratch[room[slot] + by_value] : Array<T>{}; };
   LstmRows<T> join{};
   join.rows = rows;
   join.units = s.units;

@@ -110,12 +110,12 @@ HWY_ATTR void multiply(const Product<T>& p, std::size_t first, std::size_t last)
         for (std::size_t row = top; row < end; row += height) {
           const auto r = static_cast<std::ptrdiff_t>(row);
           const T* const from = start == nullptr ? nullptr : start + r * start_row + column;
-          run_block<T>(std::min(height, end - row),
-                       {p.a.data + r * p.a.row_stride + static_cast<std::ptrdiff_t>(k) * p.a.column_stride,
-                        p.a.row_stride, p.a.column_stride, b.panel(panel) + k * width, deep,
-                        p.c + r * p.c_stride + column, p.c_stride, from, start_row,
-                        std::min(width, b.columns() - column)},
-                       std::make_index_sequence<most_rows>());
+          run_block<T>(
+              std::min(height, end - row),
+              {p.a.data + r * p.a.row_stride + static_cast<std::ptrdiff_t>(k) * p.a.column_stride, p.a.row_stride,
+               p.a.column_stride, b.panel(panel) + k * width, deep, p.c + r * p.c_stride + column, p.c_stride, from,
+               start_row, std::min(width, b.columns() - column)},
+              std::make_index_sequence<most_rows>());
         }
       }
     }
@@ -173,7 +173,8 @@ Packed<T>::Packed(T* memory, Matrix<T> m, std::size_t rows, std::size_t columns)
     } else {
       for (std::size_t j = 0; j < count; ++j) {
         const T* column = from + static_cast<std::ptrdiff_t>(j) * m.column_stride;
-        for (std::size_t k = 0; k < rows; ++k) out[k * width_ + j] = column[static_cast<std::ptrdiff_t>(k) * m.row_stride];
+        for (std::size_t k = 0; k < rows; ++k)
+          out[k * width_ + j] = column[static_cast<std::ptrdiff_t>(k) * m.row_stride];
       }
     }
   }

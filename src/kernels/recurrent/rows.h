@@ -45,7 +45,7 @@ struct GateRows {
 template <class T>
 struct LstmRows {
   std::size_t rows, units;
-  Array<const T> input, forget, candidate, output, shown;                      // values; shown = phi(c)
+  Array<const T> input, forget, candidate, output, shown;  // values; shown = phi(c)
   Array<const T> input_slope, forget_slope, candidate_slope, output_slope, shown_slope;
   Array<const T> c_before;
   Array<T> c, h;

@@ -25,9 +25,7 @@ class Scratch {
     if (scratch.noise_.size() < scratch.size_ + padding) scratch.noise_.resize(scratch.size_ + padding);
     return scratch;
   }
-  Array<T> operator[](std::size_t i) {
-    return {data_.data() + i * size_, static_cast<std::ptrdiff_t>(units_)};
-  }
+  Array<T> operator[](std::size_t i) { return {data_.data() + i * size_, static_cast<std::ptrdiff_t>(units_)}; }
   float* noise() { return noise_.data(); }
 
  private:

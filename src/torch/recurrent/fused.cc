@@ -40,8 +40,8 @@ class Slices {
  public:
   Slices(std::int64_t batch, std::int64_t units) : batch_(static_cast<std::size_t>(batch)) {
     constexpr std::int64_t least = 2048, most = 16;
-    rows_ = static_cast<std::size_t>(std::max({std::int64_t{1}, least / std::max<std::int64_t>(units, 1),
-                                               (batch + most - 1) / most}));
+    rows_ = static_cast<std::size_t>(
+        std::max({std::int64_t{1}, least / std::max<std::int64_t>(units, 1), (batch + most - 1) / most}));
     count_ = (batch_ + rows_ - 1) / rows_;
     parallel_ = count_ > 1 && at::get_num_threads() > 1 && !at::in_parallel_region();
   }
@@ -87,7 +87,7 @@ at::Tensor sums_of_inputs(const Sequence& s) {
   }
   const std::int64_t wide = gates * units;
   const PackedTensor<T> to_gates = packed<T>(l.weight_ih.narrow(0, 0, wide).t()),
-                  to_candidate = packed<T>(l.weight_ih.narrow(0, wide, units).t());
+                        to_candidate = packed<T>(l.weight_ih.narrow(0, wide, units).t());
   multiply_into(sums.narrow(1, units, wide), x, to_gates, part(sum_of_biases(s), 0, wide));
   multiply_into(sums.narrow(1, 0, units), x, to_candidate, part(l.bias_ih, wide, units));
   at::Tensor from_h = sums.narrow(1, units + wide, units);
@@ -125,8 +125,8 @@ RecurrentOutput forward_as(const Sequence& s, Kept* kept) {
   // Without a backward to come, each cell state takes the place of the one before.
   at::Tensor c;
   if (s.is_lstm()) c = at::empty({kept != nullptr ? steps : 1, batch, units}, s.x.options());
-  const at::Tensor zeros = s.h.defined() && (s.c.defined() || !s.is_lstm()) ? at::Tensor()
-                                                                            : at::zeros({batch, units}, s.x.options());
+  const at::Tensor zeros =
+      s.h.defined() && (s.c.defined() || !s.is_lstm()) ? at::Tensor() : at::zeros({batch, units}, s.x.options());
   at::Tensor h_before = s.h.defined() ? s.h.contiguous() : zeros;
   at::Tensor c_before = s.c.defined() ? s.c.contiguous() : zeros;
   const Slices slices(batch, units);
@@ -254,7 +254,8 @@ class Backward {
   at::Tensor by_weight_hh() const {
     const std::int64_t later = s.steps() - 1, shift = s.layer.reverse ? 0 : 1;
     const at::Tensor d = from_h(s, d_sums_);
-    const at::Tensor dw = multiplied(flat(d.narrow(0, shift, later)).t(), packed<T>(flat(y_.narrow(0, 1 - shift, later))));
+    const at::Tensor dw =
+        multiplied(flat(d.narrow(0, shift, later)).t(), packed<T>(flat(y_.narrow(0, 1 - shift, later))));
     if (s.h.defined()) multiply_into(dw, d.select(0, s.time(0)).t(), packed<T>(s.h), dw);
     return dw;
   }
@@ -268,10 +269,10 @@ class Backward {
     const std::int64_t units = s.units(), wide = s.gates() * units;
     return at::cat({sum_over_all().narrow(0, units, wide), sum_over_all().narrow(0, 0, units)});
   }
-  at::Tensor by_bias_hh() {
-    return s.is_lstm() ? sum_over_all() : from_h(s, sum_over_all()).clone();
+  at::Tensor by_bias_hh() { return s.is_lstm() ? sum_over_all() : from_h(s, sum_over_all()).clone(); }
+  at::Tensor by_peephole() const {
+    return total(learned_width_, 3 * units_).to(s.x.options()).view_as(s.layer.peephole);
   }
-  at::Tensor by_peephole() const { return total(learned_width_, 3 * units_).to(s.x.options()).view_as(s.layer.peephole); }
   at::Tensor by_learned(std::size_t which) const {
     const at::Tensor& p = s.layer.learned[which];
     const at::Tensor sums = total(which * units_, units_);

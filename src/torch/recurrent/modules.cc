@@ -46,8 +46,10 @@ std::string suffix(std::int64_t layer, bool reverse) {
 // From the generator that the current GeneratorGuard names, unlike at::dropout.
 at::Tensor dropped(const at::Tensor& x, double rate) {
   if (rate >= 1) return x.mul(at::zeros_like(x));
-  const at::Tensor kept = at::empty_like(x, x.options().requires_grad(false)).bernoulli_(
-      1 - rate, x.is_cpu() ? c10::optional<at::Generator>(torch_call::current_generator()) : c10::nullopt);
+  const at::Tensor kept =
+      at::empty_like(x, x.options().requires_grad(false))
+          .bernoulli_(1 - rate,
+                      x.is_cpu() ? c10::optional<at::Generator>(torch_call::current_generator()) : c10::nullopt);
   return x.mul(kept.div_(1 - rate));
 }
 
@@ -161,8 +163,8 @@ void RecurrentImplBase<Derived>::set(const std::string& parameter, double value)
 template <class Derived>
 RecurrentLayer RecurrentImplBase<Derived>::layer(std::size_t index) const {
   const std::size_t directions = options.bidirectional() ? 2 : 1;
-  TORCH_CHECK(index < directions * static_cast<std::size_t>(options.num_layers()), module_name(cell_), ": has no layer ",
-              index);
+  TORCH_CHECK(index < directions * static_cast<std::size_t>(options.num_layers()), module_name(cell_),
+              ": has no layer ", index);
   RecurrentLayer layer;
   layer.reverse = index % directions == 1;
   const std::string end = suffix(static_cast<std::int64_t>(index / directions), layer.reverse);

@@ -13,8 +13,8 @@ using c10::optional;
 using Texts = optional<c10::List<std::string>>;
 using Tensors = optional<c10::List<at::Tensor>>;
 
-RecurrentLayer layer_of(Cell cell, at::TensorList weights, const Texts& activations,
-                        const Tensors& learned, const optional<at::Tensor>& peephole, bool training, bool reverse) {
+RecurrentLayer layer_of(Cell cell, at::TensorList weights, const Texts& activations, const Tensors& learned,
+                        const optional<at::Tensor>& peephole, bool training, bool reverse) {
   TORCH_CHECK_VALUE(weights.size() == 2 || weights.size() == 4, "ogee::", name_of(cell),
                     ": expected weight_ih, weight_hh and perhaps bias_ih and bias_hh, but got ", weights.size(),
                     " weights");
@@ -43,16 +43,15 @@ at::Tensor given(const optional<at::Tensor>& t) { return t.has_value() ? *t : at
 std::tuple<at::Tensor, at::Tensor, at::Tensor> lstm(const at::Tensor& x, at::TensorList weights,
                                                     const Texts& activations, const Tensors& learned,
                                                     const optional<at::Tensor>& h, const optional<at::Tensor>& c,
-                                                    const optional<at::Tensor>& peephole, bool training,
-                                                    bool reverse) {
+                                                    const optional<at::Tensor>& peephole, bool training, bool reverse) {
   const RecurrentOutput out = ogee::recurrent(
       layer_of(Cell::lstm, weights, activations, learned, peephole, training, reverse), x, given(h), given(c));
   return {out.y, out.h, out.c};
 }
 template <Cell cell>
-std::tuple<at::Tensor, at::Tensor> gru(const at::Tensor& x, at::TensorList weights,
-                                       const Texts& activations, const Tensors& learned,
-                                       const optional<at::Tensor>& h, bool training, bool reverse) {
+std::tuple<at::Tensor, at::Tensor> gru(const at::Tensor& x, at::TensorList weights, const Texts& activations,
+                                       const Tensors& learned, const optional<at::Tensor>& h, bool training,
+                                       bool reverse) {
   const RecurrentOutput out =
       ogee::recurrent(layer_of(cell, weights, activations, learned, {}, training, reverse), x, given(h));
   return {out.y, out.h};
@@ -64,11 +63,12 @@ c10::FunctionSchema schema(const std::string& text) {
 }
 
 TORCH_LIBRARY_FRAGMENT(ogee, m) {
-  const std::string arguments = 
+  const std::string arguments =
       "(Tensor x, Tensor[] weights, str[]? activations=None, Tensor[]? learned=None, Tensor? h=None";
   const std::string options = ", bool training=False, bool reverse=False)";
-  m.def(schema("lstm" + arguments + ", Tensor? c=None, Tensor? peephole=None" + options + " -> (Tensor, Tensor, Tensor)"),
-        lstm);
+  m.def(
+      schema("lstm" + arguments + ", Tensor? c=None, Tensor? peephole=None" + options + " -> (Tensor, Tensor, Tensor)"),
+      lstm);
   m.def(schema("gru" + arguments + options + " -> (Tensor, Tensor)"), gru<Cell::gru>);
   m.def(schema("mgu" + arguments + options + " -> (Tensor, Tensor)"), gru<Cell::mgu>);
 }

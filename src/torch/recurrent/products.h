@@ -51,9 +51,8 @@ void multiply_into(const at::Tensor& out, const at::Tensor& a, const PackedTenso
   const std::size_t panels = b.panels(), threads = static_cast<std::size_t>(at::get_num_threads());
   // Below this many multiplications threads cost more than they do.
   constexpr std::size_t few = 1 << 20;
-  const std::size_t shares = product.m * b.rows() * b.columns() < few || at::in_parallel_region()
-                                 ? 1
-                                 : std::min(threads, panels);
+  const std::size_t shares =
+      product.m * b.rows() * b.columns() < few || at::in_parallel_region() ? 1 : std::min(threads, panels);
   if (shares <= 1) return kernels::recurrent::multiply(product, 0, panels);
   on_torch_threads()(shares, [&](std::size_t i) {
     kernels::recurrent::multiply(product, i * panels / shares, (i + 1) * panels / shares);

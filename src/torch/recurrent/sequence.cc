@@ -34,8 +34,7 @@ const std::vector<std::string>& gate_names(Cell cell) {
 }
 
 std::vector<at::Tensor> Sequence::tensors() const {
-  std::vector<at::Tensor> all{
-      x, h, c, layer.weight_ih, layer.weight_hh, layer.bias_ih, layer.bias_hh, layer.peephole};
+  std::vector<at::Tensor> all{x, h, c, layer.weight_ih, layer.weight_hh, layer.bias_ih, layer.bias_hh, layer.peephole};
   all.insert(all.end(), layer.learned.begin(), layer.learned.end());
   return all;
 }
@@ -149,8 +148,8 @@ bool is_fusible(const std::vector<at::Tensor>& tensors) {
     if (has_tangent(t) || t.layout() != at::kStrided) return false;
     keys = keys | t.key_set();
   }
-  c10::DispatchKeySet known({c10::DispatchKey::CPU, c10::DispatchKey::AutogradCPU,
-                                   c10::DispatchKey::ADInplaceOrView, c10::DispatchKey::BackendSelect});
+  c10::DispatchKeySet known({c10::DispatchKey::CPU, c10::DispatchKey::AutogradCPU, c10::DispatchKey::ADInplaceOrView,
+                             c10::DispatchKey::BackendSelect});
   keys = keys - c10::impl::tls_local_dispatch_key_set().excluded_;
   return (keys.raw_repr() & ~known.raw_repr()) == 0;
 }

@@ -2,8 +2,8 @@
 """Golden values of one step of recurrent cells: the states and their partial derivatives by everything.
 
 Independent of the library: the cells' equations and the noisy units' formula are written out here, from the papers
-(tests/golden/README.md tells what the other golden files are), and evaluated by mpmath at 60 digits. Noise is what it is
-at evaluation: 0 for nan, sqrt(2/pi) in the place of |xi| for nah, whose derivatives by p do not vanish then.
+(tests/golden/README.md tells what the other golden files are), and evaluated by mpmath at 60 digits. Noise is what it
+is at evaluation: 0 for nan, sqrt(2/pi) in the place of |xi| for nah, whose derivatives by p do not vanish then.
 
 make_cells.py           writes cells.golden beside this file
 make_cells.py --check   recomputes it; exit status 1 where it differs
