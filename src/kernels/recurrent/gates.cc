@@ -109,15 +109,14 @@ HWY_INLINE Double noise_at(Double, const float* p) {
 
 template <class B, class D>
 struct Noisy {
-  const GateRows<hn::TFromD<D>>& rows;
   Lane<D> above, quarter_c;  // alpha - 1, +-c/4
+  Lane<D> constant, kept;    // the noise at evaluation; the bits of a deviate that count: without the sign for |xi|
   bool alpha_is_one;         // an infinite v must not meet a factor of 0 then
 
   // w, above: e's sign is what the kind of noise makes of it, times that of x.
   HWY_INLINE Lane<D> w(Lane<D> x, const float* noise) const {
-    Lane<D> e = noise == nullptr ? Lane<D>::constant(rows.constant) : noise_at(x, noise);
-    if (rows.half_normal) e = abs(e);
-    const Lane<D> scaled_e = quarter_c * e;
+    const Lane<D> xi = noise == nullptr ? constant : noise_at(x, noise);
+    const Lane<D> scaled_e = quarter_c * Lane<D>{hn::And(xi.v, kept.v)};
     return {hn::Xor(scaled_e.v, hn::And(x.v, hn::SignBit(D())))};
   }
   HWY_INLINE Lane<D> bounded(Lane<D> v) const { return at_most(at_least(v, -1e30), 1e30); }
@@ -142,22 +141,27 @@ template <class B, class D>
 HWY_INLINE Noisy<B, D> noisy_of(const GateRows<hn::TFromD<D>>& rows) {
   // Half-normal noise points inwards where alpha > 1.
   const double sign = rows.half_normal && rows.alpha > 1 ? -1 : 1;
-  return {rows, Lane<D>::constant(rows.alpha - 1), Lane<D>::constant(sign * 0.25 * rows.c), rows.alpha == 1};
+  const auto all = hn::VecFromMask(D(), hn::Eq(hn::Zero(D()), hn::Zero(D())));
+  return {Lane<D>::constant(rows.alpha - 1),
+          Lane<D>::constant(sign * 0.25 * rows.c),
+          Lane<D>::constant(rows.constant),
+          {rows.half_normal ? hn::AndNot(hn::SignBit(D()), all) : all},
+          rows.alpha == 1};
 }
 
 template <class F, class T>
 HWY_ATTR void plain_forward(const GateRows<T>& g) {
   using D = hn::ScalableTag<T>;
   for_vectors<D>(g.rows, g.units,
-                 [&](std::ptrdiff_t r, Place<D> at) HWY_ATTR { write<D>(F::value(read<D>(g.x, r, at)), g.y, r, at); });
+                 [&](std::ptrdiff_t r, auto at) HWY_ATTR { write(F::value(read(g.x, r, at)), g.y, r, at); });
 }
 template <class F, class T>
 HWY_ATTR void plain_backward(const GateRows<T>& g) {
   using D = hn::ScalableTag<T>;
-  for_vectors<D>(g.rows, g.units, [&](std::ptrdiff_t r, Place<D> at) HWY_ATTR {
-    const Jet<D> jet = F::jet(read<D>(g.x, r, at));
-    write<D>(jet.value, g.y, r, at);
-    write<D>(jet.slope, g.slope, r, at);
+  for_vectors<D>(g.rows, g.units, [&](std::ptrdiff_t r, auto at) HWY_ATTR {
+    const Jet<D> jet = F::jet(read(g.x, r, at));
+    write(jet.value, g.y, r, at);
+    write(jet.slope, g.slope, r, at);
   });
 }
 // The noise of element (r, j).
@@ -169,20 +173,20 @@ template <class B, class T>
 HWY_ATTR void noisy_forward(const GateRows<T>& g) {
   using D = hn::ScalableTag<T>;
   const Noisy<B, D> noisy = noisy_of<B, D>(g);
-  for_vectors<D>(g.rows, g.units, [&](std::ptrdiff_t r, Place<D> at) HWY_ATTR {
-    write<D>(noisy.forward(read<D>(g.x, r, at), read<D>(g.p, at), noise_of(g, r, at.j)), g.y, r, at);
+  for_vectors<D>(g.rows, g.units, [&](std::ptrdiff_t r, auto at) HWY_ATTR {
+    write(noisy.forward(read(g.x, r, at), read(g.p, at), noise_of(g, r, at.j)), g.y, r, at);
   });
 }
 template <class B, class T>
 HWY_ATTR void noisy_backward(const GateRows<T>& g) {
   using D = hn::ScalableTag<T>;
   const Noisy<B, D> noisy = noisy_of<B, D>(g);
-  for_vectors<D>(g.rows, g.units, [&](std::ptrdiff_t r, Place<D> at) HWY_ATTR {
+  for_vectors<D>(g.rows, g.units, [&](std::ptrdiff_t r, auto at) HWY_ATTR {
     Lane<D> by_p;
-    const Jet<D> jet = noisy.backward(read<D>(g.x, r, at), read<D>(g.p, at), noise_of(g, r, at.j), by_p);
-    write<D>(jet.value, g.y, r, at);
-    write<D>(jet.slope, g.slope, r, at);
-    if (g.by_p.data != nullptr) write<D>(by_p, g.by_p, r, at);
+    const Jet<D> jet = noisy.backward(read(g.x, r, at), read(g.p, at), noise_of(g, r, at.j), by_p);
+    write(jet.value, g.y, r, at);
+    write(jet.slope, g.slope, r, at);
+    if (g.by_p.data != nullptr) write(by_p, g.by_p, r, at);
   });
 }
 

@@ -56,7 +56,6 @@ template <class D, std::size_t... R>
 HWY_INLINE void block_of(const Block<hn::TFromD<D>>& j, std::index_sequence<R...>) {
   constexpr std::size_t rows = sizeof...(R);
   const std::size_t lanes = hn::Lanes(D());
-  const Place<D> low{0, std::min(lanes, j.columns)}, high{lanes, j.columns > lanes ? j.columns - lanes : 0};
   const Lane<D> zero = Lane<D>::constant(0.0);
   Lane<D> x[rows] = {((void)R, zero)...}, y[rows] = {((void)R, zero)...};
   const auto* a = j.a;
@@ -72,14 +71,20 @@ HWY_INLINE void block_of(const Block<hn::TFromD<D>>& j, std::index_sequence<R...
     a += j.a_k;
     b += 2 * lanes;
   }
+  const auto finish = [&](Lane<D> sum, auto* c, const auto* start, auto at) HWY_ATTR {
+    if (j.start != nullptr) sum = sum + read(start, at);
+    write(sum, c, at);
+  };
   const auto put = [&](std::ptrdiff_t r, Lane<D> x_r, Lane<D> y_r) HWY_ATTR {
     auto* c = j.c + r * j.c_row;
     const auto* start = j.start + r * j.start_row;
-    if (j.start != nullptr) x_r = x_r + read<D>(start, low);
-    write<D>(x_r, c, low);
-    if (high.n == 0) return;
-    if (j.start != nullptr) y_r = y_r + read<D>(start, high);
-    write<D>(y_r, c, high);
+    if (HWY_LIKELY(j.columns == 2 * lanes)) {
+      finish(x_r, c, start, Place<D, true>{0, lanes});
+      finish(y_r, c, start, Place<D, true>{lanes, lanes});
+      return;
+    }
+    finish(x_r, c, start, Place<D, false>{0, std::min(lanes, j.columns)});
+    if (j.columns > lanes) finish(y_r, c, start, Place<D, false>{lanes, j.columns - lanes});
   };
   (put(static_cast<std::ptrdiff_t>(R), x[R], y[R]), ...);
 }

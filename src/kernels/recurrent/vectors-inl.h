@@ -22,16 +22,16 @@ namespace ogee::HWY_NAMESPACE {
 #define OGEE_MASKED_MEMORY 1
 #endif
 
-// n elements from j on, n at most a vector.
-template <class D>
+// n elements from j on: a vector, or, at the end of a row, fewer. Two types, so that the loop over whole vectors tests
+// nothing, and its body, a generic lambda, is a function of its own, called once and therefore inlined.
+template <class D, bool whole>
 struct Place {
   std::size_t j, n;
-  HWY_INLINE bool whole() const { return n == hn::Lanes(D()); }
 };
 
-template <class D>
-HWY_INLINE Lane<D> read(const hn::TFromD<D>* row, Place<D> at) {
-  if (HWY_LIKELY(at.whole())) return {hn::LoadU(D(), row + at.j)};
+template <class D, bool whole>
+HWY_INLINE Lane<D> read(const hn::TFromD<D>* row, Place<D, whole> at) {
+  if constexpr (whole) return {hn::LoadU(D(), row + at.j)};
 #if OGEE_MASKED_MEMORY
   return {hn::MaskedLoad(hn::FirstN(D(), at.n), D(), row + at.j)};
 #else
@@ -40,9 +40,9 @@ HWY_INLINE Lane<D> read(const hn::TFromD<D>* row, Place<D> at) {
   return {hn::Load(D(), end)};
 #endif
 }
-template <class D>
-HWY_INLINE void write(Lane<D> v, hn::TFromD<D>* row, Place<D> at) {
-  if (HWY_LIKELY(at.whole())) return hn::StoreU(v.v, D(), row + at.j);
+template <class D, bool whole>
+HWY_INLINE void write(Lane<D> v, hn::TFromD<D>* row, Place<D, whole> at) {
+  if constexpr (whole) return hn::StoreU(v.v, D(), row + at.j);
 #if OGEE_MASKED_MEMORY
   hn::BlendedStore(v.v, hn::FirstN(D(), at.n), D(), row + at.j);
 #else
@@ -58,17 +58,17 @@ HWY_INLINE void for_vectors(std::size_t rows, std::size_t units, F f) {
   const std::size_t lanes = hn::Lanes(D());
   for (std::size_t r = 0; r < rows; ++r) {
     std::size_t j = 0;
-    for (; j + lanes <= units; j += lanes) f(static_cast<std::ptrdiff_t>(r), Place<D>{j, lanes});
-    if (j < units) f(static_cast<std::ptrdiff_t>(r), Place<D>{j, units - j});
+    for (; j + lanes <= units; j += lanes) f(static_cast<std::ptrdiff_t>(r), Place<D, true>{j, lanes});
+    if (j < units) f(static_cast<std::ptrdiff_t>(r), Place<D, false>{j, units - j});
   }
 }
-template <class D, class T>
-HWY_INLINE Lane<D> read(const kernels::recurrent::Array<T>& a, std::ptrdiff_t row, Place<D> at) {
-  return read<D>(a.data + row * a.stride, at);
+template <class D, bool whole, class T>
+HWY_INLINE Lane<D> read(const kernels::recurrent::Array<T>& a, std::ptrdiff_t row, Place<D, whole> at) {
+  return read(a.data + row * a.stride, at);
 }
-template <class D, class T>
-HWY_INLINE void write(Lane<D> v, const kernels::recurrent::Array<T>& a, std::ptrdiff_t row, Place<D> at) {
-  write<D>(v, a.data + row * a.stride, at);
+template <class D, bool whole, class T>
+HWY_INLINE void write(Lane<D> v, const kernels::recurrent::Array<T>& a, std::ptrdiff_t row, Place<D, whole> at) {
+  write(v, a.data + row * a.stride, at);
 }
 
 }  // namespace ogee::HWY_NAMESPACE
