@@ -1,6 +1,7 @@
 // A layer over a sequence by the core's kernels. The products with x, of all time steps, are one product before the
 // loop over time; the gradients of the weights are one product after the loop back.
 #include <algorithm>
+#include <numeric>
 
 #include "kernels/recurrent/step.h"
 #include "torch/recurrent/products.h"
@@ -23,8 +24,10 @@ std::vector<Gate<T>> gates_of(const Sequence& s) {
       if (activation.spec().parameters[k].role != Role::learned) continue;
       std::vector<double> values(static_cast<std::size_t>(s.units()), activation.parameters()[k]);
       if (next < s.layer.learned.size() && s.layer.learned[next].defined()) {
-        const at::Tensor given = s.layer.learned[next].to(at::kDouble).reshape({-1}).expand({s.units()}).contiguous();
-        std::copy_n(given.data_ptr<double>(), values.size(), values.begin());
+        const at::Tensor& given = s.layer.learned[next];  // of T, one element or a row with any stride
+        const T* const p = static_cast<const T*>(given.data_ptr());
+        const std::int64_t stride = given.numel() == 1 ? 0 : given.stride(0);
+        for (std::int64_t j = 0; j < s.units(); ++j) values[static_cast<std::size_t>(j)] = p[j * stride];
       }
       ++next;
       learned.push_back(std::move(values));
@@ -104,13 +107,14 @@ at::Tensor from_h(const Sequence& s, const at::Tensor& sums) {
 }
 
 template <class T>
-Step<T> step_of(const Sequence& s, const std::vector<Gate<T>>& gates, const at::Tensor& peephole, std::int64_t time) {
+Step<T> step_of(const Sequence& s, const std::vector<Gate<T>>& gates, const at::Tensor& peephole, NoiseKey noise,
+                std::int64_t time) {
   Step<T> step{};
   step.units = static_cast<std::size_t>(s.units());
   step.gates = gates.data();
   step.mode = s.key.defined() ? Mode::training : Mode::evaluation;
   step.peephole = data_of<T>(peephole);
-  if (s.key.defined()) step.noise = stream(s.key, time);
+  step.noise = stream(noise, time);
   return step;
 }
 
@@ -130,6 +134,7 @@ RecurrentOutput forward_as(const Sequence& s, Kept* kept) {
   at::Tensor h_before = s.h.defined() ? s.h.contiguous() : zeros;
   at::Tensor c_before = s.c.defined() ? s.c.contiguous() : zeros;
   const Slices slices(batch, units);
+  const NoiseKey noise = read_key(s);
   for (std::int64_t k = 0; k < steps; ++k) {
     const std::int64_t t = s.time(k);
     const at::Tensor now = sums.select(0, t), h_now = y.select(0, t);
@@ -138,7 +143,7 @@ RecurrentOutput forward_as(const Sequence& s, Kept* kept) {
       multiply_into(sums_of_h, h_before, w, sums_of_h);
     }
     const at::Tensor c_now = s.is_lstm() ? c.select(0, kept != nullptr ? t : 0) : at::Tensor();
-    Step<T> step = step_of(s, gates, peephole, t);
+    Step<T> step = step_of(s, gates, peephole, noise, t);
     step.sums = data_of<T>(now);
     step.before = data_of<T>(s.is_lstm() ? c_before : h_before);
     step.c = s.is_lstm() ? static_cast<T*>(c_now.data_ptr()) : nullptr;
@@ -165,6 +170,7 @@ class Backward {
         kept_(kept),
         y_(y),
         gates_(gates_of<T>(sequence)),
+        noise_(read_key(sequence)),
         slices_(sequence.batch(), sequence.units()),
         units_(static_cast<std::size_t>(sequence.units())) {
     if (s.layer.peephole.defined()) peephole_ = s.layer.peephole.contiguous();
@@ -192,7 +198,7 @@ class Backward {
     for (std::int64_t k = steps - 1; k >= 0; --k) {
       const std::int64_t t = s.time(k);
       const at::Tensor now = kept_.sums.select(0, t), d_now = d_sums_.select(0, t);
-      Step<T> step = step_of(s, gates_, peephole_, t);
+      Step<T> step = step_of(s, gates_, peephole_, noise_, t);
       at::Tensor before, c_now, dy_now;
       if (s.is_lstm()) {
         before = k > 0 ? kept_.c.select(0, s.time(k - 1)) : c_first;
@@ -271,22 +277,32 @@ class Backward {
   }
   at::Tensor by_bias_hh() { return s.is_lstm() ? sum_over_all() : from_h(s, sum_over_all()).clone(); }
   at::Tensor by_peephole() const {
-    return total(learned_width_, 3 * units_).to(s.x.options()).view_as(s.layer.peephole);
+    const std::vector<double> sums = total(learned_width_, 3 * units_);
+    const at::Tensor d = at::empty({3, s.units()}, s.x.options());
+    std::transform(sums.begin(), sums.end(), static_cast<T*>(d.data_ptr()),
+                   [](double sum) { return static_cast<T>(sum); });
+    return d;
   }
   at::Tensor by_learned(std::size_t which) const {
     const at::Tensor& p = s.layer.learned[which];
-    const at::Tensor sums = total(which * units_, units_);
-    return (p.numel() == 1 && units_ != 1 ? sums.sum() : sums).to(p.options()).view_as(p);
+    const std::vector<double> sums = total(which * units_, units_);
+    const at::Tensor d = at::empty(p.sizes(), p.options());
+    T* const out = static_cast<T*>(d.data_ptr());
+    if (p.numel() == 1) {
+      *out = static_cast<T>(std::accumulate(sums.begin(), sums.end(), 0.0));
+    } else {
+      std::transform(sums.begin(), sums.end(), out, [](double sum) { return static_cast<T>(sum); });
+    }
+    return d;
   }
 
  private:
   static at::Tensor flat(const at::Tensor& t) { return t.reshape({t.size(0) * t.size(1), t.size(2)}); }
   // Over all slices, in their order.
-  at::Tensor total(std::size_t from, std::size_t count) const {
-    at::Tensor sum = at::zeros({static_cast<std::int64_t>(count)}, at::kDouble);
-    double* out = sum.data_ptr<double>();
+  std::vector<double> total(std::size_t from, std::size_t count) const {
+    std::vector<double> sum(count, 0.0);
     for (std::size_t slice = 0; slice < slices_.count(); ++slice) {
-      for (std::size_t i = 0; i < count; ++i) out[i] += totals_[slice * totals_width_ + from + i];
+      for (std::size_t i = 0; i < count; ++i) sum[i] += totals_[slice * totals_width_ + from + i];
     }
     return sum;
   }
@@ -295,6 +311,7 @@ class Backward {
   const Kept& kept_;
   const at::Tensor& y_;
   std::vector<Gate<T>> gates_;
+  NoiseKey noise_;
   Slices slices_;
   std::size_t units_;
   at::Tensor peephole_, d_sums_, dh_, dc_, sum_;

@@ -50,11 +50,13 @@ Sequence Sequence::from(const RecurrentLayer& like, const std::vector<at::Tensor
   return s;
 }
 
-NoiseKey stream(const at::Tensor& key, std::int64_t time) {
-  const at::Tensor words = key.cpu();
-  const auto* w = words.data_ptr<std::int64_t>();
-  return {static_cast<std::uint64_t>(w[0]),
-          static_cast<std::uint64_t>(w[1]) + kernels::recurrent::calls_a_step * static_cast<std::uint64_t>(time)};
+NoiseKey read_key(const Sequence& s) {
+  if (!s.key.defined()) return {};
+  const auto* words = s.key.data_ptr<std::int64_t>();
+  return {static_cast<std::uint64_t>(words[0]), static_cast<std::uint64_t>(words[1])};
+}
+NoiseKey stream(NoiseKey key, std::int64_t time) {
+  return {key.seed, key.call + kernels::recurrent::calls_a_step * static_cast<std::uint64_t>(time)};
 }
 
 namespace {

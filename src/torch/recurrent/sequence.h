@@ -33,8 +33,9 @@ inline constexpr std::size_t own_tensors = 8;
 const char* name_of(Cell cell);
 // The names of a cell's activations, in their order.
 const std::vector<std::string>& gate_names(Cell cell);
-// The key's stream for one activation of one time step.
-NoiseKey stream(const at::Tensor& key, std::int64_t time);
+// The key's two words; and the stream of a time step, whose activations take the calls from there on.
+NoiseKey read_key(const Sequence& sequence);
+NoiseKey stream(NoiseKey key, std::int64_t time);
 
 // Checks everything, and draws the key.
 Sequence checked(const RecurrentLayer& layer, const at::Tensor& x, const at::Tensor& h, const at::Tensor& c);
