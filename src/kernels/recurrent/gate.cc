@@ -52,8 +52,12 @@ GateRows<T> Piece<T>::rows_of(std::size_t slot, Array<const T> x, Array<T> y) co
   GateRows<T> rows{rows_, step_.units, x, g.p.data(), g.alpha, g.c, g.half_normal, nullptr, 0, y, {}, {}};
   rows.constant = g.at_evaluation;
   if (!g.p.empty() && step_.mode == Mode::training) {
-    fill_noise(g.kind, key(slot), first_ * step_.units, rows_ * step_.units, scratch_.noise());
-    rows.noise = scratch_.noise();
+    // Whole groups of the generator, which are drawn faster than parts of them.
+    constexpr std::size_t group = 32;
+    const std::size_t begin = first_ * step_.units, from = begin / group * group;
+    const std::size_t count = (begin + rows_ * step_.units - from + group - 1) / group * group;
+    fill_noise(g.kind, key(slot), from, count, scratch_.noise());
+    rows.noise = scratch_.noise() + (begin - from);
   }
   return rows;
 }

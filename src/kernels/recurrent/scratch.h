@@ -22,7 +22,7 @@ class Scratch {
     scratch.units_ = units;
     scratch.size_ = (rows * units + padding - 1) / padding * padding;
     if (scratch.data_.size() < buffers * scratch.size_) scratch.data_.resize(buffers * scratch.size_);
-    if (scratch.noise_.size() < scratch.size_ + padding) scratch.noise_.resize(scratch.size_ + padding);
+    if (scratch.noise_.size() < scratch.size_ + 2 * padding) scratch.noise_.resize(scratch.size_ + 2 * padding);
     return scratch;
   }
   Array<T> operator[](std::size_t i) { return {data_.data() + i * size_, static_cast<std::ptrdiff_t>(units_)}; }
