@@ -21,7 +21,7 @@ int main(int argc, char** argv) try {
   lstm->layer(0).bias_ih.data().narrow(0, units, units).fill_(2);  // i, f, g, o: forget little at first
   torch::nn::Linear answer(units, values);
   // No weight decay: it would draw the p of all noisy units to 0, where they stay.
-  torch::optim::Adam optimiser(torch::nn::Sequential(lstm, answer)->parameters(), 0.02);
+  torch::optim::Adam optimiser(torch::nn::Sequential(lstm, answer)->parameters(), 0.01);
 
   const auto loss_and_share = [&](long batch) {
     const torch::Tensor numbers = torch::randint(values, {length, batch}, torch::kLong);
