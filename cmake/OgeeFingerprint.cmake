@@ -1,9 +1,10 @@
 # cmake -DDIRECTORY=src -DOUT=fingerprint.h -P OgeeFingerprint.cmake
 # A header with a checksum, for each family of functions, of all that its float32 kernels are made of, by which stored
 # measurements know whose they are: what all share, and the definitions up to its own, as later ones build on earlier
-# ones. How a call is cut into rows, conversions, masks, threads and sparse products do no arithmetic of a function's.
+# ones. How a call is cut into rows, conversions, masks, threads, sparse products and recurrent cells do no arithmetic of
+# a function's.
 file(GLOB shared "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*" "${DIRECTORY}/accuracy/*")
-list(FILTER shared EXCLUDE REGEX "/kernels/(sparse|(convert|driver|mask|threads)\\.[a-z]+)$")
+list(FILTER shared EXCLUDE REGEX "/kernels/(sparse|recurrent|(convert|driver|mask|threads)\\.[a-z]+)$")
 list(SORT shared)
 set(all "")
 foreach(source IN LISTS shared)

@@ -230,6 +230,85 @@ class Operators(unittest.TestCase):
         self.assertFalse(torch.equal(net.slope.detach(), torch.full((16,), 0.25)))
 
 
+class Recurrent(unittest.TestCase):
+    """Layers of recurrent networks."""
+
+    def setUp(self):
+        torch.manual_seed(0)
+
+    def weights(self, module):
+        return [module.weight_ih_l0, module.weight_hh_l0, module.bias_ih_l0, module.bias_hh_l0]
+
+    def test_against_torch(self):
+        x = torch.randn(7, 3, 5, requires_grad=True)
+        h, c = torch.randn(3, 11), torch.randn(3, 11)
+        lstm = torch.nn.LSTM(5, 11)
+        want, (h_want, c_want) = lstm(x, (h[None], c[None]))
+        y, h_got, c_got = torch.ops.ogee.lstm(x, self.weights(lstm), h=h, c=c)
+        torch.testing.assert_close(y, want)
+        torch.testing.assert_close(h_got, h_want[0])
+        torch.testing.assert_close(c_got, c_want[0])
+        leaves = [x, *self.weights(lstm)]
+        torch.testing.assert_close(torch.autograd.grad(y.square().sum(), leaves),
+                                   torch.autograd.grad(want.square().sum(), leaves))
+        gru = torch.nn.GRU(5, 11)
+        torch.testing.assert_close(torch.ops.ogee.gru(x, self.weights(gru), h=h)[0], gru(x, h[None])[0])
+
+    def noisy(self):
+        weights = [torch.randn(n, dtype=torch.double, requires_grad=True) for n in [(8, 3), (8, 2), (8,), (8,)]]
+        learned = [torch.randn(2, dtype=torch.double, requires_grad=True) for _ in range(5)]
+        x = torch.randn(4, 3, 3, dtype=torch.double, requires_grad=True)
+        functions = ["nah_sigmoid", "nah_sigmoid", "nan_tanh(c=0.4)", "nah_sigmoid", "nan_tanh"]
+
+        def run(x, *rest, training=True):
+            torch.manual_seed(3)
+            return torch.ops.ogee.lstm(x, rest[:4], functions, rest[4:], training=training)
+
+        return run, [x, *weights, *learned]
+
+    def test_noise(self):
+        run, leaves = self.noisy()
+        self.assertTrue(torch.autograd.gradcheck(run, leaves))
+        self.assertTrue(torch.autograd.gradgradcheck(lambda *t: run(*t)[0], leaves))
+        self.assertTrue(torch.equal(run(*leaves)[0], run(*leaves)[0]))
+        x, rest = leaves[0], leaves[1:]
+        drawn = [torch.ops.ogee.gru(x, [w[:6] for w in rest[:4]], ["nah_sigmoid"] * 2 + ["nan_tanh"], rest[4:7],
+                                    training=training)[0] for training in [True, True, False, False]]
+        self.assertFalse(torch.equal(drawn[0], drawn[1]))
+        self.assertTrue(torch.equal(drawn[2], drawn[3]))
+
+    def test_minimal(self):
+        x = torch.randn(4, 3, 5)
+        w, u = torch.randn(12, 5), torch.randn(12, 6)
+        h = torch.zeros(3, 6)
+        for step in x:
+            a, b = step @ w.T, h @ u.T
+            f = torch.sigmoid(a[:, :6] + b[:, :6])
+            h = (1 - f) * h + f * torch.tanh(a[:, 6:] + f * b[:, 6:])
+        torch.testing.assert_close(torch.ops.ogee.mgu(x, [w, u])[1], h)
+
+    def test_errors(self):
+        x, w = torch.randn(4, 3, 5), [torch.randn(8, 5), torch.randn(8, 2)]
+        for call, said in [(lambda: torch.ops.ogee.lstm(x, w[:1]), "expected weight_ih"),
+                           (lambda: torch.ops.ogee.lstm(x, w, ["tanh"]), "has 5 activations, but 1"),
+                           (lambda: torch.ops.ogee.gru(x, w), "weight_hh has shape"),
+                           (lambda: torch.ops.ogee.lstm(x[0], w), "must have 3 dimensions")]:
+            with self.assertRaisesRegex(Exception, said):
+                call()
+
+    @unittest.skipUnless(hasattr(torch, "compile"), "no torch.compile before 2.0")
+    def test_compiled(self):
+        run, leaves = self.noisy()
+
+        def evaluate(*t):
+            return torch.ops.ogee.lstm(t[0], t[1:5], None, None)[0]
+
+        f = torch.compile(evaluate, backend="aot_eager", fullgraph=True)
+        want = torch.autograd.grad(evaluate(*leaves).square().sum(), leaves[:5])
+        got = torch.autograd.grad(f(*leaves).square().sum(), leaves[:5])
+        torch.testing.assert_close(got, want)
+
+
 @unittest.skipUnless(hasattr(torch, "compile"), "no torch.compile before 2.0")
 class Compiled(unittest.TestCase):
     """Traced with fake tensors, forward and backward, without generating code."""
