@@ -18,7 +18,19 @@
 namespace ogee::test {
 namespace {
 
-using namespace kernels::recurrent;
+using kernels::recurrent::calls_a_step;
+using kernels::recurrent::Gate;
+using kernels::recurrent::gate_kernels;
+using kernels::recurrent::GateRows;
+using kernels::recurrent::gru_backward;
+using kernels::recurrent::gru_forward;
+using kernels::recurrent::lstm_backward;
+using kernels::recurrent::lstm_forward;
+using kernels::recurrent::multiply;
+using kernels::recurrent::Packed;
+using kernels::recurrent::Product;
+using kernels::recurrent::Step;
+using kernels::recurrent::Way;
 
 template <class T>
 struct Tolerance {
