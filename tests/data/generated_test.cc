@@ -111,7 +111,7 @@ TEST(Generated, RefusesWhatItDoesNotKnow) {
   refused([] { drawn("unique_integers(values=x)"); }, "'values=x': expected attribute=number");
   refused([] { drawn("unique_integers(values=3,values=4)"); }, "values stands there twice");
   refused([] { drawn("unique_integers(values=3"); }, "the parenthesis is never closed");
-  refused([] { drawn("unique_integers(length=2,values=2,train=10)"); }, "too few different examples");
+  refused([] { draw_parts({{1, 1, 1}, 1}, "x", [] { return std::string("always"); }); }, "too few different examples");
   refused([] { drawn("programs(nesting=7)"); }, "nesting is 7, expected 1 to 6");
   Request request;
   request.data = "unique_integers";
