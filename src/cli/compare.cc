@@ -144,7 +144,8 @@ void add_compare(CLI::App& app, int& status) {
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
   add(*verb, *flags, "--model", &Experiment::model,
       "mlp, convnet, resnet, lstm, gru or transformer, as in resnet(batch_norm=1), transformer(heads=2) or "
-      "lstm(gates=all,head=mean), or a TorchScript file of your own (.pt, .pth, .ts; see ogee show FILE); default: mlp, for text transformer");
+      "lstm(gates=all,head=mean), or a TorchScript file of your own (.pt, .pth, .ts; see ogee show FILE); default: "
+      "mlp, for text transformer");
   add(*verb, *flags, "--replace", &Experiment::replace,
       "which of a model file's activations give way: names as in ogee show FILE, * and ? stand for anything (default: "
       "all between layers)");

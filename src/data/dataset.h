@@ -28,7 +28,7 @@ struct Dataset {
   std::vector<std::string> classes;  // classification; of a text: the vocabulary
   std::int64_t answers = 1;          // regression and forecasting: numbers in one answer
   double target_deviation = 1;       // regression: undoes the standardisation of the target
-  bool masked = false;   // a text of which only some tokens are asked for: y is below 0 at the others
+  bool masked = false;               // a text of which only some tokens are asked for: y is below 0 at the others
   double baseline = 0;               // the error of a constant answer on the test part
   Part train, validation, test;
   at::Tensor difficulty;  // [n], int64: how hard each training example is, where that is known; a curriculum's order

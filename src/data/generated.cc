@@ -107,9 +107,10 @@ std::array<std::vector<std::string>, 3> draw_parts(const Sizes& sizes, const std
 Dataset load_generated(const Request& request) {
   if (!request.kind.empty() || !request.validation.empty() || !request.test.empty() || request.validation_share > 0 ||
       request.test_share > 0)
-    throw Error(fmt::format("--data {}: it is drawn: it takes neither kind nor parts nor shares, but attributes "
-                            "train, validation and test",
-                            request.data));
+    throw Error(
+        fmt::format("--data {}: it is drawn: it takes neither kind nor parts nor shares, but attributes "
+                    "train, validation and test",
+                    request.data));
   return kind_of(request.data)->load(request);
 }
 

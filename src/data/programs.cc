@@ -19,7 +19,7 @@ namespace {
 constexpr char all_characters[] = "\0\n()*+-.:;<=0123456789 FTabcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view characters(all_characters, sizeof(all_characters) - 1);
 constexpr std::string_view variables = "abcdefghijklmnopqrstuvwyz";  // x counts in loops
-constexpr std::int64_t ignored = -100;  // where at::cross_entropy_loss looks away
+constexpr std::int64_t ignored = -100;                               // where at::cross_entropy_loss looks away
 
 // A part of a program: lines that must come before, and an expression with its value.
 struct Piece {
@@ -200,9 +200,10 @@ Dataset load_programs(const Request& request) {
   std::vector<std::int64_t> lengths;
   for (const std::string& text : parts[0]) lengths.push_back(static_cast<std::int64_t>(text.size()));
   set.difficulty = torch::tensor(lengths, torch::kLong);
-  set.notes.push_back(fmt::format("drawn: programs of {} operation{} on numbers up to 10^{}; only the characters that a "
-                                  "program prints are asked for, each after those before it",
-                                  task.nesting, task.nesting == 1 ? "" : "s", task.length));
+  set.notes.push_back(
+      fmt::format("drawn: programs of {} operation{} on numbers up to 10^{}; only the characters that a "
+                  "program prints are asked for, each after those before it",
+                  task.nesting, task.nesting == 1 ? "" : "s", task.length));
   set.baseline = unigram_perplexity(set);
   seal(set);
   return set;

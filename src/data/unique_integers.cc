@@ -21,8 +21,8 @@ std::vector<std::vector<double>> completions(std::int64_t length, std::int64_t d
   ways[0][0] = 1;
   for (std::size_t r = 1; r <= rows; ++r)
     for (std::size_t n = 0; n <= sets; ++n)
-      ways[r][n] = static_cast<double>(sets - n) * ways[r - 1][n] +
-                   (n > 0 ? static_cast<double>(n) * ways[r - 1][n - 1] : 0.0);
+      ways[r][n] =
+          static_cast<double>(sets - n) * ways[r - 1][n] + (n > 0 ? static_cast<double>(n) * ways[r - 1][n - 1] : 0.0);
   return ways;
 }
 
@@ -96,9 +96,9 @@ Dataset load_unique_integers(const Request& request) {
   set.validation = part_from(task, parts[1]);
   set.test = part_from(task, parts[2]);
   set.difficulty = set.train.y;
-  set.notes.push_back(fmt::format("drawn: sequences of {} values of {}, and how many different ones they have; {}",
-                                  task.length, task.values,
-                                  task.balanced ? "all counts are equally likely" : "all sequences are equally likely"));
+  set.notes.push_back(
+      fmt::format("drawn: sequences of {} values of {}, and how many different ones they have; {}", task.length,
+                  task.values, task.balanced ? "all counts are equally likely" : "all sequences are equally likely"));
   describe_classes(set);
   seal(set);
   return set;

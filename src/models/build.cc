@@ -109,9 +109,10 @@ Settings resolve(Settings settings, const data::Dataset& data) {
                                             : "mlp"));
   }
   if (settings.mean_head && data.text())
-    throw Error(fmt::format("--model {}: head=mean gives one answer to all of a sequence, and {} is running text, which "
-                            "asks for one after every token",
-                            settings.model, data.name));
+    throw Error(
+        fmt::format("--model {}: head=mean gives one answer to all of a sequence, and {} is running text, which "
+                    "asks for one after every token",
+                    settings.model, data.name));
   const bool flat_resnet = model.make == make_resnet && !data.images();
   if (settings.depth == 0) settings.depth = flat_resnet ? 6 : model.depth;
   if (settings.width == 0) settings.width = flat_resnet ? 64 : model.width;

@@ -27,9 +27,10 @@ GateFunctions gate_functions(const std::string& activation) {
     for (const auto& [sigmoid, tanh] : {std::pair("sigmoid", "tanh"), std::pair("hard_sigmoid", "hard_tanh")})
       if (spec.choice == sigmoid || spec.choice == tanh)
         return {member(given, sigmoid).text(), member(given, tanh).text()};
-  throw Error(fmt::format("{} has no sigmoid to go with it, which gates=all asks for; expected tanh, or nan, nah, nani, "
-                          "nanis, nanil or nan_fixed",
-                          spec.name));
+  throw Error(
+      fmt::format("{} has no sigmoid to go with it, which gates=all asks for; expected tanh, or nan, nah, nani, "
+                  "nanis, nanil or nan_fixed",
+                  spec.name));
 }
 
 }  // namespace ogee::models

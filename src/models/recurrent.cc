@@ -5,8 +5,9 @@
 //
 //   LSTM  c = f*c + i*phi(candidate);  h = o*phi(c)       GRU  h = (1 - z)*phi(W x + r*(U h)) + z*h
 //
-// gates=all puts the activation's kin in the place of every sigmoid, too, as Gulcehre et al. (2016) do with noisy units;
-// each gate is a layer of its own then. Such cells run fused (ogee::recurrent), and step by step while somebody looks.
+// gates=all puts the activation's kin in the place of every sigmoid, too, as Gulcehre et al. (2016) do with noisy
+// units; each gate is a layer of its own then. Such cells run fused (ogee::recurrent), and step by step while somebody
+// looks.
 //
 // A gated function takes two candidates; an LSTM's output keeps tanh, as one cell state cannot be two inputs; a GRU
 // normalises h before it is used (Network::tame), which nothing else would hold, and both what the layer below gives.
@@ -232,9 +233,9 @@ class Gru : public Recurrent {
       update = gates.narrow(1, units, units);
     }
     if (packed_ > 1) reset = reset.repeat({1, packed_});
-    const at::Tensor candidate = activate_step(
-        all_gates_ ? activations_ * i + 2 : i,
-        input.narrow(1, 2 * units, width) + reset * sums.narrow(1, 2 * units, width));
+    const at::Tensor candidate =
+        activate_step(all_gates_ ? activations_ * i + 2 : i,
+                      input.narrow(1, 2 * units, width) + reset * sums.narrow(1, 2 * units, width));
     state.h = at::lerp(candidate, state.h, update);
   }
 };

@@ -42,7 +42,8 @@ double baseline(const Task& task, const data::Dataset& data) {
     return asked(data.test).ne(likeliest).to(torch::kDouble).mean().item<double>();
   }
   // A text's is e to the mean loss of answering with the tokens' frequencies.
-  if (data.goal == data::Goal::language) return task.error(torch::tensor({std::log(data.baseline), 1.0}, torch::kDouble), 1);
+  if (data.goal == data::Goal::language)
+    return task.error(torch::tensor({std::log(data.baseline), 1.0}, torch::kDouble), 1);
   const std::int64_t examples = data.test.y.size(0);
   return task.error(task.statistics(constant_answer(data, examples), data.test.y.cpu()), static_cast<double>(examples));
 }

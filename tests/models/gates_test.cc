@@ -57,8 +57,10 @@ TEST(GateFunctions, ComeInPairs) {
 
 // What is seen while recording is what is computed otherwise.
 TEST(Gates, AreTheSameRecordedAndFused) {
-  for (const char* model : {"lstm(gates=all)", "gru(gates=all)", "lstm(gates=all, head=mean)", "gru(gates=all,head=mean)"})
-    for (const char* activation : {"tanh", "nan(base=tanh)", "nah(base=tanh)", "nanil(base=tanh)", "nan(base=hard_tanh)"}) {
+  for (const char* model :
+       {"lstm(gates=all)", "gru(gates=all)", "lstm(gates=all, head=mean)", "gru(gates=all,head=mean)"})
+    for (const char* activation :
+         {"tanh", "nan(base=tanh)", "nah(base=tanh)", "nanil(base=tanh)", "nan(base=hard_tanh)"}) {
       const auto net = network(model, activation);
       torch::manual_seed(5);
       const at::Tensor x = torch::randn({4, 7, 3}), y = torch::tensor({0, 1, 2, 1}, torch::kLong);
@@ -148,7 +150,8 @@ TEST(Gates, AnswerAfterEveryToken) {
 }
 
 TEST(Gates, RefuseWhatDoesNotFit) {
-  const auto resolved = [](const std::string& model, const data::Dataset& data, const std::string& activation = "tanh") {
+  const auto resolved = [](const std::string& model, const data::Dataset& data,
+                           const std::string& activation = "tanh") {
     Settings settings;
     settings.model = model;
     settings.activation = activation;
@@ -187,8 +190,8 @@ TEST(MaskedTokens, DoNotCount) {
     }
   EXPECT_NEAR(task->loss(output, y).item<double>(), sum / 6, 1e-5);
   // Parts of unequal numbers of tokens add up.
-  const at::Tensor sums = task->statistics(output.slice(0, 0, 1), y.slice(0, 0, 1)) +
-                          task->statistics(output.slice(0, 1), y.slice(0, 1));
+  const at::Tensor sums =
+      task->statistics(output.slice(0, 0, 1), y.slice(0, 0, 1)) + task->statistics(output.slice(0, 1), y.slice(0, 1));
   EXPECT_NEAR(task->error(sums, 3), std::exp(sum / 6), 1e-4);
   const auto error = tasks::make_task(data, "error");
   EXPECT_NEAR(error->error(error->statistics(output, y), 3), wrong / 6, 1e-9);
