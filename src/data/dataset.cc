@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "data/generated.h"
 #include "data/loaders.h"
 #include "ogee/ogee.h"
 
@@ -98,6 +99,10 @@ Dataset load(const Request& request) {
     if (!request.kind.empty() || !request.validation.empty() || !request.test.empty())
       throw Error("--data optdigits: built in: it takes neither kind nor parts of its own");
     set = load_optdigits(found);
+  } else if (is_generated(request.data)) {
+    constexpr Kind generated{"generated data", load_generated, false, false, false, false, false};
+    check_fits(request, generated, request.data);
+    set = load_generated(found);
   } else {
     const bool known = request.data == "mnist" || request.data == "fashion-mnist";
     found.data = known ? find_known(request.data) : find_path(request.data, "data");

@@ -28,8 +28,10 @@ struct Dataset {
   std::vector<std::string> classes;  // classification; of a text: the vocabulary
   std::int64_t answers = 1;          // regression and forecasting: numbers in one answer
   double target_deviation = 1;       // regression: undoes the standardisation of the target
+  bool masked = false;               // a text of which only some tokens are asked for: y is below 0 at the others
   double baseline = 0;               // the error of a constant answer on the test part
   Part train, validation, test;
+  at::Tensor difficulty;  // [n], int64: how hard each training example is, where that is known; a curriculum's order
   std::vector<std::string> notes;
   std::string fingerprint;  // of everything above, to tell changed data from the same
 
@@ -41,7 +43,8 @@ struct Dataset {
 };
 
 struct Request {
-  // optdigits (built in), mnist, fashion-mnist, or a path. What is not found there is looked for under $OGEE_DATA.
+  // optdigits (built in), a generated set (generated.h), mnist, fashion-mnist, or a path. What is not found there is
+  // looked for under $OGEE_DATA.
   std::string data = "optdigits";
   // The column to predict: of a CSV file by name or number from 1 (default: the last), of a series likewise (default:
   // all columns); of .npz the array with the answers (default: y), of .npy their file.

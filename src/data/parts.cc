@@ -31,19 +31,6 @@ void standardise_target(Dataset& set) {
     part->y = ((part->y - mean) / set.target_deviation).to(torch::kFloat);
 }
 
-void describe_classes(Dataset& set) {
-  const at::Tensor counts = torch::bincount(set.train.y, {}, set.outputs());
-  const auto largest = counts.argmax().item<std::int64_t>(), smallest = counts.argmin().item<std::int64_t>();
-  const auto most = counts[largest].item<std::int64_t>(), least = counts[smallest].item<std::int64_t>();
-  const auto name = [&](std::int64_t index) { return set.classes[static_cast<std::size_t>(index)]; };
-  if (static_cast<double>(most) > imbalance_worth_a_note * static_cast<double>(least))
-    set.notes.push_back(fmt::format(
-        "classes are unbalanced{}: {} training examples of '{}', {} of '{}'",
-        least > 0 ? fmt::format(", {:.3g} to 1", static_cast<double>(most) / static_cast<double>(least)) : "", most,
-        name(largest), least, name(smallest)));
-  set.baseline = set.test.y.ne(largest).to(torch::kDouble).mean().item<double>();
-}
-
 // A class that nothing was learned of makes a test part that measures something else.
 void check_classes(const Dataset& set, const Part& trained, const Part& part, const char* what) {
   if (part.size() == 0) return;
@@ -88,6 +75,19 @@ void note_leaks(Dataset& set) {
 }
 
 }  // namespace
+
+void describe_classes(Dataset& set) {
+  const at::Tensor counts = torch::bincount(set.train.y, {}, set.outputs());
+  const auto largest = counts.argmax().item<std::int64_t>(), smallest = counts.argmin().item<std::int64_t>();
+  const auto most = counts[largest].item<std::int64_t>(), least = counts[smallest].item<std::int64_t>();
+  const auto name = [&](std::int64_t index) { return set.classes[static_cast<std::size_t>(index)]; };
+  if (static_cast<double>(most) > imbalance_worth_a_note * static_cast<double>(least))
+    set.notes.push_back(fmt::format(
+        "classes are unbalanced{}: {} training examples of '{}', {} of '{}'",
+        least > 0 ? fmt::format(", {:.3g} to 1", static_cast<double>(most) / static_cast<double>(least)) : "", most,
+        name(largest), least, name(smallest)));
+  set.baseline = set.test.y.ne(largest).to(torch::kDouble).mean().item<double>();
+}
 
 Shares shares_of(const Request& request, bool validation_given, bool test_given, Shares usual) {
   const auto one = [](double share, bool given, double otherwise, const char* name) {

@@ -28,6 +28,9 @@ struct Examples {
 // Splits, limits, standardises on the training part and describes: all of `set` but its name, goal, shape and classes.
 void divide(Dataset& set, Examples examples, const Request& request, Shares usual, Scale scale);
 
+// Of classes: how unbalanced they are, and the error of a constant answer.
+void describe_classes(Dataset& set);
+
 // The last step of every kind: parts must not be empty; notes on examples that are in two parts; the fingerprint.
 void seal(Dataset& set);
 

@@ -73,6 +73,8 @@ void check_arm(const Experiment& experiment, const ArmSettings& arm) {
                                         [](const Parameter& p) { return p.role == Role::learned; }))
       throw Error(fmt::format("{}: {} has no learned parameter, or two inputs", of_arm(arm, "per_channel"), spec.name));
   }
+  if (!(arm.curriculum >= 0 && arm.curriculum <= 1))
+    throw Error(fmt::format("{} {:g}: out of range, expected 0 to 1", of_arm(arm, "curriculum"), arm.curriculum));
   if (arm.learning_rate != 0) check_rate(of_arm(arm, "learning_rate"), arm.learning_rate);
   if (arm.depth != 0) check_range(of_arm(arm, "depth"), arm.depth, 1, 1000);
   if (arm.width != 0) check_range(of_arm(arm, "width"), arm.width, 1, 65536);
@@ -123,6 +125,8 @@ void check_training(const Experiment& experiment) {
     throw Error(fmt::format("momentum {:g}: expected 0 or more, below 1", optimiser.momentum));
   if (optimiser.momentum > 0 && optimiser.name == "adam")
     throw Error("momentum is the optimiser sgd's; adam's is fixed at 0.9");
+  if (!(optimiser.clip_norm >= 0 && optimiser.clip_norm <= 1e9))
+    throw Error(fmt::format("clip_norm {:g}: expected 0 to 1e9", optimiser.clip_norm));
   if (!(optimiser.weight_decay >= 0 && optimiser.weight_decay <= 1))
     throw Error(fmt::format("weight decay {:g}: expected 0 to 1", optimiser.weight_decay));
 }
@@ -230,13 +234,14 @@ data::Request request_of(const Experiment& experiment) {
 Experiment resolve(Experiment experiment, const data::Dataset& data) {
   experiment.fingerprint = data.fingerprint;
   find_design(experiment, data);
+  models::Settings model;
   bool batch_norm = false;
   if (!experiment.design) {
     models::Settings settings;
     settings.model = experiment.model;
     settings.depth = experiment.depth;
     settings.width = experiment.width;
-    const models::Settings model = models::resolve(settings, data);
+    model = models::resolve(settings, data);
     experiment.model = model.model;
     experiment.depth = model.depth;
     experiment.width = model.width;
@@ -259,6 +264,12 @@ Experiment resolve(Experiment experiment, const data::Dataset& data) {
   experiment.metric = &metric == &tasks::metric_named("", data.goal, 0) ? "" : metric.key;
   settle(experiment, data.train.size(), metric.counted, data.validation.size());
   check_arms(experiment);
+  for (const ArmSettings& arm : experiment.arms) {
+    if (arm.curriculum > 0 && !data.difficulty.defined())
+      throw Error(fmt::format("{}: {} does not say how hard its examples are", of_arm(arm, "curriculum"), data.name));
+    model.activation = activation_of(arm);
+    if (!experiment.design) models::check_activation(model);
+  }
   check_design(experiment);
   return experiment;
 }
@@ -291,6 +302,7 @@ nlohmann::ordered_json to_json(const ArmSettings& arm) {
   if (arm.epochs > 0) json["epochs"] = arm.epochs;
   if (arm.batch > 0) json["batch"] = arm.batch;
   if (arm.per_channel) json["per_channel"] = true;
+  if (arm.curriculum > 0) json["curriculum"] = arm.curriculum;
   return json;
 }
 
@@ -331,6 +343,7 @@ nlohmann::ordered_json to_json(const Experiment& experiment) {
   const OptimiserSettings& optimiser = experiment.optimiser;
   json["optimiser"] = optimiser.name;
   if (optimiser.momentum > 0) json["momentum"] = optimiser.momentum;
+  if (optimiser.clip_norm > 0) json["clip_norm"] = optimiser.clip_norm;
   if (optimiser.weight_decay > 0) json["weight_decay"] = optimiser.weight_decay;
   json["schedule"] = "5 % linear warm-up, then cosine to 0";
   if (experiment.learning_rate > 0) {

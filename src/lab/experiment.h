@@ -34,6 +34,9 @@ struct ArmSettings {
   double learning_rate = 0;
   std::int64_t depth = 0, width = 0, epochs = 0, batch = 0;
   bool per_channel = false;  // learned parameters: a set for each unit, not for each layer
+  // The share of a run's steps after which all training examples are in use: at first the easiest tenth is (as the data
+  // say, data::Dataset::difficulty), then evenly more. 0: no curriculum.
+  double curriculum = 0;
 
   const std::string& label() const { return name.empty() ? activation : name; }
 };
@@ -42,6 +45,7 @@ struct OptimiserSettings {
   std::string name = "adam";  // or sgd
   double momentum = 0;        // of sgd
   double weight_decay = 0;    // adam: decoupled from the gradient (AdamW); sgd: added to it
+  double clip_norm = 0;       // what the norm of all gradients together is cut down to; 0: not at all
 };
 
 // Zeros are resolved by `resolve`.

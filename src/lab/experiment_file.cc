@@ -55,6 +55,7 @@ void read_arm(Table& table, Experiment& experiment) {
   table.take("epochs", arm.epochs, 1, 1000000);
   table.take("batch", arm.batch, 1, 1 << 20);
   table.take("per_channel", arm.per_channel);
+  table.take("curriculum", arm.curriculum, 0, false, 1);
   table.take("schedule", [&](Table& schedules) {
     for (const std::string& attribute : schedules.keys())
       schedules.take(attribute.c_str(), [&](Table& its) {
@@ -121,6 +122,7 @@ void take_experiment(Table& table, Experiment& experiment) {
     training.take("data_parallel", experiment.data_parallel);
     training.take("optimiser", experiment.optimiser.name);
     training.take("momentum", experiment.optimiser.momentum, 0, true, 1);
+    training.take("clip_norm", experiment.optimiser.clip_norm, 0, false, 1e9);
     training.take("weight_decay", experiment.optimiser.weight_decay, 0, true, 1);
   });
   table.take("fairness", [&](Table& fairness) {
@@ -151,6 +153,7 @@ toml::table arm_table(const ArmSettings& arm) {
   if (arm.epochs > 0) table.insert("epochs", arm.epochs);
   if (arm.batch > 0) table.insert("batch", arm.batch);
   if (arm.per_channel) table.insert("per_channel", true);
+  if (arm.curriculum > 0) table.insert("curriculum", arm.curriculum);
   toml::table schedules, choices;
   for (const Schedule& schedule : arm.schedules) {
     toml::table its{{"from", schedule.from}, {"to", schedule.to}, {"shape", name_of(schedule.shape)}};
@@ -206,6 +209,7 @@ std::string to_toml(const Experiment& experiment) {
   training.insert("optimiser", experiment.optimiser.name);
   if (experiment.optimiser.name == "sgd") training.insert("momentum", experiment.optimiser.momentum);
   training.insert("weight_decay", experiment.optimiser.weight_decay);
+  if (experiment.optimiser.clip_norm > 0) training.insert("clip_norm", experiment.optimiser.clip_norm);
   toml::array rates;
   for (const double rate : experiment.rates) rates.push_back(rate);
   toml::table fairness{

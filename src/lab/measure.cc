@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <string>
 
 #include "lab/run.h"
 #include "models/recording.h"
@@ -92,9 +94,16 @@ double PeakMemory::peak() const { return static_cast<double>(counter_->peak()) /
 Health health(models::Network& network, const data::Part& train) {
   const models::Recording recording(network);
   const torch::NoGradGuard no_gradients;
-  const Activation& activation = network.layers.at(0).unit->activation();
-  const bool gated = activation.spec().inputs > 1;
-  const double lipschitz = gated ? 0 : properties(activation).lipschitz;
+  const bool gated = network.layers.at(0).unit->activation().spec().inputs > 1;
+  // By layer: a recurrent cell's gates may have functions of their own.
+  std::vector<double> lipschitz;
+  std::map<std::string, double> known;
+  for (const auto& layer : network.layers) {
+    const Activation& activation = layer.unit->activation();
+    const auto [found, fresh] = known.emplace(activation.text(), 0);
+    if (fresh && !gated) found->second = properties(activation).lipschitz;
+    lipschitz.push_back(found->second);
+  }
   const std::int64_t size = std::min(examples_of(health_size, train), train.size());
   const std::int64_t at_once = std::min(chunk, examples_of(probe_steps, train));
   std::vector<at::Tensor> alive(network.layers.size());
@@ -107,7 +116,7 @@ Health health(models::Network& network, const data::Part& train) {
       alive[i] = alive[i].defined() ? alive[i].logical_or(active) : active;
       if (gated) continue;
       // Without a largest slope, what was seen stands in for it.
-      const double largest = std::isfinite(lipschitz) ? lipschitz : slope.max().item<double>();
+      const double largest = std::isfinite(lipschitz[i]) ? lipschitz[i] : slope.max().item<double>();
       below += slope.lt(saturated_below * largest).sum().item<double>();
       seen += static_cast<double>(slope.numel());
     }

@@ -10,7 +10,8 @@ namespace {
 // Weight decay is decoupled from the gradient, as Loshchilov and Hutter (2019) have it: AdamW.
 class FlatAdam : public FlatOptimiser {
  public:
-  FlatAdam(torch::nn::Module& network, double weight_decay) : FlatOptimiser(network), weight_decay_(weight_decay) {
+  FlatAdam(torch::nn::Module& network, const OptimiserSettings& settings)
+      : FlatOptimiser(network, settings.clip_norm), weight_decay_(settings.weight_decay) {
     moments_ = {torch::zeros_like(values_), torch::zeros_like(values_)};
   }
 
@@ -42,9 +43,9 @@ class FlatAdam : public FlatOptimiser {
 
 class FlatSgd : public FlatOptimiser {
  public:
-  FlatSgd(torch::nn::Module& network, double momentum, double weight_decay)
-      : FlatOptimiser(network), momentum_(momentum), weight_decay_(weight_decay) {
-    if (momentum > 0) moments_ = {torch::zeros_like(values_)};
+  FlatSgd(torch::nn::Module& network, const OptimiserSettings& settings)
+      : FlatOptimiser(network, settings.clip_norm), momentum_(settings.momentum), weight_decay_(settings.weight_decay) {
+    if (momentum_ > 0) moments_ = {torch::zeros_like(values_)};
   }
 
  private:
@@ -59,7 +60,7 @@ class FlatSgd : public FlatOptimiser {
 
 }  // namespace
 
-FlatOptimiser::FlatOptimiser(torch::nn::Module& network) {
+FlatOptimiser::FlatOptimiser(torch::nn::Module& network, double clip_norm) : clip_norm_(clip_norm) {
   const torch::NoGradGuard no_gradients;
   std::vector<at::Tensor> flat;
   for (const at::Tensor& parameter : network.parameters()) flat.push_back(parameter.detach().reshape({-1}));
@@ -80,6 +81,8 @@ FlatOptimiser::FlatOptimiser(torch::nn::Module& network) {
 void FlatOptimiser::step(double rate) {
   const torch::NoGradGuard no_gradients;
   ++steps;
+  if (clip_norm_ > 0)
+    if (const double norm = gradients_.norm().item<double>(); norm > clip_norm_) gradients_.mul_(clip_norm_ / norm);
   update(rate);
 }
 
@@ -90,8 +93,8 @@ std::vector<at::Tensor> FlatOptimiser::state() const {
 }
 
 std::unique_ptr<FlatOptimiser> make_optimiser(const OptimiserSettings& settings, torch::nn::Module& network) {
-  if (settings.name == "sgd") return std::make_unique<FlatSgd>(network, settings.momentum, settings.weight_decay);
-  return std::make_unique<FlatAdam>(network, settings.weight_decay);
+  if (settings.name == "sgd") return std::make_unique<FlatSgd>(network, settings);
+  return std::make_unique<FlatAdam>(network, settings);
 }
 
 }  // namespace ogee::lab

@@ -26,11 +26,14 @@ class FlatOptimiser {
   std::int64_t steps = 0;
 
  protected:
-  explicit FlatOptimiser(torch::nn::Module& network);
+  FlatOptimiser(torch::nn::Module& network, double clip_norm);
   virtual void update(double rate) = 0;
 
   at::Tensor values_, exchanged_, gradients_;
   std::vector<at::Tensor> moments_;
+
+ private:
+  const double clip_norm_;  // 0: none
 };
 
 std::unique_ptr<FlatOptimiser> make_optimiser(const OptimiserSettings& settings, torch::nn::Module& network);

@@ -13,6 +13,7 @@
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "lab/checkpoint.h"
+#include "lab/curriculum.h"
 #include "lab/measure.h"
 #include "lab/optimiser.h"
 #include "lab/run_json.h"
@@ -93,6 +94,7 @@ class Run {
     optimiser_ = make_optimiser(experiment.optimiser, *network_);
     result_.parameters = network_->parameter_count();
     if (measured_ && leads_) probe_ = probe_of(data.train);
+    if (arm_.curriculum > 0) curriculum_ = Curriculum(data.difficulty, arm_.curriculum, key.steps);
     epoch_order_ = order_.get_state();
     // At fixed steps, so that the same run finds the same.
     watch_.every(std::max<std::int64_t>(8, key.steps / 40)).this_thread(true).print(false);
@@ -218,7 +220,8 @@ class Run {
     const std::int64_t whole = data_.train.size() / batch_;
     const std::int64_t steps = std::min(whole, key_.steps - (step_ - in_epoch_));
     epoch_order_ = order_.get_state();
-    const at::Tensor order = torch::randperm(data_.train.size(), order_, torch::kLong).to(data_.train.x.device());
+    const at::Tensor permutation = torch::randperm(data_.train.size(), order_, torch::kLong);
+    const at::Tensor order = curriculum_.order(permutation, step_ - in_epoch_).to(data_.train.x.device());
     while (in_epoch_ < steps) {
       if (pause_here()) {
         result_.status = Status::stopped;
@@ -362,6 +365,7 @@ class Run {
   at::Generator order_, noise_;
   std::unique_ptr<FlatOptimiser> optimiser_;
   data::Part probe_;
+  Curriculum curriculum_;
   MonitorOptions watch_;
   std::unique_ptr<Monitor> watching_;
   RunResult result_;

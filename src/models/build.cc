@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 
+#include "models/gates.h"
 #include "models/network.h"
 
 namespace ogee::models {
@@ -54,6 +55,20 @@ void read_attributes(Settings& settings) {
     at = end + 1;
     const std::size_t equals = item.find('=');
     const std::string key = item.substr(0, equals);
+    const bool recurrent = name == "lstm" || name == "gru";
+    if (recurrent && (key == "gates" || key == "head")) {
+      const auto one_of = [&](const char* usual, const char* other) {
+        const std::string word = equals == std::string::npos ? "" : item.substr(equals + 1);
+        if (word != usual && word != other)
+          throw Error(fmt::format("--model {}: {} is '{}', expected {} or {}", text, key, word, usual, other));
+        return word == other;
+      };
+      if (key == "gates")
+        settings.all_gates = one_of("sigmoid", "all");
+      else
+        settings.mean_head = one_of("last", "mean");
+      continue;
+    }
     std::int64_t value = 0;
     const char* last = item.data() + item.size();
     if (equals == std::string::npos || std::from_chars(item.data() + equals + 1, last, value).ptr != last)
@@ -69,6 +84,7 @@ void read_attributes(Settings& settings) {
       throw Error(fmt::format("--model {}: {} has no attribute '{}'{}", text, name, key,
                               name == "resnet"        ? "; it has batch_norm"
                               : name == "transformer" ? "; it has heads"
+                              : recurrent             ? "; it has gates and head"
                                                       : ""));
     }
   }
@@ -92,6 +108,11 @@ Settings resolve(Settings settings, const data::Dataset& data) {
                             : data.series() ? "mlp, lstm, gru or transformer"
                                             : "mlp"));
   }
+  if (settings.mean_head && data.text())
+    throw Error(
+        fmt::format("--model {}: head=mean gives one answer to all of a sequence, and {} is running text, which "
+                    "asks for one after every token",
+                    settings.model, data.name));
   const bool flat_resnet = model.make == make_resnet && !data.images();
   if (settings.depth == 0) settings.depth = flat_resnet ? 6 : model.depth;
   if (settings.width == 0) settings.width = flat_resnet ? 64 : model.width;
@@ -102,6 +123,15 @@ Settings resolve(Settings settings, const data::Dataset& data) {
                               settings.heads));
   }
   return settings;
+}
+
+void check_activation(const Settings& settings) {
+  if (!settings.all_gates) return;
+  try {
+    gate_functions(settings.activation);
+  } catch (const Error& error) {
+    throw Error(fmt::format("--model {}: {}", settings.model, error.what()));
+  }
 }
 
 std::shared_ptr<Network> build(const Settings& settings, const data::Dataset& data, std::uint64_t seed) {

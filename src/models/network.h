@@ -14,8 +14,8 @@
 namespace ogee::models {
 
 struct Settings {
-  // mlp, convnet, resnet, lstm, gru or transformer, with attributes: resnet(batch_norm=1), transformer(heads=2). Empty:
-  // transformer for text, else mlp.
+  // mlp, convnet, resnet, lstm, gru or transformer, with attributes: resnet(batch_norm=1), transformer(heads=2),
+  // lstm(gates=all, head=mean). Empty: transformer for text, else mlp.
   std::string model = "mlp";
   std::int64_t depth = 0, width = 0;  // 0: the model's own
   std::string activation = "relu";
@@ -24,6 +24,8 @@ struct Settings {
   // The attributes, which `resolve` reads from `model`.
   bool batch_norm = false;
   std::int64_t heads = 0;
+  bool all_gates = false;  // lstm, gru: the activation's kin stand for the sigmoids, too (gates.h)
+  bool mean_head = false;  // lstm, gru: the answer comes from the mean over time, by way of a layer of relu units
   std::shared_ptr<const Design> design = nullptr;  // where there is one, all the rest but the activation is its own
 };
 
@@ -59,6 +61,8 @@ class Network : public torch::nn::Module {
   at::Tensor weights(const std::string& name, at::IntArrayRef shape, double gain);
   // `units` come out of it; of a convolution: channels.
   void add_layer(const std::string& name, std::int64_t units);
+  // One of another activation, with a set of learned parameters for each unit; a noisy unit's p starts around 0.
+  void add_gate(const std::string& name, const std::string& activation, std::int64_t units);
   at::Tensor activate(std::size_t layer, at::Tensor z);
   // The same of x through a map: in one operation where nobody looks between.
   at::Tensor activate_mapped(std::size_t layer, const at::Tensor& x, const Map& map);
@@ -92,6 +96,8 @@ std::int64_t sequence_features(const data::Dataset& data);
 
 // The sizes after defaults have been filled in; throws Error on an unknown model or one that does not fit the data.
 Settings resolve(Settings settings, const data::Dataset& data);
+// Throws Error where the model, resolved, cannot use the activation.
+void check_activation(const Settings& settings);
 // Weights are drawn from a generator of the seed alone: never the global one, as networks are built concurrently.
 std::shared_ptr<Network> build(const Settings& settings, const data::Dataset& data, std::uint64_t seed);
 

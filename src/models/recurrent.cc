@@ -1,8 +1,13 @@
 // LSTM (Hochreiter and Schmidhuber 1997, with Gers' forget gate) and GRU (Cho et al. 2014), `depth` layers of `width`
 // units, with any activation where the cell has tanh; the gates stay sigmoids, which is what makes them gates. Tokens
-// are embedded in `width` numbers. A text gets an answer after every token, all else one after the last step.
+// are embedded in `width` numbers. A text gets an answer after every token, all else one after the last step, or, with
+// head=mean, one from the mean over all steps by way of a layer of relu units.
 //
 //   LSTM  c = f*c + i*phi(candidate);  h = o*phi(c)       GRU  h = (1 - z)*phi(W x + r*(U h)) + z*h
+//
+// gates=all puts the activation's kin in the place of every sigmoid, too, as Gulcehre et al. (2016) do with noisy
+// units; each gate is a layer of its own then. Such cells run fused (ogee::recurrent), and step by step while somebody
+// looks.
 //
 // A gated function takes two candidates; an LSTM's output keeps tanh, as one cell state cannot be two inputs; a GRU
 // normalises h before it is used (Network::tame), which nothing else would hold, and both what the layer below gives.
@@ -11,7 +16,9 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "models/gates.h"
 #include "models/network.h"
+#include "ogee/torch_recurrent.h"
 
 namespace ogee::models {
 namespace {
@@ -20,7 +27,12 @@ class Recurrent : public Network {
  public:
   // `gates`: how many sigmoid gates a cell has.
   Recurrent(const Settings& settings, const data::Dataset& data, at::Generator random, std::int64_t gates)
-      : Network(settings, std::move(random)), gates_(gates), text_(data.text()) {
+      : Network(settings, std::move(random)),
+        gates_(gates),
+        text_(data.text()),
+        all_gates_(settings.all_gates),
+        mean_head_(settings.mean_head ? settings.width : 0) {
+    if (all_gates_) functions_ = gate_functions(settings.activation);
     features_ = text_ ? settings.width : sequence_features(data);
     units_.assign(static_cast<std::size_t>(settings.depth), settings.width);
     if (packed_ > 1 && settings.match_parameters) units_ = matched(data.outputs());
@@ -31,6 +43,12 @@ class Recurrent : public Network {
     // Step by step: [steps, n, features].
     x = text_ ? at::embedding(embedding_, x.t()) : as_sequence(x).transpose(0, 1);
     for (std::size_t i = 0; i < cells_.size(); ++i) {
+      const bool whole = text_ || mean_head_ > 0 || i + 1 < cells_.size();
+      if (all_gates_ && !recording) {
+        const at::Tensor y = ogee::recurrent(fused(i), x).y;
+        x = whole ? y : y.select(0, -1);
+        continue;
+      }
       if (i > 0 && packed_ > 1) x = tame(x.flatten(0, 1)).view_as(x);
       const std::vector<at::Tensor> inputs = at::linear(x, cells_[i].in.weight, cells_[i].in.bias).unbind(0);
       State state;
@@ -40,9 +58,10 @@ class Recurrent : public Network {
         step(i, input, state);
         states.push_back(state.h);
       }
-      x = text_ || i + 1 < cells_.size() ? at::stack(states) : states.back();
+      x = whole ? at::stack(states) : states.back();
     }
     end_steps();
+    if (mean_head_ > 0) x = at::relu(at::linear(x.mean(0), head_.weight, head_.bias));
     x = at::linear(x, output_.weight, output_.bias);
     return text_ ? x.transpose(0, 1) : x;
   }
@@ -57,6 +76,7 @@ class Recurrent : public Network {
   };
   // One step of layer `i`; `input` is what x gives to gates and candidates.
   virtual void step(std::size_t i, const at::Tensor& input, State& state) = 0;
+  virtual ogee::Cell kind() const = 0;
 
   // Two maps feed each sum, of x and of h, so that each has half of its variance. Gated functions get both normalised.
   void add_cell(const std::string& name) {
@@ -68,14 +88,48 @@ class Recurrent : public Network {
     cell.recurrent = weights(name + "_recurrent", {rows, units_[i]}, half * gain);
     cells_.push_back(cell);
   }
-  void add_output(std::int64_t outputs) { output_ = map("output", {outputs, units_.back()}, gain_); }
+  void add_output(std::int64_t outputs) {
+    if (mean_head_ == 0) {
+      output_ = map("output", {outputs, units_.back()}, gain_);
+      return;
+    }
+    head_ = map("head", {mean_head_, units_.back()}, gain_);
+    output_ = map("output", {outputs, mean_head_}, std::sqrt(2.0));
+  }
+  // In the fused cell's order.
+  void add_gates(const std::string& cell, std::initializer_list<const char*> names, std::int64_t units) {
+    for (const std::string name : names)
+      add_gate(cell + "_" + name, name.ends_with("gate") ? functions_.sigmoid : functions_.tanh, units);
+    activations_ = names.size();
+  }
 
   std::vector<std::int64_t> units_;  // by layer
   std::vector<Cell> cells_;
+  const std::int64_t gates_;
+  const bool text_, all_gates_;
+  std::size_t activations_ = 0;  // of a cell; gates=all
 
  private:
+  RecurrentLayer fused(std::size_t i) const {
+    RecurrentLayer layer;
+    layer.cell = kind();
+    layer.weight_ih = cells_[i].in.weight;
+    layer.bias_ih = cells_[i].in.bias;
+    layer.weight_hh = cells_[i].recurrent;
+    layer.training = is_training();
+    for (std::size_t k = i * activations_; k < (i + 1) * activations_; ++k) {
+      const auto& unit = layers[k].unit;
+      const auto& parameters = unit->activation().spec().parameters;
+      layer.activations.push_back(unit->activation());
+      for (std::size_t p = 0; p < parameters.size(); ++p)
+        if (parameters[p].role == Role::learned) layer.learned.push_back(unit->parameter_tensors()[p]);
+    }
+    return layer;
+  }
+
   std::int64_t count(const std::vector<std::int64_t>& units, std::int64_t outputs, std::int64_t packed) const {
     std::int64_t total = (units.back() + 1) * outputs, in = features_;
+    if (mean_head_ > 0) total = (units.back() + 1) * mean_head_ + (mean_head_ + 1) * outputs;
     for (const std::int64_t each : units) {
       total += (gates_ + packed) * each * (in + each + 1);
       in = each;
@@ -96,11 +150,11 @@ class Recurrent : public Network {
     return best;
   }
 
-  const std::int64_t gates_;
-  const bool text_;
+  const std::int64_t mean_head_;  // its units; 0: the last state's
+  GateFunctions functions_;       // gates=all
   std::int64_t features_ = 0;
   at::Tensor embedding_;
-  Map output_;
+  Map head_, output_;
 };
 
 class Lstm : public Recurrent {
@@ -114,6 +168,10 @@ class Lstm : public Recurrent {
       const torch::NoGradGuard no_gradients;
       const std::int64_t units = units_[cells_.size() - 1];
       cells_.back().in.bias.narrow(0, units, units).fill_(1);
+      if (all_gates_) {
+        add_gates(name, {"input_gate", "forget_gate", "candidate", "output_gate", "cell_output"}, units);
+        continue;
+      }
       add_layer(name + "_candidate", units);
       if (packed_ == 1) add_layer(name + "_output", units);
     }
@@ -121,9 +179,19 @@ class Lstm : public Recurrent {
   }
 
  private:
+  ogee::Cell kind() const override { return ogee::Cell::lstm; }
   void step(std::size_t i, const at::Tensor& input, State& state) override {
     const std::int64_t units = units_[i];
     const at::Tensor sums = at::addmm(input, state.h, cells_[i].recurrent.t());
+    if (all_gates_) {
+      const auto gate = [&](std::size_t k) {
+        return activate_step(activations_ * i + k, sums.narrow(1, static_cast<std::int64_t>(k) * units, units));
+      };
+      const at::Tensor written = gate(0) * gate(2);
+      state.c = gate(1) * state.c + written;
+      state.h = gate(3) * activate_step(activations_ * i + 4, state.c);
+      return;
+    }
     const at::Tensor gates = at::sigmoid(sums.narrow(1, 0, 3 * units));
     const std::size_t layer = packed_ == 1 ? 2 * i : i;
     const at::Tensor candidate = activate_step(layer, sums.narrow(1, 3 * units, packed_ * units));
@@ -140,21 +208,35 @@ class Gru : public Recurrent {
     for (std::int64_t i = 0; i < settings.depth; ++i) {
       const std::string name = "gru" + std::to_string(i + 1);
       add_cell(name);
-      add_layer(name + "_candidate", units_[cells_.size() - 1]);
+      const std::int64_t units = units_[cells_.size() - 1];
+      if (all_gates_)
+        add_gates(name, {"reset_gate", "update_gate", "candidate"}, units);
+      else
+        add_layer(name + "_candidate", units);
     }
     add_output(data.outputs());
   }
 
  private:
+  ogee::Cell kind() const override { return ogee::Cell::gru; }
   void step(std::size_t i, const at::Tensor& input, State& state) override {
     const std::int64_t units = units_[i], width = packed_ * units;
     const at::Tensor sums = at::linear(tame(state.h), cells_[i].recurrent);
-    const at::Tensor gates = at::sigmoid(input.narrow(1, 0, 2 * units) + sums.narrow(1, 0, 2 * units));
-    at::Tensor reset = gates.narrow(1, 0, units);
+    const at::Tensor opening = input.narrow(1, 0, 2 * units) + sums.narrow(1, 0, 2 * units);
+    at::Tensor reset, update;
+    if (all_gates_) {
+      reset = activate_step(activations_ * i, opening.narrow(1, 0, units));
+      update = activate_step(activations_ * i + 1, opening.narrow(1, units, units));
+    } else {
+      const at::Tensor gates = at::sigmoid(opening);
+      reset = gates.narrow(1, 0, units);
+      update = gates.narrow(1, units, units);
+    }
     if (packed_ > 1) reset = reset.repeat({1, packed_});
     const at::Tensor candidate =
-        activate_step(i, input.narrow(1, 2 * units, width) + reset * sums.narrow(1, 2 * units, width));
-    state.h = at::lerp(candidate, state.h, gates.narrow(1, units, units));
+        activate_step(all_gates_ ? activations_ * i + 2 : i,
+                      input.narrow(1, 2 * units, width) + reset * sums.narrow(1, 2 * units, width));
+    state.h = at::lerp(candidate, state.h, update);
   }
 };
 

@@ -29,6 +29,7 @@ constexpr Metric all[] = {
     {"perplexity", "perplexity", Goal::language, false, false},
     {"bits", "bits", Goal::language, false, false},
     {"loss", "loss", Goal::language, false, false},
+    {"error", "token error", Goal::language, true, false},
     {"mse", "MSE", Goal::forecasting, false, false},
     {"mae", "MAE", Goal::forecasting, false, false},
 };

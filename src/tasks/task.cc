@@ -28,7 +28,7 @@ std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& me
   switch (data.goal) {
     case data::Goal::classification: return make_classification(its, data.outputs());
     case data::Goal::regression: return make_regression(its, data.target_deviation);
-    case data::Goal::language: return make_language(its, data.shape[0] * data.outputs());
+    case data::Goal::language: return make_language(its, data.shape[0] * data.outputs(), data.masked);
     case data::Goal::forecasting: return make_forecasting(its);
   }
   throw Error("a data set of an unknown kind");
@@ -36,8 +36,14 @@ std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& me
 
 double baseline(const Task& task, const data::Dataset& data) {
   if (&task.metric() == &metric_named("", data.goal, 0)) return data.baseline;
+  if (data.goal == data::Goal::language && std::string(task.metric().key) == "error") {
+    const auto asked = [](const data::Part& part) { return part.y.cpu().masked_select(part.y.cpu().ge(0)); };
+    const at::Tensor likeliest = torch::bincount(asked(data.train), {}, data.outputs()).argmax();
+    return asked(data.test).ne(likeliest).to(torch::kDouble).mean().item<double>();
+  }
   // A text's is e to the mean loss of answering with the tokens' frequencies.
-  if (data.goal == data::Goal::language) return task.error(torch::tensor({std::log(data.baseline)}, torch::kDouble), 1);
+  if (data.goal == data::Goal::language)
+    return task.error(torch::tensor({std::log(data.baseline), 1.0}, torch::kDouble), 1);
   const std::int64_t examples = data.test.y.size(0);
   return task.error(task.statistics(constant_answer(data, examples), data.test.y.cpu()), static_cast<double>(examples));
 }

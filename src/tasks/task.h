@@ -45,7 +45,8 @@ class Task {
 std::unique_ptr<Task> make_classification(const Metric& metric, std::int64_t classes);
 std::unique_ptr<Task> make_regression(const Metric& metric, double target_deviation);
 // `answers`: numbers in the answer to one example.
-std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers);
+// `masked`: not every token is asked for.
+std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers, bool masked);
 std::unique_ptr<Task> make_forecasting(const Metric& metric);
 
 // Judged by the metric of this key (metric.h), "" by the usual one. Throws Error on one that does not fit.

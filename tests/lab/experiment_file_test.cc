@@ -36,6 +36,7 @@ seeds = 2
 optimiser = "sgd"
 momentum = 0.9
 weight_decay = 1e-4
+clip_norm = 5
 device = "cpu"
 data_parallel = true
 [fairness]
@@ -69,6 +70,7 @@ TEST(ExperimentFile, SaysAll) {
   EXPECT_EQ(e.train_limit, 300);
   EXPECT_EQ(e.optimiser.name, "sgd");
   EXPECT_EQ(e.optimiser.momentum, 0.9);
+  EXPECT_EQ(e.optimiser.clip_norm, 5);
   EXPECT_EQ(e.rates, (std::vector<double>{0.01, 0.1}));
   EXPECT_FALSE(e.match_parameters);
   EXPECT_TRUE(e.data_parallel);

@@ -113,6 +113,21 @@ TEST(Run, SchedulesMoveTheirAttributes) {
     EXPECT_LT(result.points[i].scheduled.at("c"), result.points[i - 1].scheduled.at("c"));
 }
 
+TEST(Optimiser, CutsLongGradientsDown) {
+  torch::nn::Linear network(2, 1);
+  const at::Tensor start = network->weight.detach().clone();
+  const auto flat = make_optimiser({"sgd", 0.0, 0.0, 2.0}, *network);
+  const auto stepped = [&](double x, double y) {
+    network->weight.data().copy_(start);
+    flat->zero_gradients();
+    network->weight.mutable_grad().copy_(torch::tensor({{x, y}}));
+    flat->step(1);
+    return (start - network->weight.detach()).flatten();
+  };
+  EXPECT_TRUE(torch::allclose(stepped(30, 40), torch::tensor({1.2F, 1.6F}), 1e-4, 1e-5)) << "of length 2";
+  EXPECT_TRUE(torch::allclose(stepped(0.3, 0.4), torch::tensor({0.3F, 0.4F}), 1e-4, 1e-5)) << "short ones are left";
+}
+
 // Against LibTorch's own.
 TEST(Optimiser, TheSameStepsAsLibTorch) {
   const auto make = [] {

@@ -13,6 +13,7 @@
 
 #include "claims/studies/network_measures.h"
 #include "claims/studies/studies.h"
+#include "data/generated.h"
 #include "lab/experiment_file.h"
 #include "lab/laboratory.h"
 #include "lab/stored.h"
@@ -149,7 +150,7 @@ class Comparison : public Study {
 
   std::string missing() const override {
     const std::string& data = experiment_.data;
-    if (data == "optdigits" || files::exists(data)) return "";
+    if (data == "optdigits" || data::is_generated(data) || files::exists(data)) return "";
     const char* root = std::getenv("OGEE_DATA");
     if (root && *root && files::exists(files::path(root) / data)) return "";
     return fmt::format("needs {} under $OGEE_DATA", data);
@@ -246,7 +247,7 @@ class Comparison : public Study {
       return {{"zeros_start", outputs.zeros},
               {"mean_output_start", outputs.mean},
               {"layer_mean_start", outputs.layer_mean}};
-    const auto task = tasks::make_task(data);
+    const auto task = tasks::make_task(data, experiment_.metric);
     Measures measures{{"zeros", outputs.zeros}, {"mean_output", outputs.mean}, {"layer_mean", outputs.layer_mean}};
     const tasks::Score training = tasks::evaluate(*task, network, data.train);
     measures["train_error"] = training.error;

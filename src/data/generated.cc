@@ -1,0 +1,117 @@
+#include "data/generated.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+
+#include "ogee/ogee.h"
+#include "registry/suggestion.h"
+
+namespace ogee::data {
+namespace {
+
+struct Kind {
+  const char* name;
+  Dataset (*load)(const Request&);
+};
+constexpr Kind kinds[] = {{"unique_integers", load_unique_integers}, {"programs", load_programs}};
+
+std::string name_of(const std::string& data) { return data.substr(0, data.find('(')); }
+
+const Kind* kind_of(const std::string& data) {
+  const std::string name = name_of(data);
+  for (const Kind& kind : kinds)
+    if (name == kind.name) return &kind;
+  return nullptr;
+}
+
+}  // namespace
+
+bool is_generated(const std::string& data) { return kind_of(data) != nullptr; }
+
+Attributes::Attributes(const std::string& data) : data_(data), name_(name_of(data)) {
+  const std::size_t open = data.find('(');
+  if (open == std::string::npos) return;
+  if (!data.ends_with(')')) throw Error(fmt::format("--data {}: the parenthesis is never closed", data));
+  for (std::size_t at = open + 1; at + 1 < data.size();) {
+    const std::size_t end = std::min(data.find(',', at), data.size() - 1);
+    std::string item = data.substr(at, end - at);
+    std::erase(item, ' ');
+    at = end + 1;
+    const std::size_t equals = item.find('=');
+    std::int64_t value = 0;
+    const char* last = item.data() + item.size();
+    if (equals == std::string::npos || equals == 0 ||
+        std::from_chars(item.data() + equals + 1, last, value) != std::from_chars_result{last, std::errc()})
+      throw Error(fmt::format("--data {}: '{}': expected attribute=number", data, item));
+    if (!given_.emplace(item.substr(0, equals), value).second)
+      throw Error(fmt::format("--data {}: {} stands there twice", data, item.substr(0, equals)));
+  }
+}
+
+std::int64_t Attributes::take(const std::string& key, std::int64_t usual, std::int64_t low, std::int64_t high) {
+  known_.push_back(key);
+  const auto found = given_.find(key);
+  const std::int64_t value = found == given_.end() ? usual : found->second;
+  if (value < low || value > high)
+    throw Error(fmt::format("--data {}: {} is {}, expected {} to {}", data_, key, value, low, high));
+  return value;
+}
+
+void Attributes::finish() const {
+  for (const auto& [key, value] : given_)
+    if (std::find(known_.begin(), known_.end(), key) == known_.end())
+      throw Error(fmt::format("--data {}: {} has no attribute '{}'{}; it has {}", data_, name_, key,
+                              suggestion(key, {known_.begin(), known_.end()}), fmt::join(known_, ", ")));
+}
+
+Sizes take_sizes(Attributes& attributes, const Request& request, std::int64_t usual_train) {
+  constexpr std::int64_t most = 10'000'000;
+  Sizes sizes{};
+  sizes.parts[0] = attributes.take("train", usual_train, 1, most);
+  sizes.parts[1] = attributes.take("validation", 2000, 1, most);
+  sizes.parts[2] = attributes.take("test", 5000, 1, most);
+  sizes.seed = static_cast<std::uint64_t>(attributes.take("seed", 1, 0, std::int64_t{1} << 62));
+  if (request.train_limit > 0) sizes.parts[0] = std::min(sizes.parts[0], request.train_limit);
+  return sizes;
+}
+
+std::size_t part_of(std::string_view example) {
+  std::uint64_t hash = 0xcbf29ce484222325;  // FNV-1a
+  for (const char c : example) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  // Its low bits alone depend on little of a text.
+  return static_cast<std::size_t>((hash ^ (hash >> 32)) % 3);
+}
+
+std::array<std::vector<std::string>, 3> draw_parts(const Sizes& sizes, const std::string& data,
+                                                   const std::function<std::string()>& draw) {
+  std::array<std::vector<std::string>, 3> parts;
+  std::int64_t left = std::accumulate(sizes.parts.begin(), sizes.parts.end(), std::int64_t{0});
+  // A part of a third is full after three draws an example, but for bad luck.
+  for (std::int64_t draws = 10000 + 30 * left; left > 0; --draws) {
+    if (draws == 0)
+      throw Error(fmt::format("--data {}: there are too few different examples to fill {}, {} and {} of them", data,
+                              sizes.parts[0], sizes.parts[1], sizes.parts[2]));
+    std::string example = draw();
+    const std::size_t part = part_of(example);
+    if (static_cast<std::int64_t>(parts[part].size()) == sizes.parts[part]) continue;
+    parts[part].push_back(std::move(example));
+    --left;
+  }
+  return parts;
+}
+
+Dataset load_generated(const Request& request) {
+  if (!request.kind.empty() || !request.validation.empty() || !request.test.empty() || request.validation_share > 0 ||
+      request.test_share > 0)
+    throw Error(
+        fmt::format("--data {}: it is drawn: it takes neither kind nor parts nor shares, but attributes "
+                    "train, validation and test",
+                    request.data));
+  return kind_of(request.data)->load(request);
+}
+
+}  // namespace ogee::data
