@@ -66,7 +66,7 @@ constexpr RowKernels<T> exact_kernels(const RowKernels<T>& fast) {
   return k;
 }
 
-// The quick forms' rows, in quick_rows-inl.h.
+// The quick forms' rows, in quick/rows-inl.h.
 template <class F>
 struct QuickRows;
 

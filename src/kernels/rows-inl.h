@@ -17,7 +17,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-// Functions with a faster form; quick-inl.h says which and how.
+// Functions with a faster form; quick/ says which and how.
 template <class F>
 struct QuickValue {
   static constexpr bool exists = false;

@@ -1,5 +1,5 @@
 // Functions as 32 polynomials looked up in registers: on AVX-512 a permute of two registers finds a coefficient for
-// each of 16 lanes. src/kernels/quick-inl.h makes whole functions of them; here they serve as the primitives of float32
+// each of 16 lanes. src/kernels/quick/ makes whole functions of them; here they serve as the primitives of float32
 // arithmetic. Lanes outside a table's range, and NaN, take the formula instead.
 #if defined(OGEE_PIECEWISE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_PIECEWISE_INL_H

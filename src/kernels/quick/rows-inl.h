@@ -1,4 +1,4 @@
-// How the quick forms (quick-inl.h) run over rows of floats.
+// How the quick forms (forms-inl.h) run over rows of floats.
 #if defined(OGEE_QUICK_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_ROWS_INL_H
 #undef OGEE_QUICK_ROWS_INL_H
@@ -10,7 +10,7 @@
 #include <type_traits>
 
 #include "kernels/kernel_table-inl.h"
-#include "kernels/quick-inl.h"
+#include "kernels/quick/forms-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
