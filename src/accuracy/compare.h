@@ -7,8 +7,8 @@ namespace ogee::accuracy {
 
 // The largest error of got[i] against exact[i], i < n. The unit is that of the exact value, of FLT_MIN below it and of
 // FLT_MAX above it; an infinity stands for 2^128. A NaN where there should be none, or the other way round, is an
-// infinite error.
-double worst(const float* got, const double* exact, std::size_t n);
+// infinite error. Errors up to `known` are of no interest: `known` is the result where none is larger.
+double worst(const float* got, const double* exact, std::size_t n, double known = 0);
 
 // A binary format: the digits of its significand after the first, and the exponents of its normal numbers.
 struct Format {

@@ -55,7 +55,7 @@ void use_target(std::string_view name) {
     supported();
   }
   hwy::SetSupportedTargetsForTest(wanted);
-  hwy::GetChosenTarget().Update(wanted != 0 ? wanted : hwy::SupportedTargets());
+  hwy::GetChosenTarget().Update(wanted != 0 ? wanted : supported());
   forced() = wanted;
 }
 
