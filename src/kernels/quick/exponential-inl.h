@@ -44,7 +44,7 @@ struct QuickValue<Tanh> : Quick {
     form.load();
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
+  static constexpr bool total = true;
   HWY_INLINE Float operator()(const Float* x) const { return form(x[0]); }
 };
 

@@ -99,10 +99,95 @@ HWY_INLINE FloatTruth inside_of(const Q& quick, const Float* x, Float y) {
   }
 }
 
+// Forms that serve every float, NaN included, say so with `total`, and nothing is asked of their lanes.
+template <class Q>
+concept Total = Q::total;
+
 template <class F>
 struct QuickRows {
+  // So many vectors are asked at once whether all their lanes are inside: the mask's way into a branch costs as much as
+  // two of the form's instructions.
+  using A = Arity<F>;
+  static constexpr std::size_t group = 4;
+
+  static HWY_INLINE void read_inputs(const float* const* input, std::size_t i, Float* x) {
+    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
+  }
+  static HWY_INLINE FloatTruth both(FloatTruth a, FloatTruth b, bool first) {
+    return first ? b : FloatTruth{hn::And(a.m, b.m)};
+  }
+
+  // The inputs are read anew where lanes are outside, so that until then no register has to hold them.
+  template <std::size_t count, class Q>
+  static HWY_INLINE void forward_step(const Q& quick, const float* const* input, const double* parameter, float* y,
+                                      std::size_t i, bool stream) {
+    const std::size_t lanes = hn::Lanes(SingleTag());
+    Float value[count];
+    FloatTruth all = always();
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < count; ++v) {
+      Float x[A::inputs];
+      read_inputs(input, i + v * lanes, x);
+      value[v] = quick(x);
+      if constexpr (Total<Q>) {
+        write<SingleTag>(value[v], y, i + v * lanes, stream);
+      } else {
+        all = both(all, inside_of(quick, x, value[v]), v == 0);
+      }
+    }
+    if constexpr (!Total<Q>) {
+      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), all.m))) {
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < count; ++v) {
+          Float x[A::inputs], exact;
+          read_inputs(input, i + v * lanes, x);
+          const FloatTruth inside = inside_of(quick, x, value[v]);
+          if (hn::AllTrue(SingleTag(), inside.m)) continue;
+          rescue<F, 0>(x, parameter, &exact);
+          value[v] = select(inside, value[v], exact);
+        }
+      }
+#pragma GCC unroll 4
+      for (std::size_t v = 0; v < count; ++v) write<SingleTag>(value[v], y, i + v * lanes, stream);
+    }
+  }
+
+  template <std::size_t count, class Q>
+  static HWY_INLINE void backward_step(const Q& quick, const float* const* input, const double* parameter,
+                                       const float* dy, float* const* dx, std::size_t i, bool stream) {
+    const std::size_t lanes = hn::Lanes(SingleTag());
+    Float slope[count][A::inputs + A::parameters];
+    FloatTruth all = always();
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < count; ++v) {
+      Float x[A::inputs];
+      read_inputs(input, i + v * lanes, x);
+      quick(x, slope[v]);
+      if constexpr (!Total<Q>) all = both(all, quick.inside(x), v == 0);
+      // One input's NaN is seen to by the range already.
+      for (std::size_t k = 0; k < A::inputs && A::inputs > 1; ++k) slope[v][k] = with_nan_of<F>(slope[v][k], x);
+    }
+    if constexpr (!Total<Q>) {
+      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), all.m))) {
+#pragma GCC unroll 4
+        for (std::size_t v = 0; v < count; ++v) {
+          Float x[A::inputs], exact[A::inputs];
+          read_inputs(input, i + v * lanes, x);
+          const FloatTruth inside = quick.inside(x);
+          if (hn::AllTrue(SingleTag(), inside.m)) continue;
+          rescue<F, A::inputs>(x, parameter, exact);
+          for (std::size_t k = 0; k < A::inputs; ++k) slope[v][k] = select(inside, slope[v][k], exact[k]);
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < count; ++v) {
+      const Float flow = read<SingleTag>(dy, i + v * lanes);
+      for (std::size_t k = 0; k < A::inputs; ++k) write<SingleTag>(flow * slope[v][k], dx[k], i + v * lanes, stream);
+    }
+  }
+
   static HWY_ATTR void forward(const Row<float>& row, std::size_t n) {
-    using A = Arity<F>;
     const std::size_t lanes = hn::Lanes(SingleTag());
     double parameter[A::parameters + 1];
     const bool uniform = values_of<F>(row, parameter);
@@ -112,22 +197,12 @@ struct QuickRows {
     for (std::size_t k = 0; k < A::inputs; ++k) input[k] = row.input[k];
     float* const y = row.y;
     const bool stream = row.stream;
-    for (std::size_t i = 0; i < n; i += lanes) {
-      Float x[A::inputs];
-      for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
-      Float value = quick(x);
-      const FloatTruth inside = inside_of(quick, x, value);
-      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), inside.m))) {
-        Float exact;
-        rescue<F, 0>(x, parameter, &exact);
-        value = select(inside, value, exact);
-      }
-      write<SingleTag>(value, y, i, stream);
-    }
+    std::size_t i = 0;
+    for (; i + group * lanes <= n; i += group * lanes) forward_step<group>(quick, input, parameter, y, i, stream);
+    for (; i < n; i += lanes) forward_step<1>(quick, input, parameter, y, i, stream);
   }
 
   static HWY_ATTR void backward(const Row<float>& row, std::size_t n) {
-    using A = Arity<F>;
     const std::size_t lanes = hn::Lanes(SingleTag());
     double parameter[A::parameters + 1];
     const bool uniform = values_of<F>(row, parameter);
@@ -141,26 +216,12 @@ struct QuickRows {
     }
     const float* const dy = row.dy;
     const bool stream = row.stream;
-    for (std::size_t i = 0; i < n; i += lanes) {
-      Float x[A::inputs], slope[A::inputs + A::parameters];
-      for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
-      quick(x, slope);
-      const FloatTruth inside = quick.inside(x);
-      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), inside.m))) {
-        Float exact[A::inputs];
-        rescue<F, A::inputs>(x, parameter, exact);
-        for (std::size_t k = 0; k < A::inputs; ++k) slope[k] = select(inside, slope[k], exact[k]);
-      }
-      const Float flow = read<SingleTag>(dy, i);
-      for (std::size_t k = 0; k < A::inputs; ++k) {
-        // One input's NaN is seen to by the range already.
-        write<SingleTag>(flow * (A::inputs == 1 ? slope[k] : with_nan_of<F>(slope[k], x)), dx[k], i, stream);
-      }
-    }
+    std::size_t i = 0;
+    for (; i + group * lanes <= n; i += group * lanes) backward_step<group>(quick, input, parameter, dy, dx, i, stream);
+    for (; i < n; i += lanes) backward_step<1>(quick, input, parameter, dy, dx, i, stream);
   }
 
   static HWY_ATTR void backward_all(const Row<float>& row, std::size_t n) {
-    using A = Arity<F>;
     constexpr std::size_t total = A::inputs + A::parameters;
     const std::size_t lanes = hn::Lanes(SingleTag());
     double parameter[A::parameters + 1];
