@@ -3,10 +3,9 @@
 # measurements know whose they are: what all share, and the definitions up to its own, as later ones build on earlier
 # ones. Quick forms and their tables are a family's own. How a call is cut into rows, conversions, noise, masks, threads,
 # sparse products and recurrent cells do no arithmetic of a function's.
-file(GLOB shared "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*"
+file(GLOB shared LIST_DIRECTORIES false "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*"
      "${DIRECTORY}/kernels/quick/forms-inl.h" "${DIRECTORY}/kernels/quick/rows-inl.h" "${DIRECTORY}/accuracy/*")
-list(FILTER shared EXCLUDE REGEX
-     "/kernels/(sparse|recurrent|quick|(convert|driver|mask|noise|normal_table|threads)\\.[a-z]+)$")
+list(FILTER shared EXCLUDE REGEX "/kernels/(convert|driver|mask|noise|normal_table|threads)\\.[a-z]+$")
 list(SORT shared)
 set(all "")
 foreach(source IN LISTS shared)
