@@ -3,6 +3,7 @@
 # measurements know whose they are: what all share, and the definitions up to its own, as later ones build on earlier
 # ones. Quick forms and their tables are a family's own. How a call is cut into rows, conversions, noise, masks, threads,
 # sparse products and recurrent cells do no arithmetic of a function's.
+cmake_minimum_required(VERSION 3.22)
 file(GLOB shared LIST_DIRECTORIES false "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*"
      "${DIRECTORY}/kernels/quick/forms-inl.h" "${DIRECTORY}/kernels/quick/rows-inl.h" "${DIRECTORY}/accuracy/*")
 list(FILTER shared EXCLUDE REGEX "/kernels/(convert|driver|mask|noise|normal_table|threads)\\.[a-z]+$")
@@ -34,6 +35,6 @@ file(CONFIGURE OUTPUT "${OUT}" @ONLY CONTENT "#pragma once
 #include <utility>
 namespace ogee::accuracy {
 inline constexpr std::pair<std::string_view, std::string_view> fingerprints[] = {
-@families@};
+${families}};
 }
 ")
