@@ -1,7 +1,7 @@
 # cmake -DDIRECTORY=src -DOUT=fingerprint.h -P OgeeFingerprint.cmake
 # A header with a checksum, for each family of functions, of all that its float32 kernels are made of, by which stored
 # measurements know whose they are: what all share, and the definitions up to its own, as later ones build on earlier
-# ones. Quick forms and their tables are a family's own. How a call is cut into rows, conversions, noise, masks, threads,
+# ones. Quick forms count for the families that include them. How a call is cut into rows, conversions, noise, masks, threads,
 # sparse products and recurrent cells do no arithmetic of a function's.
 cmake_minimum_required(VERSION 3.22)
 file(GLOB shared LIST_DIRECTORIES false "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*"
@@ -20,10 +20,22 @@ foreach(line IN LISTS lines)
   file(SHA256 "${DIRECTORY}/functions/${family}.inc" one)
   string(APPEND all "${one}")
   set(own "${all}")
-  file(GLOB quick "${DIRECTORY}/kernels/quick/${family}*")
-  list(SORT quick)
+  set(quick "${family}-inl.h")  # and what it includes; the list grows as it is read
+  set(next 0)
+  list(LENGTH quick count)
+  while(next LESS count)
+    list(GET quick ${next} source)
+    file(STRINGS "${DIRECTORY}/kernels/quick/${source}" lines_of_source REGEX "^#include \"kernels/quick/")
+    foreach(line_of_source IN LISTS lines_of_source)
+      string(REGEX REPLACE ".*/(.*)\"" "\\1" source "${line_of_source}")
+      list(APPEND quick "${source}")
+    endforeach()
+    list(REMOVE_DUPLICATES quick)
+    list(LENGTH quick count)
+    math(EXPR next "${next} + 1")
+  endwhile()
   foreach(source IN LISTS quick)
-    file(SHA256 "${source}" one)
+    file(SHA256 "${DIRECTORY}/kernels/quick/${source}" one)
     string(APPEND own "${one}")
   endforeach()
   string(SHA256 short "${own}")
