@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/learned_gates-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -47,7 +48,6 @@ OGEE_QUICK(QuickValue, Glu, QuickProduct<SigmoidForm>)
 OGEE_QUICK(QuickValue, Swiglu, QuickSelfGatedProduct<SigmoidForm>)
 OGEE_QUICK(QuickValue, Geglu, QuickSelfGatedProduct<NormalForm>)
 OGEE_QUICK(QuickValue, GegluTanh, QuickSelfGatedProduct<TanhGateForm>)
-OGEE_QUICK(QuickSlopes, Swiglu, QuickGatedSlopes<SigmoidForm, SiluSlopeForm>)
 OGEE_QUICK(QuickSlopes, Geglu, QuickGatedSlopes<NormalForm, GeluSlopeForm>)
 OGEE_QUICK(QuickSlopes, GegluTanh, QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>)
 
@@ -65,40 +65,51 @@ struct QuickValue<Gtu> : Quick {
 };
 
 template <>
-struct QuickSlopes<Glu> : Quick {
-  SigmoidForm gate;
-  EvenForm<tables::SigmoidSlope> slope;
+struct QuickSlopes<Swiglu> : Quick {
+  SigmoidSides gate;
   HWY_INLINE bool load(const double*) {
     gate.load();
-    slope.load();
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.above(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = slope(x[0]) * x[1];
-    d[1] = gate(x[0]);
+    const Float z = gate.magnitude(x[0]);
+    const auto s = gate.sides(z);
+    d[0] = silu_slope(s, z, x[0]) * x[1];
+    d[1] = x[0] * s.at(x[0]);
   }
 };
 
 template <>
-struct QuickSlopes<Gtu> : Quick {
-  SigmoidForm gate;
-  EvenForm<tables::SigmoidSlope> gate_slope;
-  TanhForm form;
-  EvenForm<tables::TanhSlope> form_slope;
+struct QuickSlopes<Glu> : Quick {
+  SigmoidSides gate;
   HWY_INLINE bool load(const double*) {
     gate.load();
-    gate_slope.load();
-    form.load();
-    form_slope.load();
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto s = gate.sides(gate.magnitude(x[0]));
+    d[0] = s.slope() * x[1];
+    d[1] = s.at(x[0]);
+  }
+};
+
+// tanh(b) is made of sigmoid(-2|b|), too: one table serves both.
+template <>
+struct QuickSlopes<Gtu> : Quick {
+  SigmoidSides gate;
+  HWY_INLINE bool load(const double*) {
+    gate.load();
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const {
-    return {hn::And(gate_slope.inside(x[0]).m, form_slope.inside(x[1]).m)};
+    return {hn::And(gate.within(x[0]).m, gate.within(2.0 * x[1]).m)};
   }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = gate_slope(x[0]) * form(x[1]);
-    d[1] = gate.times(form_slope(x[1]), x[0]);
+    const auto s = gate.sides(gate.magnitude(x[0])), t = gate.sides(gate.magnitude(2.0 * x[1]));
+    d[0] = s.slope() * with_sign_of(2.0 * t.half, x[1]);
+    d[1] = s.at(x[0]) * (4.0 * t.slope());
   }
 };
 
@@ -122,23 +133,20 @@ OGEE_QUICK(QuickValue, Xgeglu, QuickExpandedGate<NormalForm>)
 
 template <>
 struct QuickSlopes<Xswiglu> : QuickAll {
-  SigmoidForm gate;
-  EvenForm<tables::SigmoidSlope> slope;
-  TanhForm centred;
+  SigmoidSides gate;
   double factor, alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    slope.load();
-    centred.load();
     factor = 1 + 2 * p[0];
     alpha = p[0];
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = factor * slope(x[0]) * x[1];
-    d[1] = factor * gate(x[0]) - alpha;
-    d[2] = centred(0.5 * x[0]) * x[1];
+    const auto s = gate.sides(gate.magnitude(x[0]));
+    d[0] = s.slope() * (factor * x[1]);
+    d[1] = fused(factor, s.at(x[0]), -alpha);
+    d[2] = with_sign_of(2.0 * s.half, x[0]) * x[1];
   }
 };
 

@@ -7,47 +7,98 @@
 #endif
 
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/learned_gates-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
-OGEE_QUICK(QuickValue, SwishBeta, WithBetaOne<QuickSelfGated<SigmoidForm>>)
+template <>
+struct QuickValue<SwishBeta> : Quick {
+  ScaledSigmoid gate;
+  HWY_INLINE bool load(const double* p) {
+    gate.load(p[0]);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
+  HWY_INLINE Float operator()(const Float* x) const { return gate.times(x[0], x[0]); }
+};
 
 template <>
-struct QuickSlopes<SwishBeta> : QuickAll {  // by beta: x^2 s(x) s(-x)
-  SiluSlopeForm slope;
-  EvenForm<tables::SigmoidSlope> gate_slope;
+struct QuickSlopes<SwishBeta> : QuickAll {  // by beta: x^2 s(z) s(-z)
+  ScaledSigmoid gate;
   HWY_INLINE bool load(const double* p) {
-    slope.load();
-    gate_slope.load();
-    return p[0] == 1;
+    gate.load(p[0]);
+    return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate_slope.inside(x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = slope(x[0]);
-    d[1] = x[0] * (x[0] * gate_slope(x[0]));
+    const auto z = gate.point(x[0]);
+    const auto s = gate.sides(z);
+    d[0] = gate.slope(s, z);
+    d[1] = x[0] * (x[0] * s.slope());
+  }
+};
+
+// z = (p1 - p2) x, w = beta z: by x (p1 - p2) g(w) + p2 with g the slope of w s(w), by p1 x g(w), by p2 x g(-w), by
+// beta z^2 s'(w)
+template <>
+struct QuickValue<AconC> : Quick {
+  ScaledSigmoid gate;
+  double rise, p2;
+  HWY_INLINE bool load(const double* p) {
+    rise = p[0] - p[1];
+    p2 = p[1];
+    gate.load(p[2] * rise);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
+  HWY_INLINE Float operator()(const Float* x) const {
+    return fused(Float::constant(p2), x[0], gate.times(rise * x[0], x[0]));
   }
 };
 
 template <>
-struct QuickSlopes<DynamicTanh> : QuickAll {
-  TanhForm form;
-  EvenForm<tables::TanhSlope> slope;
-  double gain, alpha;
+struct QuickSlopes<AconC> : QuickAll {
+  ScaledSigmoid gate;
+  double rise, p2;
   HWY_INLINE bool load(const double* p) {
-    form.load();
-    slope.load();
-    gain = p[0];
-    alpha = p[1];
+    rise = p[0] - p[1];
+    p2 = p[1];
+    gate.load(p[2] * rise);
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(alpha * x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const Float z = alpha * x[0], k = gain * slope(z);
+    const auto w = gate.point(x[0]);
+    const auto s = gate.sides(w);
+    const Float g = gate.slope(s, w), z = rise * x[0];
+    d[0] = fused(rise, g, p2);
+    d[1] = x[0] * g;
+    d[2] = x[0] * gate.slope_left(s, w);
+    d[3] = z * (z * s.slope());
+  }
+};
+
+// tanh(z) = 1 - 2 s(-2 z), its slope 4 s(2 z) s(-2 z)
+template <>
+struct QuickSlopes<DynamicTanh> : QuickAll {
+  ScaledSigmoid gate;
+  double gain, alpha;
+  HWY_INLINE bool load(const double* p) {
+    gain = p[0];
+    alpha = p[1];
+    gate.load(2 * alpha);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto z = gate.point(x[0]);
+    const auto s = gate.sides(z);
+    const Float k = (4.0 * gain) * s.slope();
     d[0] = alpha * k;
-    d[1] = form(z);
+    d[1] = with_sign_of(2.0 * s.half, z.z);
     d[2] = x[0] * k;
     d[3] = Float::constant(1.0);
   }
@@ -104,20 +155,20 @@ OGEE_QUICK(QuickValue, Xgelu, QuickExpanded<NormalForm>)
 
 template <>
 struct QuickSlopes<Xsilu> : QuickAll {
-  SiluSlopeForm slope;
-  TanhForm centred;
+  SigmoidSides gate;
   double factor, alpha;
   HWY_INLINE bool load(const double* p) {
-    slope.load();
-    centred.load();
+    gate.load();
     factor = 1 + 2 * p[0];
     alpha = p[0];
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.above(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = factor * slope(x[0]) - alpha;
-    d[1] = x[0] * centred(0.5 * x[0]);
+    const Float z = gate.magnitude(x[0]);
+    const auto s = gate.sides(z);
+    d[0] = fused(factor, silu_slope(s, z, x[0]), -alpha);
+    d[1] = (2.0 * abs(x[0])) * s.half;
   }
 };
 

@@ -1,0 +1,155 @@
+// A gate's two sides from one lookup, for the functions whose slopes are made of them: with the tail p = g(-|x|) exact
+// to a unit, g(|x|) = 1 - p, and of a sigmoid the slope is p (1 - p), tanh(x/2) is 1 - 2 p.
+#if defined(OGEE_QUICK_LEARNED_GATES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_QUICK_LEARNED_GATES_INL_H
+#undef OGEE_QUICK_LEARNED_GATES_INL_H
+#else
+#define OGEE_QUICK_LEARNED_GATES_INL_H
+#endif
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+#include <utility>
+
+#include "kernels/quick/forms-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+
+template <class Table>
+class TwoSided {
+ public:
+  // g(-z), and 1/2 - g(-z), which is exact to a few units near 0, too, where the first interval's polynomial is
+  // 1/2 + z h(z).
+  struct Sides {
+    Float tail, half;
+    HWY_INLINE Float high() const { return 1.0 - tail; }
+    HWY_INLINE Float slope() const { return tail * high(); }  // a sigmoid's
+    HWY_INLINE Float at(Float x) const { return select(x < 0.0, tail, high()); }
+  };
+
+  HWY_INLINE void load() { load(std::make_index_sequence<Table::size>()); }
+  static HWY_INLINE Float magnitude(Float x) { return at_most(abs(x), Table::high); }
+  // Right of -trusted: tails are exact, and the clamp does no harm.
+  static HWY_INLINE FloatTruth above(Float x) { return x >= -Table::trusted; }
+  static HWY_INLINE FloatTruth within(Float x) { return abs(x) <= Table::trusted; }
+
+  HWY_INLINE Sides sides(Float z) const {
+    const __m512i k = interval(z);
+    return sides(z - look_up(centre_, k), k);
+  }
+  // At z + low.
+  HWY_INLINE Sides sides(Float z, Float low) const {
+    const __m512i k = interval(z);
+    return sides((z - look_up(centre_, k)) + low, k);
+  }
+  // m g(-(z + low)), as Piecewise::times.
+  HWY_INLINE Float times(Float m, Float z, Float low) const {
+    const __m512i k = interval(z);
+    const Float t = (z - look_up(centre_, k)) + low;
+    return fused(m, look_up(c_[0], k), (m * t) * horner<1>(t, k));
+  }
+  // (m + rest) g(-(z + low)), where rest is what rounding left out of a product m.
+  HWY_INLINE Float times(Float m, Float rest, Float z, Float low) const {
+    const __m512i k = interval(z);
+    const Float t = (z - look_up(centre_, k)) + low;
+    const Float c = look_up(c_[0], k);
+    return fused(m, c, fused(m * t, horner<1>(t, k), rest * c));
+  }
+
+ private:
+  struct Pair {
+    __m512 low, high;
+  };
+  template <std::size_t... I>
+  HWY_INLINE void load(std::index_sequence<I...>) {
+    load(centre_, Table::centre);
+    (load(c_[I], Table::c[I]), ...);
+  }
+  static HWY_INLINE void load(Pair& pair, const float* p) {
+    pair.low = _mm512_loadu_ps(p);
+    pair.high = _mm512_loadu_ps(p + 16);
+  }
+  static HWY_INLINE __m512i interval(Float z) {
+    return _mm512_castps_si512(fused(z, Float::constant(Table::steps), 12582912.0).v.raw);
+  }
+  static HWY_INLINE Float look_up(const Pair& pair, __m512i k) {
+    return {hn::Vec<SingleTag>{_mm512_permutex2var_ps(pair.low, k, pair.high)}};
+  }
+  HWY_INLINE Sides sides(Float t, __m512i k) const {
+    const Float h = horner<1>(t, k), c = look_up(c_[0], k);
+    return {fused(h, t, c), fused_minus(h, t, 0.5 - c)};
+  }
+  template <std::size_t I>
+  HWY_INLINE Float horner(Float t, __m512i k) const {
+    const Float c = look_up(c_[I], k);
+    if constexpr (I + 1 == Table::size) {
+      return c;
+    } else {
+      return fused(horner<I + 1>(t, k), t, c);
+    }
+  }
+  Pair centre_;
+  Pair c_[Table::size];
+};
+
+using SigmoidSides = TwoSided<tables::SigmoidTail>;
+
+// sigmoid(x) + x sigmoid'(x), z = |x| within the table: s(x) (1 + x s(-x)). Left of 0 the second factor is
+// (1 - z) + z s(-z), whose difference is exact where it is small.
+HWY_INLINE Float silu_slope(const SigmoidSides::Sides& s, Float z, Float x) {
+  return s.at(x) * fused(z, s.tail, 1.0 + at_most(x, 0.0));
+}
+
+// The sides of sigmoid(factor*x), factor any number: what rounding leaves out of the product and of the factor itself
+// reaches the polynomial's argument.
+struct ScaledSigmoid {
+  SigmoidSides gate;
+  double signed_factor, factor, rest, limit;
+  struct Point {
+    Float z, magnitude, low;  // factor*x; |z| + low, clamped to the table
+  };
+  HWY_INLINE void load(double by) {
+    gate.load();
+    signed_factor = by;
+    factor = static_cast<float>(std::fabs(by));
+    rest = std::fabs(by) - factor;
+    const double most = std::numeric_limits<float>::max();
+    limit = tables::SigmoidTail::high < most * factor ? tables::SigmoidTail::high / factor : most;
+  }
+  HWY_INLINE Point point(Float x) const {
+    const Float a = at_most(abs(x), limit), magnitude = factor * a;
+    return {signed_factor * x, magnitude,
+            fused(a, Float::constant(rest), fused(a, Float::constant(factor), -magnitude))};
+  }
+  HWY_INLINE SigmoidSides::Sides sides(const Point& p) const { return gate.sides(p.magnitude, p.low); }
+  HWY_INLINE FloatTruth above(Float x) const { return gate.above(signed_factor * x); }
+  HWY_INLINE FloatTruth within(Float x) const { return gate.within(factor * x); }
+  // m sigmoid(factor*x), finite m
+  HWY_INLINE Float times(Float m, Float x) const {
+    const Point p = point(x);
+    const Float y = gate.times(m, p.magnitude, p.low);
+    return select(p.z < 0.0, y, m - y);
+  }
+  HWY_INLINE Float times(Float m, Float left_out, Float x) const {
+    const Point p = point(x);
+    const Float y = gate.times(m, left_out, p.magnitude, p.low);
+    return select(p.z < 0.0, y, m - y);
+  }
+  HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {
+    return silu_slope(s, p.magnitude, p.z);
+  }
+  // 1 - slope, which is the slope at -z, without cancellation
+  HWY_INLINE static Float slope_left(const SigmoidSides::Sides& s, const Point& p) {
+    return silu_slope(s, p.magnitude, -p.z);
+  }
+};
+
+#endif  // AVX-512
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
