@@ -1,0 +1,220 @@
+// Curves of many learned parameters: the rational function and the B-spline, for any values of these.
+#if defined(OGEE_QUICK_LEARNED_CURVES_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_QUICK_LEARNED_CURVES_INL_H
+#undef OGEE_QUICK_LEARNED_CURVES_INL_H
+#else
+#define OGEE_QUICK_LEARNED_CURVES_INL_H
+#endif
+
+#include <cstddef>
+#include <utility>
+
+#include "kernels/quick/learned_gates-inl.h"
+#include "kernels/quick/learned_rows-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+
+// P(x)/(1 + |B(x)|), the terms of P cancel: in double, whose range holds every power of a float, with a reciprocal of
+// 28 bits in place of divisions.
+struct RationalForm {
+  using D = hn::ScalableTag<double>;
+  using Double = Lane<D>;
+  double a[6], b[5];
+  struct State {
+    Float inverse, signed_value;  // 1/Q, y sgn(B)
+  };
+
+  HWY_INLINE bool load(const double* p) {
+    for (int i = 0; i < 6; ++i) a[i] = p[i];
+    for (int i = 1; i < 5; ++i) b[i] = p[5 + i];
+    return true;
+  }
+  // Where the gradients' powers of x stay in float's range.
+  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= 1e6; }
+
+  HWY_INLINE Float value(Float x) const {
+    const hn::Half<SingleTag> half;
+    const auto low = hn::DemoteTo(half, part(widened(x, false)).y.v);
+    return {hn::Combine(SingleTag(), hn::DemoteTo(half, part(widened(x, true)).y.v), low)};
+  }
+  HWY_INLINE State slope(Float x, Float& slope) const {
+    const Double x0 = widened(x, false), x1 = widened(x, true);
+    const Part low = part(x0), high = part(x1);
+    slope = narrowed(slope_of(x0, low), slope_of(x1, high));
+    return {narrowed(low.inverse, high.inverse), narrowed(with_side(low.y, low.bars), with_side(high.y, high.bars))};
+  }
+
+  // By a_i x^i/Q, by b_i -y sgn(B) x^i/Q.
+  struct Sums {
+    Float by_a[6], by_b[5];
+    HWY_INLINE void clear() {
+      for (Float& s : by_a) s = Float::constant(0.0);
+      for (Float& s : by_b) s = Float::constant(0.0);
+    }
+    HWY_INLINE void add(Float x, const State& s, Float flow) {
+      Float power = flow * s.inverse;
+      by_a[0] = by_a[0] + power;
+#pragma GCC unroll 5
+      for (int i = 1; i < 6; ++i) {
+        power = power * x;
+        by_a[i] = by_a[i] + power;
+        if (i < 5) by_b[i] = fused_minus(s.signed_value, power, by_b[i]);
+      }
+    }
+    HWY_INLINE void flush(const Row<float>& row, const double*) {
+      for (int i = 0; i < 6; ++i) *row.sum[i] += sum_of(by_a[i]);
+      for (int i = 1; i < 5; ++i) *row.sum[5 + i] += sum_of(by_b[i]);
+    }
+  };
+
+ private:
+  struct Part {
+    Double y, inverse, bars;
+  };
+  static HWY_INLINE Double widened(Float x, bool upper) {
+    const hn::Half<SingleTag> half;
+    return {hn::PromoteTo(D(), upper ? hn::UpperHalf(half, x.v) : hn::LowerHalf(half, x.v))};
+  }
+  static HWY_INLINE Float narrowed(Double low, Double high) {
+    const hn::Half<SingleTag> half;
+    return {hn::Combine(SingleTag(), hn::DemoteTo(half, high.v), hn::DemoteTo(half, low.v))};
+  }
+  static HWY_INLINE Double with_side(Double x, Double side) { return {hn::Xor(x.v, hn::And(side.v, hn::SignBit(D())))}; }
+  HWY_INLINE Part part(Double x) const {
+    const Double z = x * x;
+    const Double p01 = fused(a[1], x, a[0]), p23 = fused(a[3], x, a[2]), p45 = fused(a[5], x, a[4]);
+    const Double p = fused(fused(p45, z, p23), z, p01);
+    const Double bars = fused(fused(b[4], x, b[3]), z, fused(b[2], x, b[1])) * x;
+    const Double q = 1.0 + abs(bars);
+    const Double near = {hn::Vec<D>{_mm512_rcp14_pd(q.v.raw)}};
+    const Double inverse = fused(near, fused_minus(q, near, Double::constant(1.0)), near);
+    return {p * inverse, inverse, bars};
+  }
+  // (P' - y Q')/Q
+  HWY_INLINE Double slope_of(Double x, const Part& part) const {
+    const Double z = x * x;
+    const Double p = fused(fused(5 * a[5], x, 4 * a[4]), z * x, fused(fused(3 * a[3], x, 2 * a[2]), x, a[1]));
+    const Double q = fused(fused(4 * b[4], x, 3 * b[3]), z, fused(2 * b[2], x, b[1]));
+    const Double fall = {hn::IfThenZeroElse(hn::Eq(part.bars.v, hn::Zero(D())), with_side(q, part.bars).v)};
+    return fused_minus(part.y, fall, p) * part.inverse;
+  }
+};
+OGEE_QUICK_LEARNED(Rational, RationalForm)
+
+// On a uniform grid the sum of eight splines is one cubic an interval: eleven, whose coefficients are made once a row
+// and looked up in one register each, the others 0. In t in [0, 1], the place in the interval j (t from the knot at
+// j, the centre of B_j), the four splines that are not 0 there, from B_(j-1) on, are N0 to N3.
+struct BSplineForm {
+  static constexpr int intervals = 11, first = -2;
+  SigmoidSides gate;
+  double base;
+  struct Coefficients {
+    __m512 c[4];
+  } value_c;
+  __m512 slope_c[3];
+  struct State {
+    Float j, t, r, self_gated;  // r = 1 - t
+  };
+
+  HWY_INLINE bool load(const double* p) {
+    gate.load();
+    base = p[0];
+    HWY_ALIGN float c[4][16] = {}, s[3][16] = {};
+    for (int k = 0; k < intervals; ++k) {
+      double w[4];
+      for (int m = 0; m < 4; ++m) {
+        const int i = k + first - 1 + m;
+        w[m] = i >= 0 && i < 8 ? p[1 + i] : 0.0;
+      }
+      const double q[4] = {(w[0] + 4 * w[1] + w[2]) / 6, (w[2] - w[0]) / 2, (w[0] - 2 * w[1] + w[2]) / 2,
+                           (w[3] - w[0]) / 6 + (w[1] - w[2]) / 2};
+      for (int m = 0; m < 4; ++m) c[m][k] = static_cast<float>(q[m]);
+      for (int m = 1; m < 4; ++m) s[m - 1][k] = static_cast<float>(2.5 * m * q[m]);
+    }
+    for (int m = 0; m < 4; ++m) value_c.c[m] = _mm512_load_ps(c[m]);
+    for (int m = 0; m < 3; ++m) slope_c[m] = _mm512_load_ps(s[m]);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(Float x) const { return finite(gate.above(x), x); }
+
+  HWY_INLINE Float value(Float x) const {
+    const Place at = place(x);
+    const Float spline = fused(
+        fused(fused(look_up(value_c.c[3], at), at.t, look_up(value_c.c[2], at)), at.t, look_up(value_c.c[1], at)), at.t,
+        look_up(value_c.c[0], at));
+    const Float m = base * x;
+    const Float y = gate.times(m, gate.magnitude(x), Float::constant(0.0));
+    return select(x < 0.0, y, m - y) + spline;
+  }
+  HWY_INLINE State slope(Float x, Float& slope) const {
+    const Place at = place(x);
+    const Float spline = fused(fused(look_up(slope_c[2], at), at.t, look_up(slope_c[1], at)), at.t,
+                               look_up(slope_c[0], at));
+    const Float z = gate.magnitude(x);
+    const auto s = gate.sides(z);
+    slope = fused(Float::constant(base), silu_slope(s, z, x), spline);
+    return {at.j, at.t, fused_minus(Float::constant(2.5), at.x, at.j - 2.5), x * s.at(x)};
+  }
+
+  struct Sums {
+    Float by_base, by_c[8];
+    HWY_INLINE void clear() {
+      by_base = Float::constant(0.0);
+      for (Float& s : by_c) s = Float::constant(0.0);
+    }
+    HWY_INLINE void add(Float, const State& at, Float flow) {
+      by_base = fused(flow, at.self_gated, by_base);
+      const Float t = at.t, r = at.r, tr = fused(t, r, 1.0);
+      const Float n[4] = {(r * r) * ((1.0 / 6) * r), fused(0.5 * r, tr, 1.0 / 6), fused(0.5 * t, tr, 1.0 / 6),
+                          (t * t) * ((1.0 / 6) * t)};
+      add_to(at.j, n, flow, std::make_index_sequence<intervals>());
+    }
+    template <std::size_t... K>
+    HWY_INLINE void add_to(Float j, const Float* n, Float flow, std::index_sequence<K...>) {
+      (add_in<static_cast<int>(K)>(equal(j, static_cast<int>(K) + first), n, flow), ...);
+    }
+    template <int K>
+    HWY_INLINE void add_in(FloatTruth here, const Float* n, Float flow) {
+      add_if<K + first - 1>(here, n[0], flow);
+      add_if<K + first>(here, n[1], flow);
+      add_if<K + first + 1>(here, n[2], flow);
+      add_if<K + first + 2>(here, n[3], flow);
+    }
+    template <int I>
+    HWY_INLINE void add_if(FloatTruth here, Float n, Float flow) {
+      if constexpr (I >= 0 && I < 8) {
+        by_c[I].v.raw = _mm512_mask3_fmadd_ps(flow.v.raw, n.v.raw, by_c[I].v.raw, here.m.raw);
+      }
+    }
+    HWY_INLINE void flush(const Row<float>& row, const double*) {
+      *row.sum[0] += sum_of(by_base);
+      for (int i = 0; i < 8; ++i) *row.sum[1 + i] += sum_of(by_c[i]);
+    }
+  };
+
+ private:
+  struct Place {
+    __m512i k;  // the low four bits: the interval's number
+    Float x, j, t;
+  };
+  // u = 2.5 x + 3.5 is an integer at the knots; t = u - j is exact to half a unit near 0.
+  static HWY_INLINE Place place(Float x) {
+    const Float y = at_most(at_least(x, -2.4), 3.0);
+    const Float shifted = fused(2.5, y, 3.0 - first + 12582912.0);
+    const Float j = shifted - (12582912.0 - first);
+    return {_mm512_castps_si512(shifted.v.raw), y, j, fused(Float::constant(2.5), y, 3.5 - j)};
+  }
+  static HWY_INLINE Float look_up(__m512 table, const Place& at) {
+    return {hn::Vec<SingleTag>{_mm512_permutexvar_ps(at.k, table)}};
+  }
+};
+OGEE_QUICK_LEARNED(BSpline, BSplineForm)
+
+#endif  // AVX-512
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif

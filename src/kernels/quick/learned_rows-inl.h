@@ -1,0 +1,132 @@
+// Rows of functions with many learned parameters, whose gradients are summed in a way of their own: a form keeps what
+// its slope was made of, and adds an element's share to its sums without ever making each derivative.
+#if defined(OGEE_QUICK_LEARNED_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_QUICK_LEARNED_ROWS_INL_H
+#undef OGEE_QUICK_LEARNED_ROWS_INL_H
+#else
+#define OGEE_QUICK_LEARNED_ROWS_INL_H
+#endif
+
+#include <cstddef>
+
+#include "kernels/kernel_table-inl.h"
+#include "kernels/quick/forms-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+
+// One vector's worth of the exact rows, from memory to memory, for vectors with lanes that the form does not serve.
+template <class F>
+HWY_NOINLINE HWY_ATTR void exact_vector(const Row<float>& row, std::size_t i, kernels::Kernel<float> kernel) {
+  Row<float> part = row;
+  part.input[0] += i;
+  if (part.y != nullptr) part.y += i;
+  if (part.dy != nullptr) part.dy += i;
+  if (part.dx[0] != nullptr) part.dx[0] += i;
+  part.stream = false;
+  kernel(part, hn::MaxLanes(SingleTag()));
+}
+
+// Form: load(parameters), inside(x), value(x), State slope(x, &slope), Sums with clear(), add(x, state, flow) and
+// flush(row).
+template <class F, class Form>
+struct LearnedRows {
+  static_assert(Arity<F>::inputs == 1);
+  static constexpr std::size_t parameters = Arity<F>::parameters;
+  // A sum of fewer floats than elsewhere, as the terms here vary more.
+  static constexpr std::size_t block = 1024;
+
+  static HWY_INLINE bool values_of(const Row<float>& row, double* value) {
+    bool uniform = true;
+    for (std::size_t k = 0; k < parameters; ++k) {
+      value[k] = row.parameter[k].value;
+      uniform = uniform && row.parameter[k].data == nullptr;
+    }
+    return uniform;
+  }
+
+  static HWY_ATTR void forward(const Row<float>& row, std::size_t n) {
+    double parameter[parameters];
+    Form form;
+    constexpr auto exact = forward_row<float, Wide, F, Training>;
+    if (!values_of(row, parameter) || !form.load(parameter)) return exact(row, n);
+    const float* const input = row.input[0];
+    float* const y = row.y;
+    const bool stream = row.stream;
+    for (std::size_t i = 0; i < n; i += hn::MaxLanes(SingleTag())) {
+      const Float x = read<SingleTag>(input, i);
+      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), form.inside(x).m))) {
+        exact_vector<F>(row, i, exact);
+      } else {
+        write<SingleTag>(form.value(x), y, i, stream);
+      }
+    }
+  }
+
+  static HWY_ATTR void backward(const Row<float>& row, std::size_t n) {
+    double parameter[parameters];
+    Form form;
+    constexpr auto exact = backward_row<float, Wide, F, Training>;
+    if (!values_of(row, parameter) || !form.load(parameter)) return exact(row, n);
+    const float *const input = row.input[0], *const dy = row.dy;
+    float* const dx = row.dx[0];
+    const bool stream = row.stream;
+    for (std::size_t i = 0; i < n; i += hn::MaxLanes(SingleTag())) {
+      const Float x = read<SingleTag>(input, i);
+      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), form.inside(x).m))) {
+        exact_vector<F>(row, i, exact);
+      } else {
+        Float slope;
+        form.slope(x, slope);
+        write<SingleTag>(read<SingleTag>(dy, i) * slope, dx, i, stream);
+      }
+    }
+  }
+
+  static HWY_ATTR void backward_all(const Row<float>& row, std::size_t n) {
+    double parameter[parameters];
+    bool summing = true;
+    for (std::size_t k = 0; k < parameters; ++k) summing = summing && row.elements[k] == nullptr;
+    Form form;
+    constexpr auto exact = backward_all_row<float, Wide, F, Training>;
+    if (!values_of(row, parameter) || !summing || !form.load(parameter)) return exact(row, n);
+    const float *const input = row.input[0], *const dy = row.dy;
+    float* const dx = row.dx[0];
+    const bool stream = row.stream;
+    for (std::size_t begin = 0; begin < n; begin += block) {
+      const std::size_t end = n - begin < block ? n : begin + block;
+      typename Form::Sums sums;
+      sums.clear();
+      for (std::size_t i = begin; i < end; i += hn::MaxLanes(SingleTag())) {
+        const Float x = read<SingleTag>(input, i);
+        if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), form.inside(x).m))) {
+          exact_vector<F>(row, i, exact);
+        } else {
+          Float slope;
+          const auto state = form.slope(x, slope);
+          const Float flow = read<SingleTag>(dy, i);
+          write<SingleTag>(flow * slope, dx, i, stream);
+          sums.add(x, state, flow);
+        }
+      }
+      sums.flush(row, parameter);
+    }
+  }
+};
+
+// As OGEE_QUICK, for a form with rows of its own.
+#define OGEE_QUICK_LEARNED(function, Form)                               \
+  template <>                                                            \
+  struct QuickValue<function> : Quick {};                                \
+  template <>                                                            \
+  struct QuickSlopes<function> : QuickAll {};                            \
+  template <>                                                            \
+  struct QuickRows<function> : LearnedRows<function, Form> {};
+
+#endif  // AVX-512
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
