@@ -84,6 +84,18 @@ SETS["shared"] = [
     ("ErfSlope", "2/sqrt(pi) exp(-z^2)", lambda z: 2 / mp.sqrt(mp.pi) * mp.exp(-z * z), "0.125", 0, 0),
 ]
 
+# Tables with parts that sums which cancel are made of (src/kernels/quick/learned_tables-inl.h).
+SETS["learned"] = [
+    ("SigmoidSides", "sigmoid(-z)", lambda z: sigma(-z), "0.625", 0, 0),
+    ("NormalSides", "Phi(-z)", lambda z: cdf(-z), "0.21875", 0, 0),
+    ("XieluRatio", "(exp(z) - 1)/z", at(1, lambda z: mp.expm1(z) / z), "0.53125", -31, 0),
+    ("XieluExponential", "exp(z)", mp.exp, "0.53125", -31, 0),
+]
+# Less than BOUND, where what cancels is larger than the result.
+BOUNDS = {"XieluRatio": mp.mpf("0.012"), "XieluExponential": mp.mpf("0.012")}
+# f(z) - f(0) is odd: the first interval has its centre at 0, and f(z) - f(0) is relatively exact there.
+ODD = {"SigmoidSides", "NormalSides"}
+
 
 def unit(value, floor):
     size = max(abs(value), mp.mpf(floor))
@@ -91,7 +103,7 @@ def unit(value, floor):
 
 
 # Where the slope's share of a value at an interval's end is large.
-STEEP = {"NormalTail", "TanhGateTail"}
+STEEP = {"NormalTail", "TanhGateTail", "NormalSides", "XieluRatio", "XieluExponential"}
 
 
 def centre_near(function, middle, step, steep):
@@ -140,11 +152,17 @@ def error(function, centre, low, high, coefficients, root):
 def table(name, function, step, first, root):
     step = mp.mpf(step)
     centres = {k: centre_near(function, k * step, step, name in STEEP) for k in range(first, first + 32)}
+    if name in ODD:
+        centres[0] = mp.mpf(0)
     def bounds(k):
         return (k - mp.mpf("0.5")) * step, (k + mp.mpf("0.5")) * step
     for degree in range(4, 12):
         fits = {k: fit(function, c, *bounds(k), degree) for k, c in centres.items()}
-        if max(error(function, centres[k], *bounds(k), fits[k], root) for k in fits) <= BOUND:
+        if name in ODD:
+            middle = function(mp.mpf(0))
+            rest = fit(at(mp.diff(function, 0), lambda z: (function(z) - middle) / z), mp.mpf(0), *bounds(0), degree - 1)
+            fits[0] = [middle] + [c if i % 2 == 0 else mp.mpf(0) for i, c in enumerate(rest)]
+        if max(error(function, centres[k], *bounds(k), fits[k], root) for k in fits) <= BOUNDS.get(name, BOUND):
             break
     else:
         raise SystemExit("no degree is enough")

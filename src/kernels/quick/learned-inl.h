@@ -9,6 +9,7 @@
 #include "kernels/quick/forms-inl.h"
 #include "kernels/quick/learned_curves-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
+#include "kernels/quick/learned_xielu-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {

@@ -82,7 +82,9 @@ struct RationalForm {
     const hn::Half<SingleTag> half;
     return {hn::Combine(SingleTag(), hn::DemoteTo(half, high.v), hn::DemoteTo(half, low.v))};
   }
-  static HWY_INLINE Double with_side(Double x, Double side) { return {hn::Xor(x.v, hn::And(side.v, hn::SignBit(D())))}; }
+  static HWY_INLINE Double with_side(Double x, Double side) {
+    return {hn::Xor(x.v, hn::And(side.v, hn::SignBit(D())))};
+  }
   HWY_INLINE Part part(Double x) const {
     const Double z = x * x;
     const Double p01 = fused(a[1], x, a[0]), p23 = fused(a[3], x, a[2]), p45 = fused(a[5], x, a[4]);
@@ -142,17 +144,17 @@ struct BSplineForm {
 
   HWY_INLINE Float value(Float x) const {
     const Place at = place(x);
-    const Float spline = fused(
-        fused(fused(look_up(value_c.c[3], at), at.t, look_up(value_c.c[2], at)), at.t, look_up(value_c.c[1], at)), at.t,
-        look_up(value_c.c[0], at));
+    const Float spline =
+        fused(fused(fused(look_up(value_c.c[3], at), at.t, look_up(value_c.c[2], at)), at.t, look_up(value_c.c[1], at)),
+              at.t, look_up(value_c.c[0], at));
     const Float m = base * x;
-    const Float y = gate.times(m, gate.magnitude(x), Float::constant(0.0));
+    const Float y = gate.times(m, gate.magnitude(x));
     return select(x < 0.0, y, m - y) + spline;
   }
   HWY_INLINE State slope(Float x, Float& slope) const {
     const Place at = place(x);
-    const Float spline = fused(fused(look_up(slope_c[2], at), at.t, look_up(slope_c[1], at)), at.t,
-                               look_up(slope_c[0], at));
+    const Float spline =
+        fused(fused(look_up(slope_c[2], at), at.t, look_up(slope_c[1], at)), at.t, look_up(slope_c[0], at));
     const Float z = gate.magnitude(x);
     const auto s = gate.sides(z);
     slope = fused(Float::constant(base), silu_slope(s, z, x), spline);

@@ -10,9 +10,8 @@
 #include <cmath>
 #include <cstddef>
 #include <limits>
-#include <utility>
 
-#include "kernels/quick/forms-inl.h"
+#include "kernels/quick/learned_tables-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -20,8 +19,8 @@ namespace ogee::HWY_NAMESPACE {
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
 template <class Table>
-class TwoSided {
- public:
+struct TwoSided {
+  LookUp<Table> table;
   // g(-z), and 1/2 - g(-z), which is exact to a few units near 0, too, where the first interval's polynomial is
   // 1/2 + z h(z).
   struct Sides {
@@ -31,72 +30,42 @@ class TwoSided {
     HWY_INLINE Float at(Float x) const { return select(x < 0.0, tail, high()); }
   };
 
-  HWY_INLINE void load() { load(std::make_index_sequence<Table::size>()); }
+  HWY_INLINE void load() { table.load(); }
   static HWY_INLINE Float magnitude(Float x) { return at_most(abs(x), Table::high); }
   // Right of -trusted: tails are exact, and the clamp does no harm.
   static HWY_INLINE FloatTruth above(Float x) { return x >= -Table::trusted; }
   static HWY_INLINE FloatTruth within(Float x) { return abs(x) <= Table::trusted; }
 
-  HWY_INLINE Sides sides(Float z) const {
-    const __m512i k = interval(z);
-    return sides(z - look_up(centre_, k), k);
-  }
+  HWY_INLINE Sides sides(Float z) const { return sides(table.place(z)); }
   // At z + low.
-  HWY_INLINE Sides sides(Float z, Float low) const {
-    const __m512i k = interval(z);
-    return sides((z - look_up(centre_, k)) + low, k);
-  }
-  // m g(-(z + low)), as Piecewise::times.
-  HWY_INLINE Float times(Float m, Float z, Float low) const {
-    const __m512i k = interval(z);
-    const Float t = (z - look_up(centre_, k)) + low;
-    return fused(m, look_up(c_[0], k), (m * t) * horner<1>(t, k));
-  }
-  // (m + rest) g(-(z + low)), where rest is what rounding left out of a product m.
-  HWY_INLINE Float times(Float m, Float rest, Float z, Float low) const {
-    const __m512i k = interval(z);
-    const Float t = (z - look_up(centre_, k)) + low;
-    const Float c = look_up(c_[0], k);
-    return fused(m, c, fused(m * t, horner<1>(t, k), rest * c));
+  HWY_INLINE Sides sides(Float z, Float low) const { return sides(place(z, low)); }
+  // m g(-z), as Piecewise::times.
+  HWY_INLINE Float times(Float m, Float z) const { return times(m, table.place(z)); }
+  HWY_INLINE Float times(Float m, Float z, Float low) const { return times(m, place(z, low)); }
+  // (m + rest) g(-z), where rest is what rounding left out of a product m.
+  HWY_INLINE Float times_exactly(Float m, Float rest, Float z) const {
+    const auto at = table.place(z);
+    const Float c = table.template coefficient<0>(at);
+    return fused(m, c, fused(m * at.t, table.template tail<1>(at), rest * c));
   }
 
  private:
-  struct Pair {
-    __m512 low, high;
-  };
-  template <std::size_t... I>
-  HWY_INLINE void load(std::index_sequence<I...>) {
-    load(centre_, Table::centre);
-    (load(c_[I], Table::c[I]), ...);
+  using Place = typename LookUp<Table>::Place;
+  HWY_INLINE Place place(Float z, Float low) const {
+    Place at = table.place(z);
+    at.t = at.t + low;
+    return at;
   }
-  static HWY_INLINE void load(Pair& pair, const float* p) {
-    pair.low = _mm512_loadu_ps(p);
-    pair.high = _mm512_loadu_ps(p + 16);
+  HWY_INLINE Sides sides(const Place& at) const {
+    const Float h = table.template tail<1>(at), c = table.template coefficient<0>(at);
+    return {fused(h, at.t, c), fused_minus(h, at.t, 0.5 - c)};
   }
-  static HWY_INLINE __m512i interval(Float z) {
-    return _mm512_castps_si512(fused(z, Float::constant(Table::steps), 12582912.0).v.raw);
+  HWY_INLINE Float times(Float m, const Place& at) const {
+    return fused(m, table.template coefficient<0>(at), (m * at.t) * table.template tail<1>(at));
   }
-  static HWY_INLINE Float look_up(const Pair& pair, __m512i k) {
-    return {hn::Vec<SingleTag>{_mm512_permutex2var_ps(pair.low, k, pair.high)}};
-  }
-  HWY_INLINE Sides sides(Float t, __m512i k) const {
-    const Float h = horner<1>(t, k), c = look_up(c_[0], k);
-    return {fused(h, t, c), fused_minus(h, t, 0.5 - c)};
-  }
-  template <std::size_t I>
-  HWY_INLINE Float horner(Float t, __m512i k) const {
-    const Float c = look_up(c_[I], k);
-    if constexpr (I + 1 == Table::size) {
-      return c;
-    } else {
-      return fused(horner<I + 1>(t, k), t, c);
-    }
-  }
-  Pair centre_;
-  Pair c_[Table::size];
 };
 
-using SigmoidSides = TwoSided<tables::SigmoidTail>;
+using SigmoidSides = TwoSided<tables::SigmoidSides>;
 
 // sigmoid(x) + x sigmoid'(x), z = |x| within the table: s(x) (1 + x s(-x)). Left of 0 the second factor is
 // (1 - z) + z s(-z), whose difference is exact where it is small.
@@ -118,7 +87,7 @@ struct ScaledSigmoid {
     factor = static_cast<float>(std::fabs(by));
     rest = std::fabs(by) - factor;
     const double most = std::numeric_limits<float>::max();
-    limit = tables::SigmoidTail::high < most * factor ? tables::SigmoidTail::high / factor : most;
+    limit = tables::SigmoidSides::high < most * factor ? tables::SigmoidSides::high / factor : most;
   }
   HWY_INLINE Point point(Float x) const {
     const Float a = at_most(abs(x), limit), magnitude = factor * a;
@@ -132,11 +101,6 @@ struct ScaledSigmoid {
   HWY_INLINE Float times(Float m, Float x) const {
     const Point p = point(x);
     const Float y = gate.times(m, p.magnitude, p.low);
-    return select(p.z < 0.0, y, m - y);
-  }
-  HWY_INLINE Float times(Float m, Float left_out, Float x) const {
-    const Point p = point(x);
-    const Float y = gate.times(m, left_out, p.magnitude, p.low);
     return select(p.z < 0.0, y, m - y);
   }
   HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {

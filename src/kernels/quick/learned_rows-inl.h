@@ -117,12 +117,12 @@ struct LearnedRows {
 };
 
 // As OGEE_QUICK, for a form with rows of its own.
-#define OGEE_QUICK_LEARNED(function, Form)                               \
-  template <>                                                            \
-  struct QuickValue<function> : Quick {};                                \
-  template <>                                                            \
-  struct QuickSlopes<function> : QuickAll {};                            \
-  template <>                                                            \
+#define OGEE_QUICK_LEARNED(function, Form)    \
+  template <>                                 \
+  struct QuickValue<function> : Quick {};     \
+  template <>                                 \
+  struct QuickSlopes<function> : QuickAll {}; \
+  template <>                                 \
   struct QuickRows<function> : LearnedRows<function, Form> {};
 
 #endif  // AVX-512

@@ -1,0 +1,117 @@
+// The quick form of xielu. Left of 0 it is an (exp(x) - 1) - sn x, whose terms cancel nearly everywhere: tables whose
+// leading coefficients are the function's exact values let the cancelling sum be taken of these, before anything
+// rounds.
+#if defined(OGEE_QUICK_LEARNED_XIELU_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_QUICK_LEARNED_XIELU_INL_H
+#undef OGEE_QUICK_LEARNED_XIELU_INL_H
+#else
+#define OGEE_QUICK_LEARNED_XIELU_INL_H
+#endif
+
+#include <cmath>
+#include <cstddef>
+#include <limits>
+
+#include "kernels/quick/learned_rows-inl.h"
+#include "kernels/quick/learned_tables-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+
+struct XieluForm {
+  LookUp<tables::XieluRatio> ratio;
+  LookUp<tables::XieluExponential> exponential;
+  double ap, sn, sn_rest, an, an_rest, beta, eps, rise_at_eps;
+  struct State {
+    Float rise, excess;  // exp(m) - 1 and that less x
+    FloatTruth right, bend;
+  };
+
+  HWY_INLINE bool load(const double* p) {
+    ratio.load();
+    exponential.load();
+    ap = softplus(p[0]);
+    const double s = softplus(p[1]), a = p[2] + s;
+    sn = static_cast<float>(s);
+    sn_rest = s - sn;
+    an = static_cast<float>(a);
+    an_rest = a - an;
+    beta = p[2];
+    eps = p[3];
+    rise_at_eps = std::expm1(eps);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) < std::numeric_limits<double>::infinity(); }
+
+  HWY_INLINE Float value(Float x) const {
+    const Float z = clamped(x);
+    const auto at = ratio.place(z);
+    const Float c = ratio.template coefficient<0>(at);
+    const Sum sum = less_line(c, ratio.template coefficient<1>(at), ratio.template tail<2>(at), at.t);
+    const Float left = select(x < tables::XieluRatio::low, fused(-sn, x, -an), fused(z, sum.large, z * sum.small));
+    const Float near = select(x > eps, fused(-sn, x, (an + an_rest) * rise_at_eps), left);
+    return select(x > 0.0, x * fused(ap, x, beta), near);
+  }
+
+  HWY_INLINE State slope(Float x, Float& slope) const {
+    const Float z = clamped(x);
+    const auto at = exponential.place(z);
+    const Float c = exponential.template coefficient<0>(at), c1 = exponential.template coefficient<1>(at);
+    const Float h2 = exponential.template tail<2>(at), h = fused(h2, at.t, c1);
+    const FloatTruth right = x > 0.0, bend = x > eps;
+    const Sum sum = less_line(c, c1, h2, at.t);
+    const Float left = sum.large + sum.small;
+    slope = select(right, fused(2 * ap, x, beta), select(bend, -sn, left));
+    // exp(z) - 1 = (c - 1) + t h, exact near 0, where c = 1; with z = centre + t the excess is
+    // (c - 1 - centre) + t (c1 - 1) + t^2 h2.
+    const Float rise = fused(at.t, h, c - 1.0);
+    const Float excess = fused(at.t * at.t, h2, fused(at.t, c1 - 1.0, (c - 1.0) - at.centre)) + (z - x);
+    return {select(bend, rise_at_eps, rise), select(bend, rise_at_eps - x, excess), right, bend};
+  }
+
+  // By p x^2 sigmoid(p) right of 0, by n sigmoid(n) (rise - x) left of it, by beta x or the rise, by eps the growth
+  // an exp(eps) between eps and 0.
+  struct Sums {
+    Float by_p, by_n, by_beta, by_eps;
+    HWY_INLINE void clear() { by_p = by_n = by_beta = by_eps = Float::constant(0.0); }
+    HWY_INLINE void add(Float x, const State& s, Float flow) {
+      const FloatTruth left = {hn::Not(s.right.m)};
+      by_p = add_product(s.right, flow, x * x, by_p);
+      by_n = add_product(left, flow, s.excess, by_n);
+      by_beta = fused(flow, select(s.right, x, s.rise), by_beta);
+      by_eps = select(FloatTruth{hn::And(left.m, s.bend.m)}, by_eps + flow, by_eps);
+    }
+    HWY_INLINE void flush(const Row<float>& row, const double* p) {
+      *row.sum[0] += sigmoid(p[0]) * sum_of(by_p);
+      *row.sum[1] += sigmoid(p[1]) * sum_of(by_n);
+      *row.sum[2] += sum_of(by_beta);
+      *row.sum[3] += (p[2] + softplus(p[1])) * std::exp(p[3]) * sum_of(by_eps);
+    }
+  };
+
+ private:
+  static HWY_INLINE Float clamped(Float x) { return at_least(at_most(x, 0.0), tables::XieluRatio::low); }
+  static HWY_INLINE Float add_product(FloatTruth mask, Float a, Float b, Float sum) {
+    return {hn::Vec<SingleTag>{_mm512_mask3_fmadd_ps(a.v.raw, b.v.raw, sum.v.raw, mask.m.raw)}};
+  }
+  // an (c + t c1 + t^2 h2) - sn: where it is small, an c - sn is exact but for what the product and the constants leave
+  // out.
+  struct Sum {
+    Float large, small;
+  };
+  HWY_INLINE Sum less_line(Float c, Float c1, Float h2, Float t) const {
+    const Float product = an * c;
+    const Float left_out = fused(Float::constant(an), c, -product) + fused(an_rest, c, -sn_rest);
+    const Float m = an * t;
+    return {product - sn, fused(m, c1, fused(m * t, h2, left_out))};
+  }
+};
+OGEE_QUICK_LEARNED(Xielu, XieluForm)
+
+#endif  // AVX-512
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
