@@ -87,14 +87,14 @@ SETS["shared"] = [
 # Tables with parts that sums which cancel are made of (src/kernels/quick/learned_tables-inl.h).
 SETS["learned"] = [
     ("SigmoidSides", "sigmoid(-z)", lambda z: sigma(-z), "0.625", 0, 0),
-    ("NormalSides", "Phi(-z)", lambda z: cdf(-z), "0.21875", 0, 0),
+    ("MillsRatio", "Phi(-z) exp(z^2/2) sqrt(2 pi)", lambda z: cdf(-z) / phi(z), "0.40625", 0, 0),
     ("XieluRatio", "(exp(z) - 1)/z", at(1, lambda z: mp.expm1(z) / z), "0.53125", -31, 0),
     ("XieluExponential", "exp(z)", mp.exp, "0.53125", -31, 0),
 ]
 # Less than BOUND, where what cancels is larger than the result.
 BOUNDS = {"XieluRatio": mp.mpf("0.012"), "XieluExponential": mp.mpf("0.012")}
 # f(z) - f(0) is odd: the first interval has its centre at 0, and f(z) - f(0) is relatively exact there.
-ODD = {"SigmoidSides", "NormalSides"}
+ODD = {"SigmoidSides"}
 
 
 def unit(value, floor):
@@ -103,7 +103,7 @@ def unit(value, floor):
 
 
 # Where the slope's share of a value at an interval's end is large.
-STEEP = {"NormalTail", "TanhGateTail", "NormalSides", "XieluRatio", "XieluExponential"}
+STEEP = {"NormalTail", "TanhGateTail", "XieluRatio", "XieluExponential"}
 
 
 def centre_near(function, middle, step, steep):

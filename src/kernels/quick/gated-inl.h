@@ -8,6 +8,7 @@
 
 #include "kernels/quick/forms-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
+#include "kernels/quick/learned_normal-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -46,9 +47,7 @@ struct QuickGatedSlopes : Quick {
 
 OGEE_QUICK(QuickValue, Glu, QuickProduct<SigmoidForm>)
 OGEE_QUICK(QuickValue, Swiglu, QuickSelfGatedProduct<SigmoidForm>)
-OGEE_QUICK(QuickValue, Geglu, QuickSelfGatedProduct<NormalForm>)
 OGEE_QUICK(QuickValue, GegluTanh, QuickSelfGatedProduct<TanhGateForm>)
-OGEE_QUICK(QuickSlopes, Geglu, QuickGatedSlopes<NormalForm, GeluSlopeForm>)
 OGEE_QUICK(QuickSlopes, GegluTanh, QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>)
 
 template <>
@@ -124,12 +123,65 @@ struct QuickExpandedGate : Quick {
     alpha = p[0];
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.inside(x[0]); }
-  HWY_INLINE Float operator()(const Float* x) const { return (factor * gate(x[0]) - alpha) * x[1]; }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.inside(x[0]), y); }
+  HWY_INLINE Float operator()(const Float* x) const {
+    return fused(Float::constant(-alpha), x[1], gate.times(factor * x[1], x[0]));
+  }
 };
 
 OGEE_QUICK(QuickValue, Xswiglu, QuickExpandedGate<SigmoidForm>)
 OGEE_QUICK(QuickValue, Xgeglu, QuickExpandedGate<NormalForm>)
+
+template <>
+struct QuickValue<Geglu> : Quick {
+  TwoSided<tables::NormalTail> gate;
+  HWY_INLINE bool load(const double*) {
+    gate.load();
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
+  // Far out the tail's own error leaves no room for the first product's.
+  HWY_INLINE Float operator()(const Float* x) const {
+    const Float m = x[0] * x[1];
+    const Float y = gate.times_exactly(m, fused(x[0], x[1], -m), gate.magnitude(x[0]));
+    return select(x[0] < 0.0, y, m - y);
+  }
+};
+
+template <>
+struct QuickSlopes<Geglu> : Quick {
+  NormalParts normal;
+  HWY_INLINE bool load(const double*) {
+    normal.load();
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return normal.above(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto parts = normal.parts(x[0]);
+    d[0] = parts.slope(x[0]) * x[1];
+    d[1] = parts.gate(x[0]) * x[0];
+  }
+};
+
+template <>
+struct QuickSlopes<Xgeglu> : QuickAll {
+  NormalParts normal;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    normal.load();
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return normal.within(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto parts = normal.parts(x[0]);
+    d[0] = (factor * parts.density) * x[1];
+    d[1] = fused(factor, parts.gate(x[0]), -alpha);
+    const Float z = abs(x[0]);
+    d[2] = with_sign_of(select(z < 1.0, z * parts.near(), parts.far()), x[0]) * x[1];
+  }
+};
 
 template <>
 struct QuickSlopes<Xswiglu> : QuickAll {

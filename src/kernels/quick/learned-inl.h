@@ -9,6 +9,7 @@
 #include "kernels/quick/forms-inl.h"
 #include "kernels/quick/learned_curves-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
+#include "kernels/quick/learned_normal-inl.h"
 #include "kernels/quick/learned_xielu-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -154,6 +155,25 @@ struct QuickExpanded : Quick {
 
 OGEE_QUICK(QuickValue, Xsilu, QuickExpanded<SigmoidForm>)
 OGEE_QUICK(QuickValue, Xgelu, QuickExpanded<NormalForm>)
+
+template <>
+struct QuickSlopes<Xgelu> : QuickAll {
+  NormalParts normal;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    normal.load();
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return normal.above(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto parts = normal.parts(x[0]);
+    d[0] = fused(factor, parts.slope(x[0]), -alpha);
+    const Float z = abs(x[0]);
+    d[1] = select(z < 1.0, (z * z) * parts.near(), z * parts.far());
+  }
+};
 
 template <>
 struct QuickSlopes<Xsilu> : QuickAll {

@@ -1,0 +1,75 @@
+// What is made of the normal distribution's tail and density, for all x at once and so without a table's range: the
+// density by an exponential, the tail as the density times Mills' ratio R, the slope of x Phi(x) at -z as the density
+// times R - z, which cancels only where R = z, and there exactly.
+#if defined(OGEE_QUICK_LEARNED_NORMAL_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_QUICK_LEARNED_NORMAL_INL_H
+#undef OGEE_QUICK_LEARNED_NORMAL_INL_H
+#else
+#define OGEE_QUICK_LEARNED_NORMAL_INL_H
+#endif
+
+#include <cstddef>
+
+#include "kernels/quick/learned_gates-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+
+struct NormalParts {
+  struct ErfRatio {
+    float c[7];
+  };
+  static constexpr ErfRatio erf_ratio = [] {
+    ErfRatio result{};
+    for (std::size_t i = 0; i < 7; ++i) {
+      result.c[i] = static_cast<float>(0.70710678118654752440 * double{Lane<SingleTag>::P::erf[i]});
+    }
+    return result;
+  }();
+  LookUp<tables::MillsRatio> mills;
+  struct Parts {
+    Float half_square, density, tail, slope_tail;  // z^2/2, phi(z), Phi(-z), Phi(-z) - z phi(z)
+    HWY_INLINE Float gate(Float x) const { return select(x < 0.0, tail, 1.0 - tail); }
+    HWY_INLINE Float slope(Float x) const { return select(x < 0.0, slope_tail, 1.0 - slope_tail); }
+    // (2 Phi(z) - 1)/z = erf(z/sqrt 2)/z, z^2 < 2
+    HWY_INLINE Float near() const { return polynomial(half_square, erf_ratio.c); }
+    HWY_INLINE Float far() const { return fused_minus(tail, 2.0, Float::constant(1.0)); }
+  };
+
+  HWY_INLINE void load() { mills.load(); }
+  // Further out the density is subnormal.
+  static constexpr double furthest = 12.5;
+  static HWY_INLINE FloatTruth above(Float x) { return x >= -furthest; }
+  static HWY_INLINE FloatTruth within(Float x) { return abs(x) <= furthest; }
+
+  HWY_INLINE Parts parts(Float x) const {
+    const Float z = at_most(abs(x), tables::MillsRatio::high);
+    const Density p = density_of(z);
+    const Float scale = Float::constant(0.39894228040143267793994605993438);
+    const Float density = scaled(fused(scale, p.rise, scale), p.exponent);
+    const auto at = mills.place(z);
+    const Float c = mills.template coefficient<0>(at), h = mills.template tail<1>(at);
+    return {p.half_square, density, density * fused(h, at.t, c), density * fused(h, at.t, c - z)};
+  }
+
+  // exp(-z^2/2) = 2^exponent (1 + rise)
+  struct Density {
+    Float half_square, rise;
+    Nearest<SingleTag> exponent;
+  };
+  static HWY_INLINE Density density_of(Float z) {
+    const Float w = 0.5 * z, square = w * z;
+    Float r;
+    const Nearest<SingleTag> k = reduce_by_log2(-square, r);
+    r = r - fused(w, z, -square);
+    return {square, fused(r * r, polynomial(r, Lane<SingleTag>::P::exp), r), k};
+  }
+};
+
+#endif  // AVX-512
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
