@@ -17,15 +17,28 @@ namespace ogee::HWY_NAMESPACE {
 
 template <class Gate>
 struct QuickProduct : QuickGate<Gate> {  // gate(a)*b
-  HWY_INLINE Float operator()(const Float* x) const { return this->gate(x[0]) * x[1]; }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(this->gate.inside(x[0]), y); }
+  HWY_INLINE Float operator()(const Float* x) const { return this->gate.times(x[1], x[0]); }
 };
 
-template <class Gate>
-struct QuickSelfGatedProduct : QuickGate<Gate> {  // a*gate(a)*b
-  // a*b first: where it is subnormal, so is the result; where it overflows, the result is not finite, and is taken from
-  // the exact arithmetic.
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(this->gate.inside(x[0]), y); }
-  HWY_INLINE Float operator()(const Float* x) const { return this->gate.times(x[0] * x[1], x[0]); }
+// a*gate(a)*b, the gate a table's. a*b first: where it is subnormal, so is the result; where it overflows, the result
+// is not finite, and is taken from the exact arithmetic. In the tail, whose own error leaves little room for that
+// product's, what rounding left out of it is given back.
+template <class Table>
+struct QuickSelfGatedProduct : Quick {
+  TwoSided<Table> gate;
+  HWY_INLINE bool load(const double*) {
+    gate.load();
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
+  HWY_INLINE Float operator()(const Float* x) const {
+    const Float m = x[0] * x[1];
+    const FloatTruth left = x[0] < 0.0;
+    const Float rest = select(left, fused(x[0], x[1], -m), 0.0);
+    const Float y = gate.times_exactly(m, rest, gate.magnitude(x[0]));
+    return select(left, y, m - y);
+  }
 };
 
 // a*gate(a)*b: by a slope(a)*b, by b a*gate(a)
@@ -46,8 +59,9 @@ struct QuickGatedSlopes : Quick {
 };
 
 OGEE_QUICK(QuickValue, Glu, QuickProduct<SigmoidForm>)
-OGEE_QUICK(QuickValue, Swiglu, QuickSelfGatedProduct<SigmoidForm>)
-OGEE_QUICK(QuickValue, GegluTanh, QuickSelfGatedProduct<TanhGateForm>)
+OGEE_QUICK(QuickValue, Swiglu, QuickSelfGatedProduct<tables::SigmoidSides>)
+OGEE_QUICK(QuickValue, Geglu, QuickSelfGatedProduct<tables::NormalTail>)
+OGEE_QUICK(QuickValue, GegluTanh, QuickSelfGatedProduct<tables::TanhGateTail>)
 OGEE_QUICK(QuickSlopes, GegluTanh, QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>)
 
 template <>
@@ -133,22 +147,6 @@ OGEE_QUICK(QuickValue, Xswiglu, QuickExpandedGate<SigmoidForm>)
 OGEE_QUICK(QuickValue, Xgeglu, QuickExpandedGate<NormalForm>)
 
 template <>
-struct QuickValue<Geglu> : Quick {
-  TwoSided<tables::NormalTail> gate;
-  HWY_INLINE bool load(const double*) {
-    gate.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
-  // Far out the tail's own error leaves no room for the first product's.
-  HWY_INLINE Float operator()(const Float* x) const {
-    const Float m = x[0] * x[1];
-    const Float y = gate.times_exactly(m, fused(x[0], x[1], -m), gate.magnitude(x[0]));
-    return select(x[0] < 0.0, y, m - y);
-  }
-};
-
-template <>
 struct QuickSlopes<Geglu> : Quick {
   NormalParts normal;
   HWY_INLINE bool load(const double*) {
@@ -199,6 +197,160 @@ struct QuickSlopes<Xswiglu> : QuickAll {
     d[0] = s.slope() * (factor * x[1]);
     d[1] = fused(factor, s.at(x[0]), -alpha);
     d[2] = with_sign_of(2.0 * s.half, x[0]) * x[1];
+  }
+};
+
+// u sigmoid(k u)*b
+template <>
+struct QuickValue<GegluQuick> : Quick {
+  ScaledSigmoid gate;
+  HWY_INLINE bool load(const double*) {
+    gate.load(1.702);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
+  HWY_INLINE Float operator()(const Float* x) const { return gate.times(x[0], x[1], x[0]); }
+};
+
+template <>
+struct QuickSlopes<GegluQuick> : Quick {
+  ScaledSigmoid gate;
+  HWY_INLINE bool load(const double*) {
+    gate.load(1.702);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.above(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto z = gate.point(x[0]);
+    const auto s = gate.sides(z);
+    d[0] = gate.slope(s, z) * x[1];
+    d[1] = s.at(z.z) * x[0];
+  }
+};
+
+template <>
+struct QuickValue<ScaledSwiglu> : Quick {
+  ScaledSigmoid gate;
+  HWY_INLINE bool load(const double* p) {
+    gate.load(p[0]);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
+  HWY_INLINE Float operator()(const Float* x) const { return gate.times(gate.signed_factor * x[0], x[1], x[0]); }
+};
+
+template <>
+struct QuickSlopes<ScaledSwiglu> : QuickAll {  // by scale a g(scale a) b, g the slope of silu
+  ScaledSigmoid gate;
+  HWY_INLINE bool load(const double* p) {
+    gate.load(p[0]);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.above(x[0]), x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto z = gate.point(x[0]);
+    const auto s = gate.sides(z);
+    const Float slope = gate.slope(s, z) * x[1];
+    d[0] = gate.signed_factor * slope;
+    d[1] = s.at(z.z) * z.z;
+    d[2] = x[0] * slope;
+  }
+};
+
+// g sigmoid(alpha g) (u + 1), g = min(a, limit), u = min(max(b, -limit), limit)
+struct OaiForm : QuickAll {
+  ScaledSigmoid gate;
+  double limit;
+  HWY_INLINE bool load(const double* p) {
+    limit = p[0];
+    gate.load(p[1]);
+    return true;
+  }
+  // NaN passes.
+  HWY_INLINE Float bounded(Float a) const { return at_most(a, limit); }
+  HWY_INLINE Float bounded_both(Float b) const { return at_most(at_least(b, -limit), limit); }
+};
+template <>
+struct QuickValue<SwigluOai> : OaiForm {
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(bounded(x[0])), y); }
+  HWY_INLINE Float operator()(const Float* x) const {
+    const Float g = bounded(x[0]), u = bounded_both(x[1]), v = u + 1.0, m = g * v;
+    const auto z = gate.point(g);
+    const FloatTruth left = z.z < 0.0;
+    // What rounding u + 1 and the product leaves out.
+    const Float rest = fused(g, u - (v - 1.0), fused(g, v, -m));
+    const Float y = gate.gate.times_exactly(m, rest, z.magnitude, z.low);
+    return select(left, y, m - (y - rest));
+  }
+};
+template <>
+struct QuickSlopes<SwigluOai> : OaiForm {
+  static constexpr bool parameters = false;
+  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.above(bounded(x[0])); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const Float g = bounded(x[0]);
+    const auto z = gate.point(g);
+    const auto s = gate.sides(z);
+    d[0] = select(x[0] < limit, gate.slope(s, z) * (bounded_both(x[1]) + 1.0), 0.0);
+    d[1] = select(abs(x[1]) < limit, s.at(z.z) * g, 0.0);
+  }
+};
+
+// a (gate(a) (1 + 2 alpha) - alpha) b
+template <class Table>
+struct QuickExpandedSecond : QuickSelfGatedProduct<Table> {
+  using Base = QuickSelfGatedProduct<Table>;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return Base::load(p);
+  }
+  HWY_INLINE Float operator()(const Float* x) const {
+    return fused(Float::constant(factor), Base::operator()(x), -alpha * (x[0] * x[1]));
+  }
+};
+
+OGEE_QUICK(QuickValue, XswigluSecond, QuickExpandedSecond<tables::SigmoidSides>)
+OGEE_QUICK(QuickValue, XgegluSecond, QuickExpandedSecond<tables::NormalTail>)
+
+template <>
+struct QuickSlopes<XswigluSecond> : QuickAll {
+  SigmoidSides gate;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    gate.load();
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.above(x[0]), x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const Float z = gate.magnitude(x[0]);
+    const auto s = gate.sides(z);
+    d[0] = fused(factor, silu_slope(s, z, x[0]), -alpha) * x[1];
+    d[1] = fused(factor, s.at(x[0]), -alpha) * x[0];
+    d[2] = ((2.0 * abs(x[0])) * s.half) * x[1];
+  }
+};
+
+template <>
+struct QuickSlopes<XgegluSecond> : QuickAll {
+  NormalParts normal;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    normal.load();
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(normal.above(x[0]), x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto parts = normal.parts(x[0]);
+    d[0] = fused(factor, parts.slope(x[0]), -alpha) * x[1];
+    d[1] = fused(factor, parts.gate(x[0]), -alpha) * x[0];
+    const Float z = abs(x[0]);
+    d[2] = select(z < 1.0, (z * z) * parts.near(), z * parts.far()) * x[1];
   }
 };
 

@@ -43,14 +43,23 @@ struct TwoSided {
   HWY_INLINE Float times(Float m, Float z) const { return times(m, table.place(z)); }
   HWY_INLINE Float times(Float m, Float z, Float low) const { return times(m, place(z, low)); }
   // (m + rest) g(-z), where rest is what rounding left out of a product m.
-  HWY_INLINE Float times_exactly(Float m, Float rest, Float z) const {
-    const auto at = table.place(z);
-    const Float c = table.template coefficient<0>(at);
-    return fused(m, c, fused(m * at.t, table.template tail<1>(at), rest * c));
+  HWY_INLINE Float times_exactly(Float m, Float rest, Float z) const { return times_exactly(m, rest, table.place(z)); }
+  HWY_INLINE Float times_exactly(Float m, Float rest, Float z, Float low) const {
+    return times_exactly(m, rest, place(z, low));
   }
 
  private:
   using Place = typename LookUp<Table>::Place;
+  // A steep table's second term is nearly as large as its first: it, too, meets the first one unrounded.
+  HWY_INLINE Float times_exactly(Float m, Float rest, const Place& at) const {
+    const Float c = table.template coefficient<0>(at), mt = m * at.t;
+    if constexpr (Table::steps > 3.0f) {
+      const Float h = table.template tail<2>(at);
+      return fused(m, c, fused(mt, table.template coefficient<1>(at), fused(mt * at.t, h, rest * c)));
+    } else {
+      return fused(m, c, fused(mt, table.template tail<1>(at), rest * c));
+    }
+  }
   HWY_INLINE Place place(Float z, Float low) const {
     Place at = table.place(z);
     at.t = at.t + low;
@@ -102,6 +111,14 @@ struct ScaledSigmoid {
     const Point p = point(x);
     const Float y = gate.times(m, p.magnitude, p.low);
     return select(p.z < 0.0, y, m - y);
+  }
+  // a*b sigmoid(factor*x)
+  HWY_INLINE Float times(Float a, Float b, Float x) const {
+    const Point p = point(x);
+    const Float m = a * b;
+    const FloatTruth left = p.z < 0.0;
+    const Float y = gate.times_exactly(m, select(left, fused(a, b, -m), 0.0), p.magnitude, p.low);
+    return select(left, y, m - y);
   }
   HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {
     return silu_slope(s, p.magnitude, p.z);

@@ -38,6 +38,10 @@ struct NormalParts {
     HWY_INLINE Float far() const { return fused_minus(tail, 2.0, Float::constant(1.0)); }
   };
 
+  // 1/sqrt(2 pi), and what rounding it leaves out, as a share, which the exponent makes good.
+  static constexpr double scale = 0.39894228040143267793994605993438;
+  static constexpr double scale_left_out = scale / double{static_cast<float>(scale)} - 1;
+
   HWY_INLINE void load() { mills.load(); }
   // Further out the density is subnormal.
   static constexpr double furthest = 12.5;
@@ -47,14 +51,13 @@ struct NormalParts {
   HWY_INLINE Parts parts(Float x) const {
     const Float z = at_most(abs(x), tables::MillsRatio::high);
     const Density p = density_of(z);
-    const Float scale = Float::constant(0.39894228040143267793994605993438);
-    const Float density = scaled(fused(scale, p.rise, scale), p.exponent);
+    const Float density = scaled(fused(Float::constant(scale), p.rise, scale), p.exponent);
     const auto at = mills.place(z);
     const Float c = mills.template coefficient<0>(at), h = mills.template tail<1>(at);
     return {p.half_square, density, density * fused(h, at.t, c), density * fused(h, at.t, c - z)};
   }
 
-  // exp(-z^2/2) = 2^exponent (1 + rise)
+  // phi(z) = scale 2^exponent (1 + rise)
   struct Density {
     Float half_square, rise;
     Nearest<SingleTag> exponent;
@@ -63,7 +66,7 @@ struct NormalParts {
     const Float w = 0.5 * z, square = w * z;
     Float r;
     const Nearest<SingleTag> k = reduce_by_log2(-square, r);
-    r = r - fused(w, z, -square);
+    r = r - (fused(w, z, -square) - scale_left_out);
     return {square, fused(r * r, polynomial(r, Lane<SingleTag>::P::exp), r), k};
   }
 };
