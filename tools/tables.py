@@ -84,17 +84,38 @@ SETS["shared"] = [
     ("ErfSlope", "2/sqrt(pi) exp(-z^2)", lambda z: 2 / mp.sqrt(mp.pi) * mp.exp(-z * z), "0.125", 0, 0),
 ]
 
+STEP = mp.mpf("0.065")
+
+
+def arctan(near, far):
+    """near(z) for 0 <= z <= 1, which is |x|; far(w) at z = -w - step, w = 1/|x|."""
+    return lambda z: near(z) if z >= -STEP / 2 else far(-z - STEP)
+
+
+def arctan_slope_far(w):
+    # (atan(w) - w/(1 + w^2))/w^3
+    if abs(w) < mp.mpf("1e-3"):
+        return mp.mpf(2) / 3 - 4 * w ** 2 / 5 + 6 * w ** 4 / 7 - 8 * w ** 6 / 9
+    return (mp.atan(w) - w / (1 + w * w)) / w ** 3
+
+
 # Tables with parts that sums which cancel are made of (src/kernels/quick/learned_tables-inl.h).
 SETS["learned"] = [
     ("SigmoidSides", "sigmoid(-z)", lambda z: sigma(-z), "0.625", 0, 0),
     ("MillsRatio", "Phi(-z) exp(z^2/2) sqrt(2 pi)", lambda z: cdf(-z) / phi(z), "0.40625", 0, 0),
+    ("ArctanTail", "1/2 - atan(z)/pi; at -z - step atan(z)/(pi z)",
+     arctan(lambda z: mp.mpf(1) / 2 - mp.atan(z) / mp.pi, lambda w: at(1, lambda v: mp.atan(v) / v)(w) / mp.pi),
+     "0.065", -16, 0),
+    ("ArctanSlope", "1/2 - atan(z)/pi - z/(pi (1 + z^2)); at -z - step (atan(z) - z/(1 + z^2))/(pi z^3)",
+     arctan(lambda z: mp.mpf(1) / 2 - (mp.atan(z) + z / (1 + z * z)) / mp.pi, lambda w: arctan_slope_far(w) / mp.pi),
+     "0.065", -16, 0),
     ("XieluRatio", "(exp(z) - 1)/z", at(1, lambda z: mp.expm1(z) / z), "0.53125", -31, 0),
     ("XieluExponential", "exp(z)", mp.exp, "0.53125", -31, 0),
 ]
 # Less than BOUND, where what cancels is larger than the result.
 BOUNDS = {"XieluRatio": mp.mpf("0.012"), "XieluExponential": mp.mpf("0.012")}
 # f(z) - f(0) is odd: the first interval has its centre at 0, and f(z) - f(0) is relatively exact there.
-ODD = {"SigmoidSides"}
+ODD = {"SigmoidSides", "ArctanTail", "ArctanSlope"}
 
 
 def unit(value, floor):

@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/learned_arctan-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
 #include "kernels/quick/learned_normal-inl.h"
 
@@ -351,6 +352,47 @@ struct QuickSlopes<XgegluSecond> : QuickAll {
     d[1] = fused(factor, parts.gate(x[0]), -alpha) * x[0];
     const Float z = abs(x[0]);
     d[2] = select(z < 1.0, (z * z) * parts.near(), z * parts.far()) * x[1];
+  }
+};
+
+template <>
+struct QuickValue<Xatglu> : Quick {
+  ArctanTail tail;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    tail.load();
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(abs(x[0]) <= 1e37, y); }
+  HWY_INLINE Float operator()(const Float* x) const {
+    const auto p = ArctanPoint::of(x[0]);
+    const Float m = factor * x[1];
+    const Float y = tail.times(select(p.far, p.inverse * m, m), tail.place(p));
+    return fused(Float::constant(-alpha), x[1], select(x[0] < 0.0, y, m - y));
+  }
+};
+
+template <>
+struct QuickSlopes<Xatglu> : QuickAll {
+  ArctanTail tail;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    tail.load();
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 1e9; }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto p = ArctanPoint::of(x[0]);
+    const auto at = tail.place(p);
+    const Float y = tail.times(select(p.far, p.inverse, 1.0), at);
+    // 1/(pi (1 + x^2))
+    d[0] = ((factor * 0.31830988618379067154) * reciprocal(fused(x[0], x[0], 1.0))) * x[1];
+    d[1] = fused(Float::constant(factor), select(x[0] < 0.0, y, 1.0 - y), -alpha);
+    d[2] = with_sign_of(select(p.far, fused_minus(y, 2.0, Float::constant(1.0)), tail.near(at)), x[0]) * x[1];
   }
 };
 

@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/learned_arctan-inl.h"
 #include "kernels/quick/learned_curves-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
 #include "kernels/quick/learned_normal-inl.h"

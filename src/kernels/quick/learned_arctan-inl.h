@@ -1,0 +1,115 @@
+// The arctangent's gates, whose tails fall off as 1/x: two functions share a table, one of |x| up to 1 and one of
+// w = 1/|x| beyond, so that it serves every x.
+#if defined(OGEE_QUICK_LEARNED_ARCTAN_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_QUICK_LEARNED_ARCTAN_INL_H
+#undef OGEE_QUICK_LEARNED_ARCTAN_INL_H
+#else
+#define OGEE_QUICK_LEARNED_ARCTAN_INL_H
+#endif
+
+#include <cstddef>
+#include <limits>
+
+#include "kernels/quick/learned_tables-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+
+// 1/x to 28 bits; 0 for x beyond the normal numbers' reciprocals.
+HWY_INLINE Float reciprocal(Float x) {
+  const Float near = {hn::Vec<SingleTag>{_mm512_rcp14_ps(x.v.raw)}};
+  return fused(near, fused_minus(x, near, Float::constant(1.0)), near);
+}
+
+struct ArctanPoint {
+  Float size, inverse, z;  // |x|, 1/|x|, what the tables take
+  FloatTruth far;
+  static HWY_INLINE ArctanPoint of(Float x) {
+    const Float a = abs(x), w = reciprocal(a);
+    const FloatTruth far = a > 1.0;
+    return {a, w, select(far, -0.065 - w, a), far};
+  }
+};
+HWY_INLINE FloatTruth is_finite(Float x) { return abs(x) <= std::numeric_limits<float>::max(); }
+
+// g(-|x|), g = 1/2 + atan(x)/pi: the table's function, beyond 1 times w.
+struct ArctanTail {
+  LookUp<tables::ArctanTail> table;
+  using Place = LookUp<tables::ArctanTail>::Place;
+  HWY_INLINE void load() { table.load(); }
+  HWY_INLINE Place place(const ArctanPoint& p) const { return table.place(p.z); }
+  // m times the table's function
+  HWY_INLINE Float times(Float m, const Place& at) const {
+    return fused(m, table.coefficient<0>(at), (m * at.t) * table.tail<1>(at));
+  }
+  // g(|x|) - g(-|x|) = 2 atan(|x|)/pi, |x| <= 1; exact to a few units near 0, where the leading coefficient is 1/2.
+  HWY_INLINE Float near(const Place& at) const {
+    return 2.0 * fused_minus(at.t, table.tail<1>(at), 0.5 - table.coefficient<0>(at));
+  }
+};
+
+// The slope of x g(x) at -|x|; beyond 1 it is the table's function times w^3.
+struct ArctanSlope {
+  LookUp<tables::ArctanSlope> table;
+  HWY_INLINE void load() { table.load(); }
+  struct Slopes {
+    Float left, half;  // at -|x|, and 1/2 less that
+  };
+  HWY_INLINE Slopes operator()(const ArctanPoint& p) const {
+    const auto at = table.place(p.z);
+    // w^3, less the three times that the error of w has in it.
+    const Float cube = p.inverse * (p.inverse * p.inverse);
+    const Float error = 3.0 * fused_minus(p.size, p.inverse, Float::constant(1.0));
+    const Float m = select(p.far, fused(cube, error, cube), 1.0);
+    const Float c = table.coefficient<0>(at), mt = m * at.t, h = table.tail<1>(at);
+    return {fused(m, c, mt * h), fused_minus(mt, h, fused_minus(m, c, Float::constant(0.5)))};
+  }
+};
+
+template <>
+struct QuickValue<Xatlu> : Quick {
+  ArctanTail tail;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    tail.load();
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return is_finite(x[0]); }
+  HWY_INLINE Float operator()(const Float* x) const {
+    const auto p = ArctanPoint::of(x[0]);
+    const Float y = tail.times(select(p.far, 1.0, p.size), tail.place(p));
+    return fused(Float::constant(factor), select(x[0] < 0.0, -y, x[0] - y), -alpha * x[0]);
+  }
+};
+
+template <>
+struct QuickSlopes<Xatlu> : QuickAll {
+  ArctanSlope slope;
+  double factor, alpha;
+  HWY_INLINE bool load(const double* p) {
+    slope.load();
+    factor = 1 + 2 * p[0];
+    alpha = p[0];
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return is_finite(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const auto p = ArctanPoint::of(x[0]);
+    const auto s = slope(p);
+    d[0] = fused(Float::constant(factor), select(x[0] < 0.0, s.left, 1.0 - s.left), -alpha);
+    // x (2 g(x) - 1) = 2 |x| (1/2 - g(-|x|)), and g(-|x|) is the slope there plus u/(pi (1 + u^2)), u = |x| or w.
+    const Float u = select(p.far, p.inverse, p.size);
+    const Float rest = u * reciprocal(fused(u, u, 1.0));
+    d[1] = (2.0 * p.size) * fused_minus(rest, 0.31830988618379067154, s.half);
+  }
+};
+
+#endif  // AVX-512
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
