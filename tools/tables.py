@@ -109,6 +109,7 @@ SETS["learned"] = [
     ("ArctanSlope", "1/2 - atan(z)/pi - z/(pi (1 + z^2)); at -z - step (atan(z) - z/(1 + z^2))/(pi z^3)",
      arctan(lambda z: mp.mpf(1) / 2 - (mp.atan(z) + z / (1 + z * z)) / mp.pi, lambda w: arctan_slope_far(w) / mp.pi),
      "0.065", -16, 0),
+    ("SineRatio", "(sin(z)/z)^2", at(1, lambda z: (mp.sin(z) / z) ** 2), "0.051", 0, 0),
     ("XieluRatio", "(exp(z) - 1)/z", at(1, lambda z: mp.expm1(z) / z), "0.53125", -31, 0),
     ("XieluExponential", "exp(z)", mp.exp, "0.53125", -31, 0),
 ]

@@ -11,6 +11,7 @@
 #include "kernels/quick/learned_curves-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
 #include "kernels/quick/learned_normal-inl.h"
+#include "kernels/quick/learned_snake-inl.h"
 #include "kernels/quick/learned_xielu-inl.h"
 
 HWY_BEFORE_NAMESPACE();

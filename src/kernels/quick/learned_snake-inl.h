@@ -1,0 +1,105 @@
+// The quick form of snake, x + sin(z)^2/alpha with z = alpha x: squares of sines have half the sine's period, and one
+// table of (sin(r)/r)^2 over it serves the value, r = z - k pi, and the slope 1 + sin(2 z) = 2 sin(z + pi/4)^2, whose
+// double roots it keeps.
+#if defined(OGEE_QUICK_LEARNED_SNAKE_INL_H) == defined(HWY_TARGET_TOGGLE)
+#ifdef OGEE_QUICK_LEARNED_SNAKE_INL_H
+#undef OGEE_QUICK_LEARNED_SNAKE_INL_H
+#else
+#define OGEE_QUICK_LEARNED_SNAKE_INL_H
+#endif
+
+#include <cstddef>
+
+#include "kernels/quick/learned_rows-inl.h"
+#include "kernels/quick/learned_tables-inl.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace ogee::HWY_NAMESPACE {
+
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+
+struct SnakeForm {
+  LookUp<tables::SineRatio> table;
+  double alpha, inverse;
+  struct Argument {
+    Float z, low;  // z + low = alpha x
+  };
+  HWY_INLINE bool load(const double* p) {
+    table.load();
+    alpha = p[0];
+    inverse = 1 / alpha;
+    return alpha != 0;
+  }
+  HWY_INLINE Argument argument(Float x) const {
+    const Float z = alpha * x;
+    return {z, fused(Float::constant(alpha), x, -z)};
+  }
+  // What the reduction serves: k below 2^12.
+  HWY_INLINE FloatTruth inside(Float x) const { return abs(alpha * x) <= 8192.0; }
+
+  HWY_INLINE Float value(Float x) const {
+    const Argument a = argument(x);
+    const Float r = reduced(a, nearest(a.z, inverse_pi).number);
+    const auto at = table.place(abs(r));
+    const Float c = table.coefficient<0>(at), m = r * r, left_out = fused(r, r, -m);
+    const Float high = inverse * m;
+    const Float small = fused(inverse * left_out, c, (high * at.t) * table.tail<1>(at));
+    return fused(high, c, x) + small;
+  }
+
+  HWY_INLINE Argument slope(Float x, Float& slope) const {
+    const Argument a = argument(x);
+    const Float turns = fused(a.z, Float::constant(inverse_pi), Float::constant(0.25));
+    Float rest;
+    const Float r = reduced(a, nearest(turns, 1.0).number - 0.25, &rest);
+    const auto at = table.place(abs(r));
+    const Float square = r * r, m = 2.0 * square, c = table.coefficient<0>(at);
+    const Float left_out = fused(2.0 * rest, r, fused(r, r, -square));
+    slope = fused(m, c, fused(2.0 * left_out, c, (m * at.t) * table.tail<1>(at)));
+    return a;
+  }
+
+  // By alpha (s/alpha) (2 x c - s/alpha), s and c of an argument within pi/2: an even number of quarter turns changes
+  // neither s^2 nor s c, an odd one swaps the squares and the product's sign.
+  struct Sums {
+    Float line, square;  // of x s c and of s^2
+    HWY_INLINE void clear() { line = square = Float::constant(0.0); }
+    HWY_INLINE void add(Float x, Argument a, Float flow) {
+      const auto half = nearest(a.z, 2 * inverse_pi);
+      const Float y = reduced(a, 0.5 * half.number), y2 = y * y;
+      using P = Lane<SingleTag>::P;
+      const Float s = fused(y * y2, polynomial(y2, P::sin), y);
+      const Float c = fused(y2 * y2, polynomial(y2, P::cos), fused(y2, Float::constant(-0.5), Float::constant(1.0)));
+      const FloatTruth odd = {_mm512_test_epi32_mask(_mm512_castps_si512(half.shifted.v.raw), _mm512_set1_epi32(1))};
+      const Float first = select(odd, c, s), second = select(odd, -s, c);
+      const Float by_s = flow * first;
+      line = fused(by_s * x, second, line);
+      square = fused(by_s, first, square);
+    }
+    HWY_INLINE void flush(const Row<float>& row, const double* p) {
+      *row.sum[0] += (2 * sum_of(line) - sum_of(square) / p[0]) / p[0];
+    }
+  };
+
+ private:
+  static constexpr double inverse_pi = 0.31830988618379067154;
+  // z - q pi, |q| < 2^12 in quarters: pi in parts short enough for q times the first three to be exact. What the first
+  // and the third difference round off, where q is small and where the difference is large, meets the last part.
+  static HWY_INLINE Float reduced(Argument a, Float q, Float* rest = nullptr) {
+    const Float first = fused_minus(q, 3.140625, a.z);
+    const Float second = fused_minus(q, 9.67025756835937500e-4, first);
+    const Float third = fused_minus(q, 6.2771141529083251954e-7, second);
+    const Float left_out =
+        fused_minus(q, 6.2771141529083251954e-7, second - third) + (a.z - fused(q, Float::constant(3.140625), first));
+    const Float low = fused_minus(q, 1.21542010130124384e-10, left_out) + a.low, r = third + low;
+    if (rest != nullptr) *rest = (third - r) + low;
+    return r;
+  }
+};
+OGEE_QUICK_LEARNED(LearnedSnake, SnakeForm)
+
+#endif  // AVX-512
+
+}  // namespace ogee::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+#endif
