@@ -10,6 +10,7 @@
 #include "kernels/quick/learned_arctan-inl.h"
 #include "kernels/quick/learned_curves-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
+#include "kernels/quick/learned_hinges-inl.h"
 #include "kernels/quick/learned_normal-inl.h"
 #include "kernels/quick/learned_snake-inl.h"
 #include "kernels/quick/learned_xielu-inl.h"

@@ -54,7 +54,7 @@ struct RationalForm {
       for (Float& s : by_a) s = Float::constant(0.0);
       for (Float& s : by_b) s = Float::constant(0.0);
     }
-    HWY_INLINE void add(Float x, const State& s, Float flow) {
+    HWY_INLINE void add(const RationalForm&, Float x, const State& s, Float flow) {
       Float power = flow * s.inverse;
       by_a[0] = by_a[0] + power;
 #pragma GCC unroll 5
@@ -167,7 +167,7 @@ struct BSplineForm {
       by_base = Float::constant(0.0);
       for (Float& s : by_c) s = Float::constant(0.0);
     }
-    HWY_INLINE void add(Float, const State& at, Float flow) {
+    HWY_INLINE void add(const BSplineForm&, Float, const State& at, Float flow) {
       by_base = fused(flow, at.self_gated, by_base);
       const Float t = at.t, r = at.r, tr = fused(t, r, 1.0);
       const Float n[4] = {(r * r) * ((1.0 / 6) * r), fused(0.5 * r, tr, 1.0 / 6), fused(0.5 * t, tr, 1.0 / 6),

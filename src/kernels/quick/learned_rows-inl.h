@@ -29,7 +29,7 @@ HWY_NOINLINE HWY_ATTR void exact_vector(const Row<float>& row, std::size_t i, ke
   kernel(part, hn::MaxLanes(SingleTag()));
 }
 
-// Form: load(parameters), inside(x), value(x), State slope(x, &slope), Sums with clear(), add(x, state, flow) and
+// Form: load(parameters), inside(x), value(x), State slope(x, &slope), Sums with clear(), add(form, x, state, flow) and
 // flush(row).
 template <class F, class Form>
 struct LearnedRows {
@@ -108,7 +108,7 @@ struct LearnedRows {
           const auto state = form.slope(x, slope);
           const Float flow = read<SingleTag>(dy, i);
           write<SingleTag>(flow * slope, dx, i, stream);
-          sums.add(x, state, flow);
+          sums.add(form, x, state, flow);
         }
       }
       sums.flush(row, parameter);

@@ -64,7 +64,7 @@ struct SnakeForm {
   struct Sums {
     Float line, square;  // of x s c and of s^2
     HWY_INLINE void clear() { line = square = Float::constant(0.0); }
-    HWY_INLINE void add(Float x, Argument a, Float flow) {
+    HWY_INLINE void add(const SnakeForm&, Float x, Argument a, Float flow) {
       const auto half = nearest(a.z, 2 * inverse_pi);
       const Float y = reduced(a, 0.5 * half.number), y2 = y * y;
       using P = Lane<SingleTag>::P;

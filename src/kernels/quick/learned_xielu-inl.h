@@ -76,7 +76,7 @@ struct XieluForm {
   struct Sums {
     Float by_p, by_n, by_beta, by_eps;
     HWY_INLINE void clear() { by_p = by_n = by_beta = by_eps = Float::constant(0.0); }
-    HWY_INLINE void add(Float x, const State& s, Float flow) {
+    HWY_INLINE void add(const XieluForm&, Float x, const State& s, Float flow) {
       const FloatTruth left = {hn::Not(s.right.m)};
       by_p = add_product(s.right, flow, x * x, by_p);
       by_n = add_product(left, flow, s.excess, by_n);
