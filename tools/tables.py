@@ -125,7 +125,7 @@ def unit(value, floor):
 
 
 # Where the slope's share of a value at an interval's end is large.
-STEEP = {"NormalTail", "TanhGateTail", "XieluRatio", "XieluExponential"}
+STEEP = {"NormalTail", "TanhGateTail", "SigmoidSides", "XieluRatio", "XieluExponential"}
 
 
 def centre_near(function, middle, step, steep):

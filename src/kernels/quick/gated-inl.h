@@ -214,22 +214,6 @@ struct QuickValue<GegluQuick> : Quick {
 };
 
 template <>
-struct QuickSlopes<GegluQuick> : Quick {
-  ScaledSigmoid gate;
-  HWY_INLINE bool load(const double*) {
-    gate.load(1.702);
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.above(x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const auto z = gate.point(x[0]);
-    const auto s = gate.sides(z);
-    d[0] = gate.slope(s, z) * x[1];
-    d[1] = s.at(z.z) * x[0];
-  }
-};
-
-template <>
 struct QuickValue<ScaledSwiglu> : Quick {
   ScaledSigmoid gate;
   HWY_INLINE bool load(const double* p) {
@@ -259,7 +243,8 @@ struct QuickSlopes<ScaledSwiglu> : QuickAll {  // by scale a g(scale a) b, g the
 };
 
 // g sigmoid(alpha g) (u + 1), g = min(a, limit), u = min(max(b, -limit), limit)
-struct OaiForm : QuickAll {
+template <>
+struct QuickValue<SwigluOai> : Quick {
   ScaledSigmoid gate;
   double limit;
   HWY_INLINE bool load(const double* p) {
@@ -267,33 +252,15 @@ struct OaiForm : QuickAll {
     gate.load(p[1]);
     return true;
   }
-  // NaN passes.
-  HWY_INLINE Float bounded(Float a) const { return at_most(a, limit); }
-  HWY_INLINE Float bounded_both(Float b) const { return at_most(at_least(b, -limit), limit); }
-};
-template <>
-struct QuickValue<SwigluOai> : OaiForm {
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(bounded(x[0])), y); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(at_most(x[0], limit)), y); }
   HWY_INLINE Float operator()(const Float* x) const {
-    const Float g = bounded(x[0]), u = bounded_both(x[1]), v = u + 1.0, m = g * v;
+    const Float g = at_most(x[0], limit), u = at_most(at_least(x[1], -limit), limit), v = u + 1.0, m = g * v;
     const auto z = gate.point(g);
     const FloatTruth left = z.z < 0.0;
     // What rounding u + 1 and the product leaves out.
     const Float rest = fused(g, u - (v - 1.0), fused(g, v, -m));
     const Float y = gate.gate.times_exactly(m, rest, z.magnitude, z.low);
     return select(left, y, m - (y - rest));
-  }
-};
-template <>
-struct QuickSlopes<SwigluOai> : OaiForm {
-  static constexpr bool parameters = false;
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.above(bounded(x[0])); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const Float g = bounded(x[0]);
-    const auto z = gate.point(g);
-    const auto s = gate.sides(z);
-    d[0] = select(x[0] < limit, gate.slope(s, z) * (bounded_both(x[1]) + 1.0), 0.0);
-    d[1] = select(abs(x[1]) < limit, s.at(z.z) * g, 0.0);
   }
 };
 
@@ -369,7 +336,7 @@ struct QuickValue<Xatglu> : Quick {
   HWY_INLINE Float operator()(const Float* x) const {
     const auto p = ArctanPoint::of(x[0]);
     const Float m = factor * x[1];
-    const Float y = tail.times(select(p.far, p.inverse * m, m), tail.place(p));
+    const Float y = tail.times(select(p.far, m / p.size, m), tail.place(p));
     return fused(Float::constant(-alpha), x[1], select(x[0] < 0.0, y, m - y));
   }
 };

@@ -37,14 +37,15 @@ struct RationalForm {
 
   HWY_INLINE Float value(Float x) const {
     const hn::Half<SingleTag> half;
-    const auto low = hn::DemoteTo(half, part(widened(x, false)).y.v);
-    return {hn::Combine(SingleTag(), hn::DemoteTo(half, part(widened(x, true)).y.v), low)};
+    const auto low = hn::DemoteTo(half, part(widened(x, false)).y().v);
+    return {hn::Combine(SingleTag(), hn::DemoteTo(half, part(widened(x, true)).y().v), low)};
   }
   HWY_INLINE State slope(Float x, Float& slope) const {
     const Double x0 = widened(x, false), x1 = widened(x, true);
     const Part low = part(x0), high = part(x1);
     slope = narrowed(slope_of(x0, low), slope_of(x1, high));
-    return {narrowed(low.inverse, high.inverse), narrowed(with_side(low.y, low.bars), with_side(high.y, high.bars))};
+    return {narrowed(low.inverse, high.inverse),
+            narrowed(with_side(low.y(), low.bars), with_side(high.y(), high.bars))};
   }
 
   // By a_i x^i/Q, by b_i -y sgn(B) x^i/Q.
@@ -72,7 +73,8 @@ struct RationalForm {
 
  private:
   struct Part {
-    Double y, inverse, bars;
+    Double p, q, inverse, bars;
+    HWY_INLINE Double y() const { return p * inverse; }
   };
   static HWY_INLINE Double widened(Float x, bool upper) {
     const hn::Half<SingleTag> half;
@@ -93,15 +95,15 @@ struct RationalForm {
     const Double q = 1.0 + abs(bars);
     const Double near = {hn::Vec<D>{_mm512_rcp14_pd(q.v.raw)}};
     const Double inverse = fused(near, fused_minus(q, near, Double::constant(1.0)), near);
-    return {p * inverse, inverse, bars};
+    return {p, q, inverse, bars};
   }
-  // (P' - y Q')/Q
+  // (P' Q - P Q')/Q^2, whose difference has no error of the reciprocal's in it
   HWY_INLINE Double slope_of(Double x, const Part& part) const {
     const Double z = x * x;
     const Double p = fused(fused(5 * a[5], x, 4 * a[4]), z * x, fused(fused(3 * a[3], x, 2 * a[2]), x, a[1]));
     const Double q = fused(fused(4 * b[4], x, 3 * b[3]), z, fused(2 * b[2], x, b[1]));
     const Double fall = {hn::IfThenZeroElse(hn::Eq(part.bars.v, hn::Zero(D())), with_side(q, part.bars).v)};
-    return fused_minus(part.y, fall, p) * part.inverse;
+    return (fused_minus(part.p, fall, p * part.q) * part.inverse) * part.inverse;
   }
 };
 OGEE_QUICK_LEARNED(Rational, RationalForm)

@@ -21,12 +21,12 @@ namespace ogee::HWY_NAMESPACE {
 template <class Table>
 struct TwoSided {
   LookUp<Table> table;
-  // g(-z), and 1/2 - g(-z), which is exact to a few units near 0, too, where the first interval's polynomial is
-  // 1/2 + z h(z).
+  // g(-z) in two parts, the leading coefficient and the rest, and their sum; and 1/2 - g(-z), which is exact to a few
+  // units near 0, too, where the first interval's polynomial is 1/2 + z h(z).
   struct Sides {
-    Float tail, half;
+    Float leading, rest, tail, half;
     HWY_INLINE Float high() const { return 1.0 - tail; }
-    HWY_INLINE Float slope() const { return tail * high(); }  // a sigmoid's
+    HWY_INLINE Float slope() const { return fused_minus(tail, tail, tail); }  // a sigmoid's
     HWY_INLINE Float at(Float x) const { return select(x < 0.0, tail, high()); }
   };
 
@@ -54,8 +54,9 @@ struct TwoSided {
   HWY_INLINE Float times_exactly(Float m, Float rest, const Place& at) const {
     const Float c = table.template coefficient<0>(at), mt = m * at.t;
     if constexpr (Table::steps > 3.0f) {
-      const Float h = table.template tail<2>(at);
-      return fused(m, c, fused(mt, table.template coefficient<1>(at), fused(mt * at.t, h, rest * c)));
+      const Float c1 = table.template coefficient<1>(at), h = table.template tail<2>(at);
+      const Float left_out = fused(fused(m, at.t, -mt), c1, rest * c);
+      return fused(m, c, fused(mt, c1, fused(mt * at.t, h, left_out)));
     } else {
       return fused(m, c, fused(mt, table.template tail<1>(at), rest * c));
     }
@@ -66,8 +67,8 @@ struct TwoSided {
     return at;
   }
   HWY_INLINE Sides sides(const Place& at) const {
-    const Float h = table.template tail<1>(at), c = table.template coefficient<0>(at);
-    return {fused(h, at.t, c), fused_minus(h, at.t, 0.5 - c)};
+    const Float c = table.template coefficient<0>(at), rest = at.t * table.template tail<1>(at);
+    return {c, rest, c + rest, (0.5 - c) - rest};
   }
   HWY_INLINE Float times(Float m, const Place& at) const {
     return fused(m, table.template coefficient<0>(at), (m * at.t) * table.template tail<1>(at));
@@ -76,10 +77,15 @@ struct TwoSided {
 
 using SigmoidSides = TwoSided<tables::SigmoidSides>;
 
-// sigmoid(x) + x sigmoid'(x), z = |x| within the table: s(x) (1 + x s(-x)). Left of 0 the second factor is
-// (1 - z) + z s(-z), whose difference is exact where it is small.
+// sigmoid(x) + x sigmoid'(x), z = |x| within the table: s(x) (1 + x s(-x)). Left of 0 the second factor is (1 - z) +
+// z s(-z), whose difference is exact where it is small, and s(-z) not yet rounded. base is 1 - z or, right of 0, 1.
+HWY_INLINE Float base_and_leading(const SigmoidSides::Sides& s, Float z, FloatTruth left, Float base) {
+  return {hn::Vec<SingleTag>{_mm512_mask3_fmadd_ps(z.v.raw, s.leading.v.raw, base.v.raw, left.m.raw)}};
+}
 HWY_INLINE Float silu_slope(const SigmoidSides::Sides& s, Float z, Float x) {
-  return s.at(x) * fused(z, s.tail, 1.0 + at_most(x, 0.0));
+  const FloatTruth left = x < 0.0;
+  const Float most = base_and_leading(s, z, left, 1.0 + at_most(x, 0.0));
+  return s.at(x) * fused(z, select(left, s.rest, s.tail), most);
 }
 
 // The sides of sigmoid(factor*x), factor any number: what rounding leaves out of the product and of the factor itself
@@ -120,12 +126,21 @@ struct ScaledSigmoid {
     const Float y = gate.times_exactly(m, select(left, fused(a, b, -m), 0.0), p.magnitude, p.low);
     return select(left, y, m - y);
   }
+  // As silu_slope at z; what rounding left out of z counts where 1 - |z| is small.
   HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {
-    return silu_slope(s, p.magnitude, p.z);
+    return slope_at(s, p, s.at(p.z), p.z < 0.0);
   }
   // 1 - slope, which is the slope at -z, without cancellation
   HWY_INLINE static Float slope_left(const SigmoidSides::Sides& s, const Point& p) {
-    return silu_slope(s, p.magnitude, -p.z);
+    const FloatTruth right = p.z > 0.0;
+    return slope_at(s, p, select(right, s.tail, s.high()), right);
+  }
+
+ private:
+  HWY_INLINE static Float slope_at(const SigmoidSides::Sides& s, const Point& p, Float gate, FloatTruth left) {
+    const Float one = Float::constant(1.0), z = p.magnitude;
+    const Float most = base_and_leading(s, z, left, select(left, (one - z) - p.low, one));
+    return gate * fused(z, select(left, s.rest, s.tail), most);
   }
 };
 

@@ -39,8 +39,10 @@ struct XieluForm {
     an = static_cast<float>(a);
     an_rest = a - an;
     beta = p[2];
-    eps = p[3];
-    rise_at_eps = std::expm1(eps);
+    // The floats beyond eps are those beyond the largest float that is not.
+    eps = static_cast<float>(p[3]);
+    if (eps > p[3]) eps = std::nextafter(static_cast<float>(eps), -std::numeric_limits<float>::infinity());
+    rise_at_eps = std::expm1(p[3]);
     return true;
   }
   HWY_INLINE FloatTruth inside(Float x) const { return abs(x) < std::numeric_limits<double>::infinity(); }
