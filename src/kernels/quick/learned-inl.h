@@ -79,10 +79,12 @@ struct QuickSlopes<AconC> : QuickAll {
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto w = gate.point(x[0]);
     const auto s = gate.sides(w);
-    const Float g = gate.slope(s, w), z = rise * x[0];
+    const auto slopes = gate.slopes(s, w);
+    const FloatTruth left = w.z < 0.0;
+    const Float g = select(left, slopes.left, slopes.right), z = rise * x[0];
     d[0] = fused(rise, g, p2);
     d[1] = x[0] * g;
-    d[2] = x[0] * gate.slope_left(s, w);
+    d[2] = x[0] * select(left, slopes.right, slopes.left);
     d[3] = z * (z * s.slope());
   }
 };

@@ -119,25 +119,30 @@ struct BSplineForm {
     __m512 c[4];
   } value_c;
   __m512 slope_c[3];
+  __m512i neighbours;  // a bit for each spline that is not 0 in the interval
   struct State {
-    Float j, t, r, self_gated;  // r = 1 - t
+    __m512i k;
+    Float t, r, self_gated;  // r = 1 - t
   };
 
   HWY_INLINE bool load(const double* p) {
     gate.load();
     base = p[0];
     HWY_ALIGN float c[4][16] = {}, s[3][16] = {};
+    HWY_ALIGN int bits[16] = {};
     for (int k = 0; k < intervals; ++k) {
       double w[4];
       for (int m = 0; m < 4; ++m) {
         const int i = k + first - 1 + m;
         w[m] = i >= 0 && i < 8 ? p[1 + i] : 0.0;
+        bits[k] |= i >= 0 && i < 8 ? 1 << i : 0;
       }
       const double q[4] = {(w[0] + 4 * w[1] + w[2]) / 6, (w[2] - w[0]) / 2, (w[0] - 2 * w[1] + w[2]) / 2,
                            (w[3] - w[0]) / 6 + (w[1] - w[2]) / 2};
       for (int m = 0; m < 4; ++m) c[m][k] = static_cast<float>(q[m]);
       for (int m = 1; m < 4; ++m) s[m - 1][k] = static_cast<float>(2.5 * m * q[m]);
     }
+    neighbours = _mm512_load_si512(bits);
     for (int m = 0; m < 4; ++m) value_c.c[m] = _mm512_load_ps(c[m]);
     for (int m = 0; m < 3; ++m) slope_c[m] = _mm512_load_ps(s[m]);
     return true;
@@ -160,7 +165,7 @@ struct BSplineForm {
     const Float z = gate.magnitude(x);
     const auto s = gate.sides(z);
     slope = fused(Float::constant(base), silu_slope(s, z, x), spline);
-    return {at.j, at.t, fused_minus(Float::constant(2.5), at.x, at.j - 2.5), x * s.at(x)};
+    return {at.k, at.t, fused_minus(Float::constant(2.5), at.x, at.j - 2.5), x * s.at(x)};
   }
 
   struct Sums {
@@ -169,29 +174,28 @@ struct BSplineForm {
       by_base = Float::constant(0.0);
       for (Float& s : by_c) s = Float::constant(0.0);
     }
-    HWY_INLINE void add(const BSplineForm&, Float, const State& at, Float flow) {
+    HWY_INLINE void add(const BSplineForm& form, Float, const State& at, Float flow) {
       by_base = fused(flow, at.self_gated, by_base);
       const Float t = at.t, r = at.r, tr = fused(t, r, 1.0);
       const Float n[4] = {(r * r) * ((1.0 / 6) * r), fused(0.5 * r, tr, 1.0 / 6), fused(0.5 * t, tr, 1.0 / 6),
                           (t * t) * ((1.0 / 6) * t)};
-      add_to(at.j, n, flow, std::make_index_sequence<intervals>());
+      // A lane adds to four neighbours among the eight sums, one of each residue modulo 4: turned to begin with the
+      // residue 0, its four numbers serve two sums each, by masks from a table of the interval's neighbours.
+      const __m512i turn = _mm512_add_epi32(at.k, _mm512_set1_epi32(1));
+      const FloatTruth once{_mm512_test_epi32_mask(turn, _mm512_set1_epi32(1))};
+      const FloatTruth twice{_mm512_test_epi32_mask(turn, _mm512_set1_epi32(2))};
+      const Float w[4] = {select(once, n[3], n[0]), select(once, n[0], n[1]), select(once, n[1], n[2]),
+                          select(once, n[2], n[3])};
+      const Float v[4] = {select(twice, w[2], w[0]), select(twice, w[3], w[1]), select(twice, w[0], w[2]),
+                          select(twice, w[1], w[3])};
+      const __m512i sums = _mm512_permutexvar_epi32(at.k, form.neighbours);
+      add_to(sums, v, flow, std::make_index_sequence<8>());
     }
-    template <std::size_t... K>
-    HWY_INLINE void add_to(Float j, const Float* n, Float flow, std::index_sequence<K...>) {
-      (add_in<static_cast<int>(K)>(equal(j, static_cast<int>(K) + first), n, flow), ...);
-    }
-    template <int K>
-    HWY_INLINE void add_in(FloatTruth here, const Float* n, Float flow) {
-      add_if<K + first - 1>(here, n[0], flow);
-      add_if<K + first>(here, n[1], flow);
-      add_if<K + first + 1>(here, n[2], flow);
-      add_if<K + first + 2>(here, n[3], flow);
-    }
-    template <int I>
-    HWY_INLINE void add_if(FloatTruth here, Float n, Float flow) {
-      if constexpr (I >= 0 && I < 8) {
-        by_c[I].v.raw = _mm512_mask3_fmadd_ps(flow.v.raw, n.v.raw, by_c[I].v.raw, here.m.raw);
-      }
+    template <std::size_t... I>
+    HWY_INLINE void add_to(__m512i sums, const Float* v, Float flow, std::index_sequence<I...>) {
+      ((by_c[I].v.raw = _mm512_mask3_fmadd_ps(flow.v.raw, v[I % 4].v.raw, by_c[I].v.raw,
+                                              _mm512_test_epi32_mask(sums, _mm512_set1_epi32(1 << I)))),
+       ...);
     }
     HWY_INLINE void flush(const Row<float>& row, const double*) {
       *row.sum[0] += sum_of(by_base);

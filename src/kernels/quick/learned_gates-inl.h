@@ -126,21 +126,21 @@ struct ScaledSigmoid {
     const Float y = gate.times_exactly(m, select(left, fused(a, b, -m), 0.0), p.magnitude, p.low);
     return select(left, y, m - y);
   }
-  // As silu_slope at z; what rounding left out of z counts where 1 - |z| is small.
+  // The slope of z sigmoid(z) at -|z| and at |z|, whose sum is 1: as silu_slope. What rounding left out of z counts
+  // where 1 - |z| is small.
+  struct Slopes {
+    Float left, right;
+  };
+  HWY_INLINE static Slopes slopes(const SigmoidSides::Sides& s, const Point& p) {
+    const Float z = p.magnitude;
+    return {s.tail * fused(z, s.rest, fused(z, s.leading, (1.0 - z) - p.low)),
+            s.high() * fused(z, s.tail, Float::constant(1.0))};
+  }
   HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {
-    return slope_at(s, p, s.at(p.z), p.z < 0.0);
-  }
-  // 1 - slope, which is the slope at -z, without cancellation
-  HWY_INLINE static Float slope_left(const SigmoidSides::Sides& s, const Point& p) {
-    const FloatTruth right = p.z > 0.0;
-    return slope_at(s, p, select(right, s.tail, s.high()), right);
-  }
-
- private:
-  HWY_INLINE static Float slope_at(const SigmoidSides::Sides& s, const Point& p, Float gate, FloatTruth left) {
+    const FloatTruth left = p.z < 0.0;
     const Float one = Float::constant(1.0), z = p.magnitude;
     const Float most = base_and_leading(s, z, left, select(left, (one - z) - p.low, one));
-    return gate * fused(z, select(left, s.rest, s.tail), most);
+    return s.at(p.z) * fused(z, select(left, s.rest, s.tail), most);
   }
 };
 
