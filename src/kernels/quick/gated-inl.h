@@ -131,16 +131,17 @@ struct QuickSlopes<Gtu> : Quick {
 template <class Gate>
 struct QuickExpandedGate : Quick {
   Gate gate;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.inside(x[0]), y); }
   HWY_INLINE Float operator()(const Float* x) const {
-    return fused(Float::constant(-alpha), x[1], gate.times(factor * x[1], x[0]));
+    return fused(minus_alpha, x[1], gate.times(factor * x[1], x[0]));
   }
 };
 
@@ -165,18 +166,19 @@ struct QuickSlopes<Geglu> : Quick {
 template <>
 struct QuickSlopes<Xgeglu> : QuickAll {
   NormalParts normal;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     normal.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return normal.within(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto parts = normal.parts(x[0]);
     d[0] = (factor * parts.density) * x[1];
-    d[1] = fused(factor, parts.gate(x[0]), -alpha);
+    d[1] = fused(factor, parts.gate(x[0]), minus_alpha);
     const Float z = abs(x[0]);
     d[2] = with_sign_of(select(z < 1.0, z * parts.near(), parts.far()), x[0]) * x[1];
   }
@@ -185,18 +187,19 @@ struct QuickSlopes<Xgeglu> : QuickAll {
 template <>
 struct QuickSlopes<Xswiglu> : QuickAll {
   SigmoidSides gate;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto s = gate.sides(gate.magnitude(x[0]));
     d[0] = s.slope() * (factor * x[1]);
-    d[1] = fused(factor, s.at(x[0]), -alpha);
+    d[1] = fused(factor, s.at(x[0]), minus_alpha);
     d[2] = with_sign_of(2.0 * s.half, x[0]) * x[1];
   }
 };
@@ -246,15 +249,16 @@ struct QuickSlopes<ScaledSwiglu> : QuickAll {  // by scale a g(scale a) b, g the
 template <>
 struct QuickValue<SwigluOai> : Quick {
   ScaledSigmoid gate;
-  double limit;
+  Float limit, minus_limit;
   HWY_INLINE bool load(const double* p) {
-    limit = p[0];
+    limit = Float::constant(p[0]);
+    minus_limit = -limit;
     gate.load(p[1]);
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(at_most(x[0], limit)), y); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(least(x[0])), y); }
   HWY_INLINE Float operator()(const Float* x) const {
-    const Float g = at_most(x[0], limit), u = at_most(at_least(x[1], -limit), limit), v = u + 1.0, m = g * v;
+    const Float g = least(x[0]), u = least({hn::Max(minus_limit.v, x[1].v)}), v = u + 1.0, m = g * v;
     const auto z = gate.point(g);
     const FloatTruth left = z.z < 0.0;
     // What rounding u + 1 and the product leaves out.
@@ -262,20 +266,24 @@ struct QuickValue<SwigluOai> : Quick {
     const Float y = gate.gate.times_exactly(m, rest, z.magnitude, z.low);
     return select(left, y, m - (y - rest));
   }
+
+ private:
+  HWY_INLINE Float least(Float x) const { return {hn::Min(limit.v, x.v)}; }  // NaN passes
 };
 
 // a (gate(a) (1 + 2 alpha) - alpha) b
 template <class Table>
 struct QuickExpandedSecond : QuickSelfGatedProduct<Table> {
   using Base = QuickSelfGatedProduct<Table>;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return Base::load(p);
   }
   HWY_INLINE Float operator()(const Float* x) const {
-    return fused(Float::constant(factor), Base::operator()(x), -alpha * (x[0] * x[1]));
+    return fused(factor, Base::operator()(x), minus_alpha * (x[0] * x[1]));
   }
 };
 
@@ -285,19 +293,20 @@ OGEE_QUICK(QuickValue, XgegluSecond, QuickExpandedSecond<tables::NormalTail>)
 template <>
 struct QuickSlopes<XswigluSecond> : QuickAll {
   SigmoidSides gate;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.above(x[0]), x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float z = gate.magnitude(x[0]);
     const auto s = gate.sides(z);
-    d[0] = fused(factor, silu_slope(s, z, x[0]), -alpha) * x[1];
-    d[1] = fused(factor, s.at(x[0]), -alpha) * x[0];
+    d[0] = fused(factor, silu_slope(s, z, x[0]), minus_alpha) * x[1];
+    d[1] = fused(factor, s.at(x[0]), minus_alpha) * x[0];
     d[2] = ((2.0 * abs(x[0])) * s.half) * x[1];
   }
 };
@@ -305,18 +314,19 @@ struct QuickSlopes<XswigluSecond> : QuickAll {
 template <>
 struct QuickSlopes<XgegluSecond> : QuickAll {
   NormalParts normal;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     normal.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return finite(normal.above(x[0]), x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto parts = normal.parts(x[0]);
-    d[0] = fused(factor, parts.slope(x[0]), -alpha) * x[1];
-    d[1] = fused(factor, parts.gate(x[0]), -alpha) * x[0];
+    d[0] = fused(factor, parts.slope(x[0]), minus_alpha) * x[1];
+    d[1] = fused(factor, parts.gate(x[0]), minus_alpha) * x[0];
     const Float z = abs(x[0]);
     d[2] = select(z < 1.0, (z * z) * parts.near(), z * parts.far()) * x[1];
   }
@@ -325,11 +335,12 @@ struct QuickSlopes<XgegluSecond> : QuickAll {
 template <>
 struct QuickValue<Xatglu> : Quick {
   ArctanTail tail;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     tail.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(abs(x[0]) <= 1e37, y); }
@@ -337,18 +348,19 @@ struct QuickValue<Xatglu> : Quick {
     const auto p = ArctanPoint::of(x[0]);
     const Float m = factor * x[1];
     const Float y = tail.times(select(p.far, m / p.size, m), tail.place(p));
-    return fused(Float::constant(-alpha), x[1], select(x[0] < 0.0, y, m - y));
+    return fused(minus_alpha, x[1], select(x[0] < 0.0, y, m - y));
   }
 };
 
 template <>
 struct QuickSlopes<Xatglu> : QuickAll {
   ArctanTail tail;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     tail.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 1e9; }
@@ -358,7 +370,7 @@ struct QuickSlopes<Xatglu> : QuickAll {
     const Float y = tail.times(select(p.far, p.inverse, 1.0), at);
     // 1/(pi (1 + x^2))
     d[0] = ((factor * 0.31830988618379067154) * reciprocal(fused(x[0], x[0], 1.0))) * x[1];
-    d[1] = fused(Float::constant(factor), select(x[0] < 0.0, y, 1.0 - y), -alpha);
+    d[1] = fused(factor, select(x[0] < 0.0, y, 1.0 - y), minus_alpha);
     d[2] = with_sign_of(select(p.far, fused_minus(y, 2.0, Float::constant(1.0)), tail.near(at)), x[0]) * x[1];
   }
 };

@@ -52,27 +52,25 @@ struct QuickSlopes<SwishBeta> : QuickAll {  // by beta: x^2 s(z) s(-z)
 template <>
 struct QuickValue<AconC> : Quick {
   ScaledSigmoid gate;
-  double rise, p2;
+  Float rise, p2;
   HWY_INLINE bool load(const double* p) {
-    rise = p[0] - p[1];
-    p2 = p[1];
-    gate.load(p[2] * rise);
+    rise = Float::constant(p[0] - p[1]);
+    p2 = Float::constant(p[1]);
+    gate.load(p[2] * (p[0] - p[1]));
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
-  HWY_INLINE Float operator()(const Float* x) const {
-    return fused(Float::constant(p2), x[0], gate.times(rise * x[0], x[0]));
-  }
+  HWY_INLINE Float operator()(const Float* x) const { return fused(p2, x[0], gate.times(rise * x[0], x[0])); }
 };
 
 template <>
 struct QuickSlopes<AconC> : QuickAll {
   ScaledSigmoid gate;
-  double rise, p2;
+  Float rise, p2;
   HWY_INLINE bool load(const double* p) {
-    rise = p[0] - p[1];
-    p2 = p[1];
-    gate.load(p[2] * rise);
+    rise = Float::constant(p[0] - p[1]);
+    p2 = Float::constant(p[1]);
+    gate.load(p[2] * (p[0] - p[1]));
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
@@ -93,18 +91,18 @@ struct QuickSlopes<AconC> : QuickAll {
 template <>
 struct QuickSlopes<DynamicTanh> : QuickAll {
   ScaledSigmoid gate;
-  double gain, alpha;
+  Float gain4, alpha;
   HWY_INLINE bool load(const double* p) {
-    gain = p[0];
-    alpha = p[1];
-    gate.load(2 * alpha);
+    gain4 = Float::constant(4 * p[0]);
+    alpha = Float::constant(p[1]);
+    gate.load(2 * p[1]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto z = gate.point(x[0]);
     const auto s = gate.sides(z);
-    const Float k = (4.0 * gain) * s.slope();
+    const Float k = gain4 * s.slope();
     d[0] = alpha * k;
     d[1] = with_sign_of(2.0 * s.half, z.z);
     d[2] = x[0] * k;
@@ -114,30 +112,30 @@ struct QuickSlopes<DynamicTanh> : QuickAll {
 
 template <>
 struct QuickSlopes<Prelu> : QuickAll {
-  double p;
+  Float p;
   HWY_INLINE bool load(const double* parameter) {
-    p = parameter[0];
+    p = Float::constant(parameter[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const FloatTruth right = x[0] > 0.0;
-    d[0] = select(is_nan(x[0]), x[0], select(right, 1.0, Float::constant(p)));
+    d[0] = select(is_nan(x[0]), x[0], select(right, 1.0, p));
     d[1] = select(right, 0.0, x[0]);
   }
 };
 
 template <>
 struct QuickSlopes<StarRelu> : QuickAll {
-  double scale;
+  Float twice_scale;
   HWY_INLINE bool load(const double* parameter) {
-    scale = parameter[0];
+    twice_scale = Float::constant(2 * parameter[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float r = at_least(x[0], 0.0);
-    d[0] = (2.0 * scale) * r;
+    d[0] = twice_scale * r;
     d[1] = r * r;
     d[2] = select(is_nan(x[0]), x[0], Float::constant(1.0));
   }
@@ -147,11 +145,12 @@ struct QuickSlopes<StarRelu> : QuickAll {
 template <class Gate>
 struct QuickExpanded : Quick {
   Gate gate;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.inside(x[0]), y); }
@@ -164,17 +163,18 @@ OGEE_QUICK(QuickValue, Xgelu, QuickExpanded<NormalForm>)
 template <>
 struct QuickSlopes<Xgelu> : QuickAll {
   NormalParts normal;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     normal.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return normal.above(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto parts = normal.parts(x[0]);
-    d[0] = fused(factor, parts.slope(x[0]), -alpha);
+    d[0] = fused(factor, parts.slope(x[0]), minus_alpha);
     const Float z = abs(x[0]);
     d[1] = select(z < 1.0, (z * z) * parts.near(), z * parts.far());
   }
@@ -183,18 +183,19 @@ struct QuickSlopes<Xgelu> : QuickAll {
 template <>
 struct QuickSlopes<Xsilu> : QuickAll {
   SigmoidSides gate;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return gate.above(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float z = gate.magnitude(x[0]);
     const auto s = gate.sides(z);
-    d[0] = fused(factor, silu_slope(s, z, x[0]), -alpha);
+    d[0] = fused(factor, silu_slope(s, z, x[0]), minus_alpha);
     d[1] = (2.0 * abs(x[0])) * s.half;
   }
 };

@@ -71,36 +71,38 @@ struct ArctanSlope {
 template <>
 struct QuickValue<Xatlu> : Quick {
   ArctanTail tail;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     tail.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return is_finite(x[0]); }
   HWY_INLINE Float operator()(const Float* x) const {
     const auto p = ArctanPoint::of(x[0]);
     const Float y = tail.times(select(p.far, 1.0, p.size), tail.place(p));
-    return fused(Float::constant(factor), select(x[0] < 0.0, -y, x[0] - y), -alpha * x[0]);
+    return fused(factor, select(x[0] < 0.0, -y, x[0] - y), minus_alpha * x[0]);
   }
 };
 
 template <>
 struct QuickSlopes<Xatlu> : QuickAll {
   ArctanSlope slope;
-  double factor, alpha;
+  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     slope.load();
-    factor = 1 + 2 * p[0];
-    alpha = p[0];
+    factor = Float::constant(1 + 2 * p[0]);
+    alpha = Float::constant(p[0]);
+    minus_alpha = -alpha;
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return is_finite(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto p = ArctanPoint::of(x[0]);
     const auto s = slope(p);
-    d[0] = fused(Float::constant(factor), select(x[0] < 0.0, s.left, 1.0 - s.left), -alpha);
+    d[0] = fused(factor, select(x[0] < 0.0, s.left, 1.0 - s.left), minus_alpha);
     // x (2 g(x) - 1) = 2 |x| (1/2 - g(-|x|)), and g(-|x|) is the slope there plus u/(pi (1 + u^2)), u = |x| or w.
     const Float u = select(p.far, p.inverse, p.size);
     const Float rest = u * reciprocal(fused(u, u, 1.0));

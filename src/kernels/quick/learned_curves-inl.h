@@ -50,24 +50,32 @@ struct RationalForm {
 
   // By a_i x^i/Q, by b_i -y sgn(B) x^i/Q.
   struct Sums {
-    Float by_a[6], by_b[5];
-    HWY_INLINE void clear() {
-      for (Float& s : by_a) s = Float::constant(0.0);
-      for (Float& s : by_b) s = Float::constant(0.0);
-    }
+    Float a0, a1, a2, a3, a4, a5, b1, b2, b3, b4;
+    HWY_INLINE void clear() { a0 = a1 = a2 = a3 = a4 = a5 = b1 = b2 = b3 = b4 = Float::constant(0.0); }
     HWY_INLINE void add(const RationalForm&, Float x, const State& s, Float flow) {
-      Float power = flow * s.inverse;
-      by_a[0] = by_a[0] + power;
-#pragma GCC unroll 5
-      for (int i = 1; i < 6; ++i) {
-        power = power * x;
-        by_a[i] = by_a[i] + power;
-        if (i < 5) by_b[i] = fused_minus(s.signed_value, power, by_b[i]);
-      }
+      const Float w0 = flow * s.inverse, w1 = w0 * x, w2 = w1 * x, w3 = w2 * x, w4 = w3 * x;
+      a0 = a0 + w0;
+      a1 = a1 + w1;
+      a2 = a2 + w2;
+      a3 = a3 + w3;
+      a4 = a4 + w4;
+      a5 = fused(w4, x, a5);
+      b1 = fused_minus(s.signed_value, w1, b1);
+      b2 = fused_minus(s.signed_value, w2, b2);
+      b3 = fused_minus(s.signed_value, w3, b3);
+      b4 = fused_minus(s.signed_value, w4, b4);
     }
     HWY_INLINE void flush(const Row<float>& row, const double*) {
-      for (int i = 0; i < 6; ++i) *row.sum[i] += sum_of(by_a[i]);
-      for (int i = 1; i < 5; ++i) *row.sum[5 + i] += sum_of(by_b[i]);
+      *row.sum[0] += sum_of(a0);
+      *row.sum[1] += sum_of(a1);
+      *row.sum[2] += sum_of(a2);
+      *row.sum[3] += sum_of(a3);
+      *row.sum[4] += sum_of(a4);
+      *row.sum[5] += sum_of(a5);
+      *row.sum[6] += sum_of(b1);
+      *row.sum[7] += sum_of(b2);
+      *row.sum[8] += sum_of(b3);
+      *row.sum[9] += sum_of(b4);
     }
   };
 
@@ -114,7 +122,7 @@ OGEE_QUICK_LEARNED(Rational, RationalForm)
 struct BSplineForm {
   static constexpr int intervals = 11, first = -2;
   SigmoidSides gate;
-  double base;
+  Float base;
   struct Coefficients {
     __m512 c[4];
   } value_c;
@@ -127,7 +135,7 @@ struct BSplineForm {
 
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    base = p[0];
+    base = Float::constant(p[0]);
     HWY_ALIGN float c[4][16] = {}, s[3][16] = {};
     HWY_ALIGN int bits[16] = {};
     for (int k = 0; k < intervals; ++k) {
@@ -164,16 +172,13 @@ struct BSplineForm {
         fused(fused(look_up(slope_c[2], at), at.t, look_up(slope_c[1], at)), at.t, look_up(slope_c[0], at));
     const Float z = gate.magnitude(x);
     const auto s = gate.sides(z);
-    slope = fused(Float::constant(base), silu_slope(s, z, x), spline);
+    slope = fused(base, silu_slope(s, z, x), spline);
     return {at.k, at.t, fused_minus(Float::constant(2.5), at.x, at.j - 2.5), x * s.at(x)};
   }
 
   struct Sums {
-    Float by_base, by_c[8];
-    HWY_INLINE void clear() {
-      by_base = Float::constant(0.0);
-      for (Float& s : by_c) s = Float::constant(0.0);
-    }
+    Float by_base, c0, c1, c2, c3, c4, c5, c6, c7;
+    HWY_INLINE void clear() { by_base = c0 = c1 = c2 = c3 = c4 = c5 = c6 = c7 = Float::constant(0.0); }
     HWY_INLINE void add(const BSplineForm& form, Float, const State& at, Float flow) {
       by_base = fused(flow, at.self_gated, by_base);
       const Float t = at.t, r = at.r, tr = fused(t, r, 1.0);
@@ -189,17 +194,29 @@ struct BSplineForm {
       const Float v[4] = {select(twice, w[2], w[0]), select(twice, w[3], w[1]), select(twice, w[0], w[2]),
                           select(twice, w[1], w[3])};
       const __m512i sums = _mm512_permutexvar_epi32(at.k, form.neighbours);
-      add_to(sums, v, flow, std::make_index_sequence<8>());
+      add_to<0>(sums, v[0], flow, c0);
+      add_to<1>(sums, v[1], flow, c1);
+      add_to<2>(sums, v[2], flow, c2);
+      add_to<3>(sums, v[3], flow, c3);
+      add_to<4>(sums, v[0], flow, c4);
+      add_to<5>(sums, v[1], flow, c5);
+      add_to<6>(sums, v[2], flow, c6);
+      add_to<7>(sums, v[3], flow, c7);
     }
-    template <std::size_t... I>
-    HWY_INLINE void add_to(__m512i sums, const Float* v, Float flow, std::index_sequence<I...>) {
-      ((by_c[I].v.raw = _mm512_mask3_fmadd_ps(flow.v.raw, v[I % 4].v.raw, by_c[I].v.raw,
-                                              _mm512_test_epi32_mask(sums, _mm512_set1_epi32(1 << I)))),
-       ...);
+    template <int I>
+    static HWY_INLINE void add_to(__m512i sums, Float v, Float flow, Float& sum) {
+      sum = add_product(FloatTruth{_mm512_test_epi32_mask(sums, _mm512_set1_epi32(1 << I))}, flow, v, sum);
     }
     HWY_INLINE void flush(const Row<float>& row, const double*) {
       *row.sum[0] += sum_of(by_base);
-      for (int i = 0; i < 8; ++i) *row.sum[1 + i] += sum_of(by_c[i]);
+      *row.sum[1] += sum_of(c0);
+      *row.sum[2] += sum_of(c1);
+      *row.sum[3] += sum_of(c2);
+      *row.sum[4] += sum_of(c3);
+      *row.sum[5] += sum_of(c4);
+      *row.sum[6] += sum_of(c5);
+      *row.sum[7] += sum_of(c6);
+      *row.sum[8] += sum_of(c7);
     }
   };
 

@@ -92,22 +92,22 @@ HWY_INLINE Float silu_slope(const SigmoidSides::Sides& s, Float z, Float x) {
 // reaches the polynomial's argument.
 struct ScaledSigmoid {
   SigmoidSides gate;
-  double signed_factor, factor, rest, limit;
+  Float signed_factor, factor, rest, limit;
   struct Point {
     Float z, magnitude, low;  // factor*x; |z| + low, clamped to the table
   };
   HWY_INLINE void load(double by) {
     gate.load();
-    signed_factor = by;
-    factor = static_cast<float>(std::fabs(by));
-    rest = std::fabs(by) - factor;
+    const auto size = static_cast<float>(std::fabs(by));
+    signed_factor = Float::constant(by);
+    factor = Float::constant(size);
+    rest = Float::constant(std::fabs(by) - size);
     const double most = std::numeric_limits<float>::max();
-    limit = tables::SigmoidSides::high < most * factor ? tables::SigmoidSides::high / factor : most;
+    limit = Float::constant(tables::SigmoidSides::high < most * size ? tables::SigmoidSides::high / size : most);
   }
   HWY_INLINE Point point(Float x) const {
-    const Float a = at_most(abs(x), limit), magnitude = factor * a;
-    return {signed_factor * x, magnitude,
-            fused(a, Float::constant(rest), fused(a, Float::constant(factor), -magnitude))};
+    const Float a = {hn::Min(limit.v, abs(x).v)}, magnitude = factor * a;
+    return {signed_factor * x, magnitude, fused(a, rest, fused(a, factor, -magnitude))};
   }
   HWY_INLINE SigmoidSides::Sides sides(const Point& p) const { return gate.sides(p.magnitude, p.low); }
   HWY_INLINE FloatTruth above(Float x) const { return gate.above(signed_factor * x); }

@@ -18,51 +18,51 @@ namespace ogee::HWY_NAMESPACE {
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
 struct ApluForm {
-  double a[3], b[3];
+  Float a0, a1, a2, b0, b1, b2;
   struct State {
-    FloatTruth below[3];
+    FloatTruth below0, below1, below2;
   };
   HWY_INLINE bool load(const double* p) {
-    for (int s = 0; s < 3; ++s) {
-      a[s] = p[2 * s];
-      b[s] = p[2 * s + 1];
-    }
+    a0 = Float::constant(p[0]);
+    b0 = Float::constant(p[1]);
+    a1 = Float::constant(p[2]);
+    b1 = Float::constant(p[3]);
+    a2 = Float::constant(p[4]);
+    b2 = Float::constant(p[5]);
     return true;
   }
   // Infinities times a slope of 0 are left to the exact arithmetic.
   HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= std::numeric_limits<float>::max(); }
   HWY_INLINE Float value(Float x) const {
-    Float y = at_least(x, 0.0);
-    y = y + a[0] * at_least(b[0] - x, 0.0);
-    y = y + a[1] * at_least(b[1] - x, 0.0);
-    return y + a[2] * at_least(b[2] - x, 0.0);
+    const Float y = at_least(x, 0.0) + a0 * at_least(b0 - x, 0.0);
+    return (y + a1 * at_least(b1 - x, 0.0)) + a2 * at_least(b2 - x, 0.0);
   }
   HWY_INLINE State slope(Float x, Float& slope) const {
-    const State s{{b[0] > x, b[1] > x, b[2] > x}};
+    const State s{b0 > x, b1 > x, b2 > x};
     slope = select(x > 0.0, Float::constant(1.0), Float::constant(0.0));
-    slope = select(s.below[0], slope - a[0], slope);
-    slope = select(s.below[1], slope - a[1], slope);
-    slope = select(s.below[2], slope - a[2], slope);
+    slope = select(s.below0, slope - a0, slope);
+    slope = select(s.below1, slope - a1, slope);
+    slope = select(s.below2, slope - a2, slope);
     return s;
   }
   struct Sums {
-    Float by_a[3], by_b[3];
-    HWY_INLINE void clear() {
-      for (int s = 0; s < 3; ++s) by_a[s] = by_b[s] = Float::constant(0.0);
-    }
+    Float by_a0, by_a1, by_a2, by_b0, by_b1, by_b2;
+    HWY_INLINE void clear() { by_a0 = by_a1 = by_a2 = by_b0 = by_b1 = by_b2 = Float::constant(0.0); }
     HWY_INLINE void add(const ApluForm& form, Float x, const State& s, Float flow) {
-#pragma GCC unroll 3
-      for (int k = 0; k < 3; ++k) {
-        const Float z = form.b[k] - x;
-        by_a[k].v.raw = _mm512_mask3_fmadd_ps(flow.v.raw, z.v.raw, by_a[k].v.raw, s.below[k].m.raw);
-        by_b[k] = select(s.below[k], by_b[k] + flow, by_b[k]);
-      }
+      by_a0 = add_product(s.below0, flow, form.b0 - x, by_a0);
+      by_a1 = add_product(s.below1, flow, form.b1 - x, by_a1);
+      by_a2 = add_product(s.below2, flow, form.b2 - x, by_a2);
+      by_b0 = select(s.below0, by_b0 + flow, by_b0);
+      by_b1 = select(s.below1, by_b1 + flow, by_b1);
+      by_b2 = select(s.below2, by_b2 + flow, by_b2);
     }
     HWY_INLINE void flush(const Row<float>& row, const double* p) {
-      for (int s = 0; s < 3; ++s) {
-        *row.sum[2 * s] += sum_of(by_a[s]);
-        *row.sum[2 * s + 1] += p[2 * s] * sum_of(by_b[s]);
-      }
+      *row.sum[0] += sum_of(by_a0);
+      *row.sum[1] += p[0] * sum_of(by_b0);
+      *row.sum[2] += sum_of(by_a1);
+      *row.sum[3] += p[2] * sum_of(by_b1);
+      *row.sum[4] += sum_of(by_a2);
+      *row.sum[5] += p[4] * sum_of(by_b2);
     }
   };
 };

@@ -29,8 +29,14 @@ HWY_NOINLINE HWY_ATTR void exact_vector(const Row<float>& row, std::size_t i, ke
   kernel(part, hn::MaxLanes(SingleTag()));
 }
 
+// sum + a*b where the mask holds
+HWY_INLINE Float add_product(FloatTruth mask, Float a, Float b, Float sum) {
+  return {hn::Vec<SingleTag>{_mm512_mask3_fmadd_ps(a.v.raw, b.v.raw, sum.v.raw, mask.m.raw)}};
+}
+
 // Form: load(parameters), inside(x), value(x), State slope(x, &slope), Sums with clear(), add(form, x, state, flow) and
-// flush(row).
+// flush(row, parameters). Sums are kept in registers where no loop counts through them, constants where they are
+// vectors.
 template <class F, class Form>
 struct LearnedRows {
   static_assert(Arity<F>::inputs == 1);

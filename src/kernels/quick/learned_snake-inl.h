@@ -20,19 +20,19 @@ namespace ogee::HWY_NAMESPACE {
 
 struct SnakeForm {
   LookUp<tables::SineRatio> table;
-  double alpha, inverse;
+  Float alpha, inverse;
   struct Argument {
     Float z, low;  // z + low = alpha x
   };
   HWY_INLINE bool load(const double* p) {
     table.load();
-    alpha = p[0];
-    inverse = 1 / alpha;
-    return alpha != 0;
+    alpha = Float::constant(p[0]);
+    inverse = Float::constant(1 / p[0]);
+    return p[0] != 0;
   }
   HWY_INLINE Argument argument(Float x) const {
     const Float z = alpha * x;
-    return {z, fused(Float::constant(alpha), x, -z)};
+    return {z, fused(alpha, x, -z)};
   }
   // What the reduction serves: k below 2^12.
   HWY_INLINE FloatTruth inside(Float x) const { return abs(alpha * x) <= 8192.0; }

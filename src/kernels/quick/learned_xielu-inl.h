@@ -23,7 +23,7 @@ namespace ogee::HWY_NAMESPACE {
 struct XieluForm {
   LookUp<tables::XieluRatio> ratio;
   LookUp<tables::XieluExponential> exponential;
-  double ap, sn, sn_rest, an, an_rest, beta, eps, rise_at_eps;
+  Float ap, twice_ap, sn, minus_sn, sn_rest, an, minus_an, an_rest, beta, eps, rise_at_eps, value_at_eps;
   struct State {
     Float rise, excess;  // exp(m) - 1 and that less x
     FloatTruth right, bend;
@@ -32,17 +32,22 @@ struct XieluForm {
   HWY_INLINE bool load(const double* p) {
     ratio.load();
     exponential.load();
-    ap = softplus(p[0]);
-    const double s = softplus(p[1]), a = p[2] + s;
-    sn = static_cast<float>(s);
-    sn_rest = s - sn;
-    an = static_cast<float>(a);
-    an_rest = a - an;
-    beta = p[2];
+    const double right = softplus(p[0]), line = softplus(p[1]), curve = p[2] + line;
+    ap = Float::constant(right);
+    twice_ap = Float::constant(2 * right);
+    sn = Float::constant(line);
+    minus_sn = -sn;
+    sn_rest = Float::constant(static_cast<float>(line) - line);
+    an = Float::constant(curve);
+    minus_an = -an;
+    an_rest = Float::constant(curve - static_cast<float>(curve));
+    beta = Float::constant(p[2]);
     // The floats beyond eps are those beyond the largest float that is not.
-    eps = static_cast<float>(p[3]);
-    if (eps > p[3]) eps = std::nextafter(static_cast<float>(eps), -std::numeric_limits<float>::infinity());
-    rise_at_eps = std::expm1(p[3]);
+    auto below = static_cast<float>(p[3]);
+    if (below > p[3]) below = std::nextafter(below, -std::numeric_limits<float>::infinity());
+    eps = Float::constant(below);
+    rise_at_eps = Float::constant(std::expm1(p[3]));
+    value_at_eps = Float::constant(curve * std::expm1(p[3]));
     return true;
   }
   HWY_INLINE FloatTruth inside(Float x) const { return abs(x) < std::numeric_limits<double>::infinity(); }
@@ -52,8 +57,9 @@ struct XieluForm {
     const auto at = ratio.place(z);
     const Float c = ratio.template coefficient<0>(at);
     const Sum sum = less_line(c, ratio.template coefficient<1>(at), ratio.template tail<2>(at), at.t);
-    const Float left = select(x < tables::XieluRatio::low, fused(-sn, x, -an), fused(z, sum.large, z * sum.small));
-    const Float near = select(x > eps, fused(-sn, x, (an + an_rest) * rise_at_eps), left);
+    const Float left =
+        select(x < tables::XieluRatio::low, fused(minus_sn, x, minus_an), fused(z, sum.large, z * sum.small));
+    const Float near = select(x > eps, fused(minus_sn, x, value_at_eps), left);
     return select(x > 0.0, x * fused(ap, x, beta), near);
   }
 
@@ -65,7 +71,7 @@ struct XieluForm {
     const FloatTruth right = x > 0.0, bend = x > eps;
     const Sum sum = less_line(c, c1, h2, at.t);
     const Float left = sum.large + sum.small;
-    slope = select(right, fused(2 * ap, x, beta), select(bend, -sn, left));
+    slope = select(right, fused(twice_ap, x, beta), select(bend, minus_sn, left));
     // exp(z) - 1 = (c - 1) + t h, exact near 0, where c = 1; with z = centre + t the excess is
     // (c - 1 - centre) + t (c1 - 1) + t^2 h2.
     const Float rise = fused(at.t, h, c - 1.0);
@@ -95,9 +101,6 @@ struct XieluForm {
 
  private:
   static HWY_INLINE Float clamped(Float x) { return at_least(at_most(x, 0.0), tables::XieluRatio::low); }
-  static HWY_INLINE Float add_product(FloatTruth mask, Float a, Float b, Float sum) {
-    return {hn::Vec<SingleTag>{_mm512_mask3_fmadd_ps(a.v.raw, b.v.raw, sum.v.raw, mask.m.raw)}};
-  }
   // an (c + t c1 + t^2 h2) - sn: where it is small, an c - sn is exact but for what the product and the constants leave
   // out.
   struct Sum {
@@ -105,7 +108,7 @@ struct XieluForm {
   };
   HWY_INLINE Sum less_line(Float c, Float c1, Float h2, Float t) const {
     const Float product = an * c;
-    const Float left_out = fused(Float::constant(an), c, -product) + fused(an_rest, c, -sn_rest);
+    const Float left_out = fused(an, c, -product) + fused(an_rest, c, sn_rest);
     const Float m = an * t;
     return {product - sn, fused(m, c1, fused(m * t, h2, left_out))};
   }
