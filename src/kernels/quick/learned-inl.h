@@ -110,37 +110,6 @@ struct QuickSlopes<DynamicTanh> : QuickAll {
   }
 };
 
-template <>
-struct QuickSlopes<Prelu> : QuickAll {
-  Float p;
-  HWY_INLINE bool load(const double* parameter) {
-    p = Float::constant(parameter[0]);
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const FloatTruth right = x[0] > 0.0;
-    d[0] = select(is_nan(x[0]), x[0], select(right, 1.0, p));
-    d[1] = select(right, 0.0, x[0]);
-  }
-};
-
-template <>
-struct QuickSlopes<StarRelu> : QuickAll {
-  Float twice_scale;
-  HWY_INLINE bool load(const double* parameter) {
-    twice_scale = Float::constant(2 * parameter[0]);
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const Float r = at_least(x[0], 0.0);
-    d[0] = twice_scale * r;
-    d[1] = r * r;
-    d[2] = select(is_nan(x[0]), x[0], Float::constant(1.0));
-  }
-};
-
 // x (g (1 + 2 alpha) - alpha); by alpha x (2 g - 1), and 2 g - 1 = 2 sigmoid(x) - 1 = tanh(x/2), = erf(x/sqrt 2)
 template <class Gate>
 struct QuickExpanded : Quick {

@@ -68,6 +68,56 @@ struct ApluForm {
 };
 OGEE_QUICK_LEARNED(Aplu, ApluForm)
 
+struct PreluForm {
+  static constexpr bool serves_all = true;
+  Float below;
+  HWY_INLINE bool load(const double* p) {
+    below = Float::constant(p[0]);
+    return true;
+  }
+  HWY_INLINE FloatTruth slope(Float x, Float& slope) const {
+    const FloatTruth right = x > 0.0;
+    slope = select(is_nan(x), x, select(right, 1.0, below));
+    return right;
+  }
+  struct Sums {
+    Float by_slope;
+    HWY_INLINE void clear() { by_slope = Float::constant(0.0); }
+    HWY_INLINE void add(const PreluForm&, Float x, FloatTruth right, Float flow) {
+      by_slope = add_product(FloatTruth{hn::Not(right.m)}, flow, x, by_slope);
+    }
+    HWY_INLINE void flush(const Row<float>& row, const double*) { *row.sum[0] += sum_of(by_slope); }
+  };
+};
+OGEE_QUICK_LEARNED_SLOPES(Prelu, PreluForm)
+
+struct StarReluForm {
+  static constexpr bool serves_all = true;
+  Float twice_scale;
+  HWY_INLINE bool load(const double* p) {
+    twice_scale = Float::constant(2 * p[0]);
+    return true;
+  }
+  HWY_INLINE Float slope(Float x, Float& slope) const {
+    const Float r = at_least(x, 0.0);
+    slope = twice_scale * r;
+    return r;
+  }
+  struct Sums {
+    Float by_scale, by_bias;
+    HWY_INLINE void clear() { by_scale = by_bias = Float::constant(0.0); }
+    HWY_INLINE void add(const StarReluForm&, Float x, Float r, Float flow) {
+      by_scale = fused(flow * r, r, by_scale);
+      by_bias = by_bias + select(is_nan(x), x, flow);
+    }
+    HWY_INLINE void flush(const Row<float>& row, const double*) {
+      *row.sum[0] += sum_of(by_scale);
+      *row.sum[1] += sum_of(by_bias);
+    }
+  };
+};
+OGEE_QUICK_LEARNED_SLOPES(StarRelu, StarReluForm)
+
 #endif  // AVX-512
 
 }  // namespace ogee::HWY_NAMESPACE

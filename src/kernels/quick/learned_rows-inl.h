@@ -34,6 +34,18 @@ HWY_INLINE Float add_product(FloatTruth mask, Float a, Float b, Float sum) {
   return {hn::Vec<SingleTag>{_mm512_mask3_fmadd_ps(a.v.raw, b.v.raw, sum.v.raw, mask.m.raw)}};
 }
 
+// Forms that serve every float, NaN included.
+template <class Form>
+concept ServesAll = Form::serves_all;
+template <class Form>
+HWY_INLINE bool serves(const Form& form, Float x) {
+  if constexpr (ServesAll<Form>) {
+    return true;
+  } else {
+    return HWY_LIKELY(hn::AllTrue(SingleTag(), form.inside(x).m));
+  }
+}
+
 // Form: load(parameters), inside(x), value(x), State slope(x, &slope), Sums with clear(), add(form, x, state, flow) and
 // flush(row, parameters). Sums are kept in registers where no loop counts through them, constants where they are
 // vectors.
@@ -63,7 +75,7 @@ struct LearnedRows {
     const bool stream = row.stream;
     for (std::size_t i = 0; i < n; i += hn::MaxLanes(SingleTag())) {
       const Float x = read<SingleTag>(input, i);
-      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), form.inside(x).m))) {
+      if (!serves(form, x)) {
         exact_vector<F>(row, i, exact);
       } else {
         write<SingleTag>(form.value(x), y, i, stream);
@@ -81,7 +93,7 @@ struct LearnedRows {
     const bool stream = row.stream;
     for (std::size_t i = 0; i < n; i += hn::MaxLanes(SingleTag())) {
       const Float x = read<SingleTag>(input, i);
-      if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), form.inside(x).m))) {
+      if (!serves(form, x)) {
         exact_vector<F>(row, i, exact);
       } else {
         Float slope;
@@ -107,7 +119,7 @@ struct LearnedRows {
       sums.clear();
       for (std::size_t i = begin; i < end; i += hn::MaxLanes(SingleTag())) {
         const Float x = read<SingleTag>(input, i);
-        if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), form.inside(x).m))) {
+        if (!serves(form, x)) {
           exact_vector<F>(row, i, exact);
         } else {
           Float slope;
@@ -122,13 +134,15 @@ struct LearnedRows {
   }
 };
 
-// As OGEE_QUICK, for a form with rows of its own.
-#define OGEE_QUICK_LEARNED(function, Form)    \
-  template <>                                 \
-  struct QuickValue<function> : Quick {};     \
-  template <>                                 \
-  struct QuickSlopes<function> : QuickAll {}; \
-  template <>                                 \
+// As OGEE_QUICK, for a form with rows of its own; and for one that leaves the value to the definition.
+#define OGEE_QUICK_LEARNED(function, Form) \
+  template <>                              \
+  struct QuickValue<function> : Quick {};  \
+  OGEE_QUICK_LEARNED_SLOPES(function, Form)
+#define OGEE_QUICK_LEARNED_SLOPES(function, Form) \
+  template <>                                     \
+  struct QuickSlopes<function> : QuickAll {};     \
+  template <>                                     \
   struct QuickRows<function> : LearnedRows<function, Form> {};
 
 #endif  // AVX-512
