@@ -49,7 +49,8 @@ Arrays::Memory Arrays::allocate(std::size_t which) const {
   return Memory(p);
 }
 
-Arrays::Arrays(Type type, std::size_t elements) : type_(type), elements_(elements) {
+Arrays::Arrays(Type type, std::size_t elements, std::size_t period)
+    : type_(type), elements_(elements), period_(period) {
   for (std::size_t k = 0; k < count; ++k) {
     memory_.push_back(allocate(k));
     data_.push_back(static_cast<char*>(memory_.back().get()) + k * stagger);
@@ -58,8 +59,7 @@ Arrays::Arrays(Type type, std::size_t elements) : type_(type), elements_(element
 }
 
 void Arrays::fill(void* data, std::uint64_t seed, double deviation) const {
-  // A million draws, again and again.
-  const std::size_t drawn = std::min<std::size_t>(elements_, std::size_t{1} << 20);
+  const std::size_t drawn = std::min(elements_, period_);
   for (std::size_t i = 0; i < drawn; ++i) {
     const std::uint64_t bits = mix(seed << 40 | i);
     const double u = (static_cast<double>(bits >> 32) + 0.5) * 0x1p-32;

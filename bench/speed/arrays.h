@@ -13,8 +13,8 @@ namespace ogee::bench {
 // included, and nothing that a branch predictor learns.
 class Arrays {
  public:
-  // Room for cases of this type and up to that many elements.
-  Arrays(Type type, std::size_t elements);
+  // Room for cases of this type and up to that many elements, which repeat after `period`.
+  Arrays(Type type, std::size_t elements, std::size_t period = std::size_t{1} << 20);
 
   Type type() const { return type_; }
   std::size_t capacity() const { return elements_; }
@@ -33,7 +33,7 @@ class Arrays {
   void fill(void* data, std::uint64_t seed, double deviation) const;
 
   Type type_;
-  std::size_t elements_;
+  std::size_t elements_, period_;
   std::vector<Memory> memory_;
   std::vector<void*> data_;
 };

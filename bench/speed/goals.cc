@@ -336,7 +336,7 @@ class Goals {
 
   Goal small() {
     progress_.say(stage_ + ": small inputs");
-    small_ = measure_small(bench_, {}, options_.seconds);
+    small_ = measure_small({}, options_.seconds);
     Figures spans, calls, pair;
     for (const SmallResult& r : small_) {
       for (const SmallCall& call : r.calls) {

@@ -102,8 +102,12 @@ Measurement Bench::measure(const Activation& activation, const Request& request)
   const std::vector<Timing> timings = time_in_turn(works, budget);
   const double scale = 1e9 / static_cast<double>(request.elements);
   result.ns = timings[0].seconds * scale;
-  result.copies = {timings[1].seconds * scale, timings[2].seconds * scale, timings[3].seconds * scale,
-                   timings[4].seconds * scale, 1 / timings[1].ratio,       1 / timings[3].ratio};
+  result.copies = {timings[1].seconds * scale,
+                   timings[2].seconds * scale,
+                   timings[3].seconds * scale,
+                   timings[4].seconds * scale,
+                   1 / std::min(timings[1].ratio, timings[2].ratio),
+                   1 / std::min(timings[3].ratio, timings[4].ratio)};
   for (std::size_t k = 0; k < timed.size(); ++k) {
     PeerResult& peer = result.peers[timed[k]];
     peer.ns = timings[first_peer + k].seconds * scale;

@@ -24,7 +24,7 @@ struct PeerResult {
 };
 
 // y = x and y = a + b by ordinary and by streaming stores: ns an element in the fastest round, and the median over
-// rounds of our time over each one's.
+// rounds of our time over that of the faster one: ours, too, may choose how it stores.
 struct Copies {
   double copy, copy_streaming, add, add_streaming;
   double over_copy, over_add;

@@ -8,6 +8,7 @@
 #include "bench/speed/goals.h"
 #include "bench/speed/ours.h"
 #include "bench/speed/peers.h"
+#include "bench/speed/timing.h"
 #include "bench/speed/validation.h"
 
 namespace ogee::bench {
@@ -62,12 +63,14 @@ SmallResult through_libtorch(const Arrays& memory, const Activation& f, Directio
 
 }  // namespace
 
-std::vector<SmallResult> measure_small(Bench& bench, std::vector<std::string> activations, double seconds) {
+std::vector<SmallResult> measure_small(std::vector<std::string> activations, double seconds) {
   if (activations.empty()) {
     activations = {"relu",     "leaky_relu", "hardtanh", "hard_swish", "sigmoid", "tanh",
                    "softplus", "elu",        "silu",     "gelu",       "mish"};
   }
-  const Arrays& memory = bench.arrays(Type::float32, longest);
+  // The same elements at every length, so that one's time tells of the other's arithmetic: some functions take longer
+  // over vectors with elements far out.
+  const Arrays memory(Type::float32, longest, lengths[0]);
   const Budget budget{.seconds = seconds, .rounds = 9};
   std::vector<SmallResult> results;
   for (const std::string& text : activations) {
@@ -101,8 +104,7 @@ nlohmann::ordered_json small_json(const std::vector<SmallResult>& results) {
 }
 
 void run_small(const SmallOptions& options) {
-  Bench bench;
-  const std::vector<SmallResult> results = measure_small(bench, options.activations, options.seconds);
+  const std::vector<SmallResult> results = measure_small(options.activations, options.seconds);
   if (options.json) {
     fmt::print("{}\n", small_json(results).dump(1));
     return;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "bench/speed/measure.h"
+#include "bench/speed/arrays.h"
 
 namespace ogee::bench {
 
@@ -25,7 +25,7 @@ struct SmallResult {
 // Over spans, forward and backward: a call's time less `elements` times the arithmetic's, which is the difference
 // between calls on 2,048 and 1,024 elements. Through LibTorch: a call beside LibTorch's own operator (forward not
 // recorded; training: forward and backward through autograd), both with results of their own making.
-std::vector<SmallResult> measure_small(Bench& bench, std::vector<std::string> activations, double seconds);
+std::vector<SmallResult> measure_small(std::vector<std::string> activations, double seconds);
 
 nlohmann::ordered_json small_json(const std::vector<SmallResult>& results);
 
