@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -14,111 +15,205 @@ namespace ogee {
 namespace {
 
 using Task = std::function<void(std::size_t)>;
+using Clock = std::chrono::steady_clock;
+
+// What moving a task's arrays from one core's cache to another's may take.
+constexpr std::chrono::microseconds moving{10};
+
+void pause() {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#else
+  std::this_thread::yield();
+#endif
+}
+
+// Polls a little for what mostly comes soon (the next call, the other thread's last task) before going to sleep, which
+// takes longer than a short array does. Returns the word that met the condition.
+template <class Condition>
+std::uint32_t await(std::atomic<std::uint32_t>& word, Condition condition) {
+  constexpr int polls = 64;
+  std::uint32_t seen = word.load(std::memory_order_acquire);
+  for (int i = 0; i < polls && !condition(seen); ++i) seen = word.load(std::memory_order_acquire);
+  if (condition(seen)) return seen;
+  const Clock::time_point end = Clock::now() + std::chrono::microseconds(50);
+  while (!condition(seen)) {
+    if (Clock::now() > end) word.wait(seen);
+    for (int i = 0; i < 16 && !condition(seen); ++i) {
+      pause();
+      seen = word.load(std::memory_order_acquire);
+    }
+  }
+  return seen;
+}
+
+// Of a thread's part of a batch: which batch, whether another than its owner began it, and how many tasks are taken. A
+// number only grows, so that who comes late to a batch that is over finds a greater one.
+class Progress {
+ public:
+  explicit Progress(std::uint64_t word) : word_(word) {}
+  static Progress begun(std::uint64_t batch) { return Progress(batch << batch_shift); }
+  static Progress taken_over(std::uint64_t batch) { return Progress(batch << batch_shift | other); }
+  std::uint64_t word() const { return word_; }
+  std::uint64_t batch() const { return word_ >> batch_shift; }
+  bool is_taken_over() const { return (word_ & other) != 0; }
+  std::size_t taken() const { return word_ & most_tasks; }
+  Progress one_more() const { return Progress(word_ + 1); }
+  Progress all() const { return Progress(word_ | most_tasks); }
+
+  static constexpr std::uint64_t most_tasks = (std::uint64_t{1} << 20) - 1;
+
+ private:
+  static constexpr int batch_shift = 21;
+  static constexpr std::uint64_t other = most_tasks + 1;
+  std::uint64_t word_;
+};
+
+struct alignas(64) Part {
+  std::atomic<std::uint64_t> progress{0};
+  alignas(64) std::atomic<std::uint32_t> done{
+      0};  // the last batch that its owner began and finished, the lower half of its number
+};
 
 // Workers wait for a batch; the caller works too. One batch at a time: a second caller runs its own work alone, which
 // also serves calls from inside a task. Every thread has its own part of the tasks, the same in each batch of as many,
-// so that a call over the same arrays finds them in the caches where the last one left them; done with it, it helps the
-// others with theirs. A batch of short arrays takes a microsecond or two: what starts and ends it are single words that
-// the others poll, before they go to sleep on them.
+// so that a call over the same arrays finds them in the caches where the last one left them. Whoever is done helps
+// those that stay so far behind that it is worth the moving of arrays, and takes over the part of one that has not
+// begun: a worker that sleeps is not waited for. A batch of short arrays takes a microsecond or two, and each line of
+// memory that another core has written a tenth of one: all that starts a batch is in one line, which the workers poll
+// before they go to sleep on it.
 class Pool {
  public:
   ~Pool() {
-    call_.store(stop);
-    call_.notify_all();
+    start_.batch.store(stop);
+    ring();
     for (std::thread& thread : threads_) thread.join();
   }
 
   void run(std::size_t threads, std::size_t count, const Task& task) {
+    if (count > Progress::most_tasks) {
+      const std::size_t each = count / Progress::most_tasks + 1;
+      const Task several = [&](std::size_t i) {
+        for (std::size_t j = i * each; j < std::min(count, (i + 1) * each); ++j) task(j);
+      };
+      return run(threads, (count + each - 1) / each, several);
+    }
     const std::unique_lock busy(busy_, std::try_to_lock);
     if (!busy.owns_lock() || threads < 2 || count < 2) {
       for (std::size_t i = 0; i < count; ++i) task(i);
       return;
     }
-    const std::size_t helpers = std::min({threads, count, std::size_t{most_threads}}) - 1;
-    const std::uint32_t last = call_.load(std::memory_order_relaxed);
-    if (parts_.size() < helpers + 1) parts_ = std::vector<Part>(helpers + 1);
-    while (threads_.size() < helpers) threads_.emplace_back([this, id = threads_.size(), last] { work(id, last); });
-    task_ = &task;
-    for (std::size_t i = 0; i <= helpers; ++i) {
-      parts_[i].next.store(i * count / (helpers + 1), std::memory_order_relaxed);
-      parts_[i].end = (i + 1) * count / (helpers + 1);
+    const std::size_t parts = std::min({threads, count, most_threads});
+    while (threads_.size() + 1 < parts) {
+      threads_.emplace_back([this, own = threads_.size() + 1, seen = start_.call.load()] { work(own, seen); });
     }
     error_ = nullptr;
-    running_.store(static_cast<std::uint32_t>(helpers), std::memory_order_relaxed);
-    const std::uint32_t number = (last / most_threads + 1) % (stop / most_threads);
-    call_.store(number * most_threads + static_cast<std::uint32_t>(helpers), std::memory_order_release);
-    call_.notify_all();
-    drain(task, 0, helpers + 1);
-    await(running_, [](std::uint32_t left) { return left == 0; });
+    start_.task = &task;
+    start_.count = count;
+    const std::uint64_t batch = start_.batch.load(std::memory_order_relaxed) / most_threads + 1;
+    start_.batch.store(batch * most_threads + parts - 1, std::memory_order_release);
+    ring();
+    begin(parts_[0], batch);
+    drain(0, parts, batch);
+    for (std::size_t p = 1; p < parts; ++p) {
+      if (Progress(parts_[p].progress.load(std::memory_order_relaxed)).is_taken_over()) continue;
+      await(parts_[p].done, [batch](std::uint32_t done) { return done == static_cast<std::uint32_t>(batch); });
+    }
     if (error_) std::rethrow_exception(error_);
   }
 
  private:
-  // What wakes the workers: the batch's number, times this, and how many of them are wanted.
-  static constexpr std::uint32_t most_threads = 4096;
-  static constexpr std::uint32_t stop = ~0U;
+  static constexpr std::size_t most_threads = 1024;
+  static constexpr std::uint64_t stop = ~std::uint64_t{0};
 
-  struct alignas(64) Part {
-    std::atomic<std::size_t> next{0};
-    std::size_t end = 0;
+  // All is written before `batch`, and not again until all who began their parts are done.
+  struct alignas(64) Start {
+    std::atomic<std::uint32_t> call{0};   // what workers wait on: another number, another batch
+    std::atomic<std::uint64_t> batch{0};  // its number, and how many threads it wants, less one
+    const Task* task = nullptr;
+    std::size_t count = 0;
   };
 
-  // Polls a little for what mostly comes soon (the next call, the other thread's last task) before going to sleep,
-  // which takes longer than a short array does. Returns the word that met the condition.
-  template <class Condition>
-  static std::uint32_t await(std::atomic<std::uint32_t>& word, Condition condition) {
-    using Clock = std::chrono::steady_clock;
-    const Clock::time_point end = Clock::now() + std::chrono::microseconds(50);
-    std::uint32_t seen = word.load(std::memory_order_acquire);
-    while (!condition(seen)) {
-      if (Clock::now() > end) word.wait(seen);
-      for (int i = 0; i < 16 && !condition(seen); ++i) {
-        pause();
-        seen = word.load(std::memory_order_acquire);
-      }
-    }
-    return seen;
-  }
-  static void pause() {
-#if defined(__x86_64__) || defined(__i386__)
-    __builtin_ia32_pause();
-#else
-    std::this_thread::yield();
-#endif
+  void ring() {
+    start_.call.store(start_.call.load(std::memory_order_relaxed) + 1, std::memory_order_release);
+    start_.call.notify_all();
   }
 
-  void drain(const Task& task, std::size_t own, std::size_t parts) {
+  // Begins the thread's own part, unless another has or the batch is over.
+  static bool begin(Part& part, std::uint64_t batch) {
+    std::uint64_t seen = part.progress.load(std::memory_order_relaxed);
+    return Progress(seen).batch() < batch &&
+           part.progress.compare_exchange_strong(seen, Progress::begun(batch).word(), std::memory_order_acq_rel,
+                                                 std::memory_order_relaxed);
+  }
+
+  // Takes the next of a part's n tasks, of one that another has begun only if `wanted` says so of the number of tasks
+  // left. Returns the task's number, or n.
+  template <class Wanted>
+  static std::size_t take(Part& part, std::uint64_t batch, std::size_t n, Wanted wanted) {
+    std::uint64_t seen = part.progress.load(std::memory_order_relaxed);
+    while (true) {
+      Progress now(seen);
+      if (now.batch() != batch) now = Progress::taken_over(batch);
+      const std::size_t next = now.taken();
+      if (next >= n || !(now.is_taken_over() || wanted(n - next))) return n;
+      if (part.progress.compare_exchange_weak(seen, now.one_more().word(), std::memory_order_acq_rel,
+                                              std::memory_order_relaxed)) {
+        return next;
+      }
+    }
+  }
+  static void take_all(Part& part, std::uint64_t batch) {
+    std::uint64_t seen = part.progress.load(std::memory_order_relaxed), all = 0;
+    do {
+      all = (Progress(seen).batch() == batch ? Progress(seen) : Progress::taken_over(batch)).all().word();
+    } while (!part.progress.compare_exchange_weak(seen, all, std::memory_order_acq_rel, std::memory_order_relaxed));
+  }
+
+  // The thread's own part, then what is worth it of the others'.
+  void drain(std::size_t own, std::size_t parts, std::uint64_t batch) {
+    const std::size_t count = start_.count;
+    const Task& task = *start_.task;
+    const auto first = [&](std::size_t p) { return p * count / parts; };
+    const auto run_part = [&](std::size_t p, const auto& wanted) {
+      const std::size_t from = first(p), n = first(p + 1) - from;
+      for (std::size_t i = take(parts_[p], batch, n, wanted); i < n; i = take(parts_[p], batch, n, wanted))
+        task(from + i);
+      return n;
+    };
     try {
-      for (std::size_t k = 0; k < parts; ++k) {
-        Part& part = parts_[(own + k) % parts];
-        for (std::size_t i = part.next.fetch_add(1); i < part.end; i = part.next.fetch_add(1)) task(i);
+      const Clock::time_point start = Clock::now();
+      const std::size_t mine = run_part(own, [](std::size_t) { return true; });
+      const Clock::duration each = (Clock::now() - start) / mine;
+      for (std::size_t k = 1; k < parts; ++k) {
+        run_part((own + k) % parts, [&](std::size_t left) { return each * left > moving; });
       }
     } catch (...) {
-      for (std::size_t k = 0; k < parts; ++k) parts_[k].next.store(parts_[k].end);
+      for (std::size_t p = 0; p < parts; ++p) take_all(parts_[p], batch);
       const std::lock_guard lock(error_mutex_);
       if (!error_) error_ = std::current_exception();
     }
   }
 
-  // Nothing of a batch changes before all that it wants have said that they are done; the others only read its word.
-  void work(std::size_t id, std::uint32_t seen) {
+  void work(std::size_t own, std::uint32_t seen) {
     while (true) {
-      seen = await(call_, [seen](std::uint32_t now) { return now != seen; });
-      if (seen == stop) return;
-      const std::size_t wanted = seen % most_threads;
-      if (id >= wanted) continue;
-      drain(*task_, id + 1, wanted + 1);
-      if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_all();
+      seen = await(start_.call, [seen](std::uint32_t now) { return now != seen; });
+      const std::uint64_t word = start_.batch.load(std::memory_order_acquire);  // of a later call, it may be
+      if (word == stop) return;
+      const std::uint64_t batch = word / most_threads;
+      const std::size_t parts = word % most_threads + 1;
+      if (own >= parts || !begin(parts_[own], batch)) continue;
+      drain(own, parts, batch);
+      parts_[own].done.store(static_cast<std::uint32_t>(batch), std::memory_order_release);
+      parts_[own].done.notify_one();
     }
   }
 
   std::mutex busy_, error_mutex_;
   std::vector<std::thread> threads_;
-  std::vector<Part> parts_;  // the caller's, then each worker's
-  const Task* task_ = nullptr;
   std::exception_ptr error_;
-  alignas(64) std::atomic<std::uint32_t> call_{0};
-  alignas(64) std::atomic<std::uint32_t> running_{0};
+  Start start_;
+  Part parts_[most_threads];  // the caller's, then each worker's
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The pool of threads: every task once, whoever calls, however often, whatever a task throws.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <stdexcept>
@@ -61,6 +62,23 @@ TEST(Threads, AnotherThreadHelpsWithWhatIsLeft) {
     }
   });
   EXPECT_GT(others, 0);
+}
+
+TEST(Threads, MoreTasksThanAPartCanCount) {
+  const std::size_t count = (std::size_t{5} << 20) + 3;
+  std::vector<unsigned char> runs(count);
+  on_threads(3)(count, [&](std::size_t i) { ++runs[i]; });
+  EXPECT_EQ(std::count(runs.begin(), runs.end(), 1), static_cast<std::ptrdiff_t>(count));
+}
+
+TEST(Threads, ABatchDoesNotWaitForASleeper) {
+  // Between batches the workers fall asleep; whether they come in time or not, all is done when the call returns.
+  for (int round = 0; round < 50; ++round) {
+    std::atomic<int> runs = 0;
+    on_threads(2 + round % 3)(7, [&](std::size_t) { ++runs; });
+    EXPECT_EQ(runs, 7);
+    std::this_thread::sleep_for(std::chrono::microseconds(200));
+  }
 }
 
 }  // namespace
