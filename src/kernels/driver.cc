@@ -24,6 +24,7 @@ namespace ogee::kernels {
 namespace {
 
 constexpr std::size_t block_size = 1024;
+constexpr std::size_t narrow_block = 512;  // where only types are converted: memory waits less long for its turn
 constexpr std::size_t slice_size = 16384;
 constexpr std::size_t most_summing_slices = 64;  // each has its own accumulators
 constexpr std::size_t short_row = 64;            // rows below this are gathered rather than run one by one
@@ -75,16 +76,25 @@ void store(Type type, const T* in, std::size_t n, void* data, std::ptrdiff_t ste
   }
 }
 
-// Of the last-level cache, in bytes; a guess where the system does not say.
+// What a call may count on of the last-level cache, in bytes: its size, or, of a large one, which many processors
+// share and a virtual machine of a few of them is told of as its own, a part.
 std::size_t cache_size() {
   static const std::size_t size = [] {
+    constexpr std::size_t most = std::size_t{32} << 20;
     long bytes = 0;
 #ifdef _SC_LEVEL3_CACHE_SIZE
     bytes = sysconf(_SC_LEVEL3_CACHE_SIZE);
 #endif
-    return bytes > 0 ? static_cast<std::size_t>(bytes) : std::size_t{32} << 20;
+    return bytes > 0 ? std::min(static_cast<std::size_t>(bytes), most) : most;
   }();
   return size;
+}
+
+// Asks for the memory of the next block while this one is computed: the processor's own prefetching follows a block's
+// loads, which end long before its arithmetic does.
+void prefetch(const char* data, std::size_t bytes) {
+  constexpr std::size_t line = 64;
+  for (std::size_t i = 0; i < bytes; i += line) hwy::Prefetch(data + i);
 }
 
 // Which array of the call an operand is, and whether blocks of it are staged.
@@ -132,10 +142,10 @@ class Runner {
       case Pass::second: kernel_ = set.second; break;
     }
     noisy_ = spec.noise != Noise::none && call.mode == Mode::training;
-    collect_operands();
     for (std::size_t k = 0; k < parameters_; ++k) {
       channelwise_ = channelwise_ || call.parameter[k].per_channel;
     }
+    collect_operands();
     expanding_ = channelwise_ && call.inner < short_row;
     decide_streaming();
   }
@@ -244,6 +254,9 @@ class Runner {
       any_staged_ = any_staged_ || (a.staged && a.data != nullptr);
     }
     cut_at_rows_ = shape_.rows > 1 && !gathered;
+    narrow_ = size_of(call_.type) == 2 && sizeof(T) == 4 && shape_.rows == 1 && pass_ != Pass::second && !summing_ &&
+              !noisy_ && !channelwise_;
+    for (const Array& a : arrays_) narrow_ = narrow_ && (a.data == nullptr || a.step == 1);
   }
 
   const char* address(const Array& a, std::size_t i) const {
@@ -308,6 +321,11 @@ class Runner {
   void run_slice(std::size_t slice, std::size_t begin, std::size_t end) {
     static thread_local Scratch scratch;
     prepare(scratch);
+    if (narrow_) {
+      run_narrow_slice(scratch, begin, end);
+      if (narrow_streaming_) hwy::FlushStream();
+      return;
+    }
     double* sums = sums_.empty() ? nullptr : sums_.data() + slice * parameters_ * width();
     std::size_t i = begin;
     while (i < end) {
@@ -319,6 +337,34 @@ class Runner {
       i += n;
     }
     if (streaming_ || narrow_streaming_) hwy::FlushStream();
+  }
+
+  // Contiguous arrays of a 16-bit type, nothing summed: all blocks have the same row, in the staging buffer.
+  void run_narrow_slice(Scratch& s, std::size_t begin, std::size_t end) {
+    Row<T> row{};
+    const auto staged = [&](std::size_t which) -> T* {
+      return arrays_[which].data == nullptr ? nullptr : s.staging.data() + which * block_size;
+    };
+    for (std::size_t k = 0; k < spec_.inputs; ++k) {
+      row.input[k] = staged(input_0 + k);
+      row.dx[k] = staged(dx_0 + k);
+    }
+    for (std::size_t k = 0; k < parameters_; ++k) row.parameter[k] = {nullptr, call_.parameter[k].data[0]};
+    row.noise = {nullptr, spec_.noise_at_evaluation};
+    row.y = staged(y_out);
+    row.dy = staged(dy_in);
+    for (std::size_t i = begin; i < end; i += narrow_block) {
+      const std::size_t n = std::min(narrow_block, end - i), next = std::min(narrow_block, end - i - n);
+      for (std::size_t which = 0; which < y_out; ++which) {
+        const Array& a = arrays_[which];
+        if (a.data == nullptr) continue;
+        const char* from = static_cast<const char*>(a.data) + i * 2;
+        load<T>(call_.type, from, 1, n, s.staging.data() + which * block_size);
+        prefetch(from + n * 2, next * 2);
+      }
+      run_row(kernel_, row, n, width_);
+      for (std::size_t which = y_out; which < operand_count; ++which) put(s, which, i, n);
+    }
   }
 
   const T* read(Scratch& s, std::size_t which, std::size_t i, std::size_t n) const {
@@ -454,6 +500,7 @@ class Runner {
   bool learned_ = false;  // the gradients of no other parameters are asked for, and there is a kernel for these
   bool summing_ = false, noisy_ = false, channelwise_ = false, expanding_ = false;
   bool any_staged_ = false, cut_at_rows_ = false, streaming_ = false, narrow_streaming_ = false;
+  bool narrow_ = false;  // contiguous arrays of a 16-bit type, the simplest of what is staged
   std::array<Array, operand_count> arrays_;
   std::vector<double> sums_;
 };
@@ -466,49 +513,89 @@ void run_as(Pass pass, const Spec& spec, Place place, const Call& call) {
 
 }  // namespace
 
+namespace {
+
 template <class T>
-void run_plain(Pass pass, const Spec& spec, Place place, const Plain<T>& call) {
+struct PlainKernel {
+  Kernel<T> run;
+  std::size_t width;
+};
+template <class T>
+PlainKernel<T> plain_kernel(Pass pass, Place place, Precision precision) {
   const KernelTable<T> family = table<T>(place.family);
   const FunctionKernels<T>& kernels = family.functions[place.index];
-  const ModeKernels<T>& modes = call.precision == Precision::fast ? kernels.fast : kernels.exact;
+  const ModeKernels<T>& modes = precision == Precision::fast ? kernels.fast : kernels.exact;
   const RowKernels<T>& set = modes.evaluation.forward != nullptr ? modes.evaluation : modes.training;
-  const std::size_t whole = call.n - call.n % family.width;
+  return {pass == Pass::forward ? set.forward : set.backward, family.width};
+}
+
+// The elements from `begin` up to `end`.
+template <class T>
+void run_plain_part(const PlainKernel<T>& kernel, Pass pass, const Spec& spec, const Plain<T>& call, std::size_t begin,
+                    std::size_t end) {
   Row<T> row;
-  for (std::size_t k = 0; k < spec.inputs; ++k) {
-    row.input[k] = call.input[k];
-    row.dx[k] = call.dx[k];
+  const auto set = [&](Row<T>& r, std::size_t from) {
+    for (std::size_t k = 0; k < spec.inputs; ++k) {
+      r.input[k] = call.input[k] + from;
+      if (pass == Pass::backward) r.dx[k] = call.dx[k] + from;
+    }
+    for (std::size_t k = 0; k < spec.parameters.size(); ++k) r.parameter[k] = {nullptr, call.parameter[k]};
+    r.noise = {nullptr, spec.noise_at_evaluation};
+    if (pass == Pass::forward) {
+      r.y = call.y + from;
+    } else {
+      r.dy = call.dy + from;
+    }
+  };
+  const std::size_t n = end - begin, whole = n - n % kernel.width;
+  if (whole > 0) {
+    set(row, begin);
+    row.stream = false;
+    kernel.run(row, whole);
   }
-  for (std::size_t k = 0; k < spec.parameters.size(); ++k) row.parameter[k] = {nullptr, call.parameter[k]};
-  row.noise = {nullptr, spec.noise_at_evaluation};
-  row.y = call.y;
-  row.dy = call.dy;
-  row.stream = false;
-  const Kernel<T> kernel = pass == Pass::forward ? set.forward : set.backward;
-  if (whole > 0) kernel(row, whole);
-  if (whole == call.n) return;
+  if (whole == n) return;
   Row<T> rest{};
-  for (std::size_t k = 0; k < spec.inputs; ++k) {
-    rest.input[k] = call.input[k];
-    if (pass == Pass::backward) rest.dx[k] = call.dx[k];
-  }
-  for (std::size_t k = 0; k < spec.parameters.size(); ++k) rest.parameter[k] = row.parameter[k];
-  rest.noise = row.noise;
-  if (pass == Pass::forward) {
-    rest.y = call.y;
-  } else {
-    rest.dy = call.dy;
-  }
-  run_few(kernel, rest, whole, call.n - whole, family.width);
+  set(rest, begin);
+  run_few(kernel.run, rest, whole, n - whole, kernel.width);
+}
+
+}  // namespace
+
+template <class T>
+void run_plain(Pass pass, const Spec& spec, Place place, const Plain<T>& call) {
+  run_plain_part(plain_kernel<T>(pass, place, call.precision), pass, spec, call, 0, call.n);
 }
 template void run_plain<float>(Pass, const Spec&, Place, const Plain<float>&);
 template void run_plain<double>(Pass, const Spec&, Place, const Plain<double>&);
 
 namespace {
 
-// Whether a call is one that run_plain serves; then runs it.
+// On threads. What the others need of a call is together: each line of memory comes from the caller's core to theirs,
+// which takes as long as a thousand elements of a cheap function.
+template <class T>
+void run_plain_on(const Parallel& parallel, Pass pass, const Spec& spec, Place place, const Plain<T>& call) {
+  struct alignas(64) Shared {
+    PlainKernel<T> kernel;
+    Pass pass;
+    std::size_t slice;
+    Plain<T> call;
+    const Spec& spec;
+  };
+  // Short arrays in shorter slices: a thread that has begun late has fewer elements left.
+  constexpr std::size_t least = 4096, pieces = 16;
+  const std::size_t slice = std::clamp((call.n / pieces + block_size - 1) / block_size * block_size, least, slice_size);
+  const Shared shared{plain_kernel<T>(pass, place, call.precision), pass, slice, call, spec};
+  parallel((call.n + slice - 1) / slice, [&shared](std::size_t s) {
+    const std::size_t begin = s * shared.slice, end = std::min(shared.call.n, begin + shared.slice);
+    run_plain_part(shared.kernel, shared.pass, shared.spec, shared.call, begin, end);
+  });
+}
+
+// Whether a call is one that run_plain serves; then runs it. Results that no cache will hold are not its affair.
 template <class T>
 bool run_if_plain(Pass pass, const Spec& spec, Place place, const Call& call) {
-  if (pass == Pass::second || call.rows * call.length > longest_plain) return false;
+  const std::size_t n = call.rows * call.length, arrays = pass == Pass::forward ? spec.inputs + 1 : 2 * spec.inputs + 1;
+  if (pass == Pass::second || (n > longest_plain && n * arrays * sizeof(T) > cache_size())) return false;
   if (spec.noise != Noise::none && call.mode == Mode::training) return false;
   const auto length = static_cast<std::ptrdiff_t>(call.length);
   const auto contiguous = [&](const auto& s) { return s.step == 1 && (call.rows == 1 || s.row_stride == length); };
@@ -529,9 +616,13 @@ bool run_if_plain(Pass pass, const Spec& spec, Place place, const Call& call) {
   plain.y = static_cast<T*>(call.y.data);
   plain.dy = static_cast<const T*>(call.dy.data);
   plain.parameter = values;
-  plain.n = call.rows * call.length;
+  plain.n = n;
   plain.precision = call.precision;
-  run_plain<T>(pass, spec, place, plain);
+  if (call.parallel != nullptr && n > longest_plain) {
+    run_plain_on(*call.parallel, pass, spec, place, plain);
+  } else {
+    run_plain(pass, spec, place, plain);
+  }
   return true;
 }
 
