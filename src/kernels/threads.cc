@@ -147,8 +147,8 @@ class Pool {
                                                  std::memory_order_relaxed);
   }
 
-  // Takes the next of a part's n tasks, of one that another has begun only if `wanted` says so of the number of tasks
-  // left. Returns the task's number, or n.
+  // Takes the next of a part's n tasks, of one that its owner has begun only if `wanted` says so of the numbers of
+  // tasks left and taken. Returns the task's number, or n.
   template <class Wanted>
   static std::size_t take(Part& part, std::uint64_t batch, std::size_t n, Wanted wanted) {
     std::uint64_t seen = part.progress.load(std::memory_order_relaxed);
@@ -156,7 +156,7 @@ class Pool {
       Progress now(seen);
       if (now.batch() != batch) now = Progress::taken_over(batch);
       const std::size_t next = now.taken();
-      if (next >= n || !(now.is_taken_over() || wanted(n - next))) return n;
+      if (next >= n || !(now.is_taken_over() || wanted(n - next, next))) return n;
       if (part.progress.compare_exchange_weak(seen, now.one_more().word(), std::memory_order_acq_rel,
                                               std::memory_order_relaxed)) {
         return next;
@@ -170,23 +170,36 @@ class Pool {
     } while (!part.progress.compare_exchange_weak(seen, all, std::memory_order_acq_rel, std::memory_order_relaxed));
   }
 
-  // The thread's own part, then what is worth it of the others'.
+  // The thread's own part, then what is worth it of the others': by how long they have taken so far, what is left would
+  // take them longer than moving its arrays. Until nothing is left, one may still turn out to be slow.
   void drain(std::size_t own, std::size_t parts, std::uint64_t batch) {
     const std::size_t count = start_.count;
     const Task& task = *start_.task;
     const auto first = [&](std::size_t p) { return p * count / parts; };
-    const auto run_part = [&](std::size_t p, const auto& wanted) {
-      const std::size_t from = first(p), n = first(p + 1) - from;
-      for (std::size_t i = take(parts_[p], batch, n, wanted); i < n; i = take(parts_[p], batch, n, wanted))
-        task(from + i);
-      return n;
+    const auto size = [&](std::size_t p) { return first(p + 1) - first(p); };
+    const auto run_one = [&](std::size_t p, const auto& wanted) {
+      const std::size_t i = take(parts_[p], batch, size(p), wanted);
+      if (i == size(p)) return false;
+      task(first(p) + i);
+      return true;
     };
     try {
       const Clock::time_point start = Clock::now();
-      const std::size_t mine = run_part(own, [](std::size_t) { return true; });
-      const Clock::duration each = (Clock::now() - start) / mine;
-      for (std::size_t k = 1; k < parts; ++k) {
-        run_part((own + k) % parts, [&](std::size_t left) { return each * left > moving; });
+      while (run_one(own, [](std::size_t, std::size_t) { return true; })) {
+      }
+      for (bool all_taken = false; !all_taken;) {
+        all_taken = true;
+        const Clock::duration so_far = Clock::now() - start;
+        const auto slow = [&](std::size_t left, std::size_t taken) {
+          return so_far * left > moving * std::max<std::size_t>(taken, 1);
+        };
+        for (std::size_t k = 1; k < parts; ++k) {
+          const std::size_t p = (own + k) % parts;
+          if (run_one(p, slow) || Progress(parts_[p].progress.load(std::memory_order_relaxed)).taken() < size(p)) {
+            all_taken = false;
+          }
+        }
+        if (!all_taken) pause();
       }
     } catch (...) {
       for (std::size_t p = 0; p < parts; ++p) take_all(parts_[p], batch);
