@@ -16,6 +16,7 @@
 
 #include "accuracy/compare.h"
 #include "kernels/noise.h"
+#include "kernels/ragged.h"
 #include "registry/catalogue.h"
 
 namespace ogee::accuracy {
@@ -348,7 +349,7 @@ class Sweep {
   template <class T, class Out>
   void compute_parameters(Call& call, const std::vector<T>& ones, std::size_t n,
                           std::vector<std::vector<Out>>& out) const {
-    std::vector<T> unused(n);
+    std::vector<T> unused(std::max(n, kernels::most_width));
     const std::size_t count = spec_.parameters.size();
     std::vector<std::vector<double>> values(count), sums(count);
     call.channels = n;
@@ -364,11 +365,20 @@ class Sweep {
     }
     backward(call);
     // Every other point once more as a call of its own: parameters that are the same for all elements of a call may
-    // have other kernels, and the learned ones alone have.
+    // have other kernels, and the learned ones alone have. As shorter calls are summed apart, it is followed by ones,
+    // into which nothing flows.
     Call one = call;
-    one.length = one.channels = 1;
+    one.length = kernels::most_width;
+    one.channels = 1;
+    std::vector<T> padded[max_inputs], flow(one.length, T{0});
+    for (auto& column : padded) column.assign(one.length, ones[0]);
+    flow[0] = ones[0];
+    one.dy = {flow.data()};
     for (std::size_t i = 0; i < n; i += 2) {
-      for (std::size_t k = 0; k < spec_.inputs; ++k) one.input[k] = {static_cast<const T*>(call.input[k].data) + i};
+      for (std::size_t k = 0; k < spec_.inputs; ++k) {
+        padded[k][0] = static_cast<const T*>(call.input[k].data)[i];
+        one.input[k] = {padded[k].data()};
+      }
       one.first = call.first + i;
       for (std::size_t k = 0; k < count; ++k) {
         one.parameter[k] = {&values[k][i], false};
