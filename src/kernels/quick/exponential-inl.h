@@ -6,197 +6,126 @@
 #define OGEE_QUICK_EXPONENTIAL_INL_H
 #endif
 
-#include "kernels/quick/forms-inl.h"
+#include "kernels/quick/exponential_parts-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
-// exp(min(x, 0)) - 1
-struct NegativeExpm1 {
-  Piecewise<tables::Expm1Ratio> ratio;
-  HWY_INLINE void load() { ratio.load(); }
-  HWY_INLINE Float operator()(Float x) const {
-    const Float z = at_least(at_most(x, 0.0), tables::Expm1Ratio::low);
-    return with_sign_of(select(z < -17.4, -1.0, ratio.times(z, z)), z);  // -0 stays so
-  }
-};
-
-struct NegativeExp {
-  Piecewise<tables::Exponential> power;
-  HWY_INLINE void load() { power.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= tables::Exponential::low; }
-  HWY_INLINE Float operator()(Float x) const { return power(at_most(x, 0.0)); }
-};
-
-OGEE_QUICK(QuickValue, Sigmoid, QuickGate<SigmoidForm>)
-OGEE_QUICK(QuickValue, NormalCdf, QuickGate<NormalForm>)
-OGEE_QUICK(QuickSlopes, Sigmoid, QuickSlope<EvenForm<tables::SigmoidSlope>>)
-OGEE_QUICK(QuickSlopes, Tanh, QuickSlope<EvenForm<tables::TanhSlope>>)
-OGEE_QUICK(QuickSlopes, Erf, QuickSlope<EvenForm<tables::ErfSlope>>)
-OGEE_QUICK(QuickSlopes, NormalCdf, QuickSlope<EvenForm<tables::NormalDensity>>)
-
-template <>
-struct QuickValue<Tanh> : Quick {
-  TanhForm form;
+// A form of one number, with an `inside` of its own or total, as a value and as a slope.
+template <class Form>
+struct QuickPlain : Quick {
+  Form form;
   HWY_INLINE bool load(const double*) {
     form.load();
     return true;
   }
-  static constexpr bool total = true;
+  HWY_INLINE FloatTruth inside(const Float* x) const { return form.inside(x[0]); }
   HWY_INLINE Float operator()(const Float* x) const { return form(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = form(x[0]); }
+};
+template <class Form>
+struct QuickTotal : QuickPlain<Form> {
+  static constexpr bool total = true;
 };
 
-template <>
-struct QuickValue<Erf> : Quick {
-  Piecewise<tables::ErfRatio> ratio;
-  HWY_INLINE bool load(const double*) {
-    ratio.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
-  HWY_INLINE Float operator()(const Float* x) const {
-    const Float z = clamped<tables::ErfRatio>(x[0]);
-    return with_sign_of(select(z >= 3.92, 1.0, ratio.times(z, z)), x[0]);
-  }
-};
+OGEE_QUICK(QuickValue, Sigmoid, QuickPlain<SigmoidGate>)
+OGEE_QUICK(QuickSlopes, Sigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid>>)
+OGEE_QUICK(QuickValue, Tanh, QuickTotal<TanhOf<1>>)
+OGEE_QUICK(QuickSlopes, Tanh, QuickPlain<EvenGrid<tables::TanhSlopeGrid>>)
+OGEE_QUICK(QuickValue, BipolarSigmoid, QuickTotal<TanhOf<2>>)
+OGEE_QUICK(QuickSlopes, BipolarSigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid, 2>>)
+OGEE_QUICK(QuickValue, Erf, QuickTotal<ErfForm>)
+OGEE_QUICK(QuickSlopes, Erf, QuickPlain<ErfSlopeForm>)
+OGEE_QUICK(QuickValue, NormalCdf, QuickPlain<NormalGate>)
+OGEE_QUICK(QuickSlopes, NormalCdf, QuickPlain<NormalDensityForm>)
+OGEE_QUICK(QuickValue, Gaussian, QuickPlain<GaussianForm>)
+OGEE_QUICK(QuickSlopes, Gaussian, QuickPlain<GaussianSlopeForm>)
+OGEE_QUICK(QuickValue, Arctan, QuickPlain<ArctanForm>)
+OGEE_QUICK(QuickSlopes, Arctan, QuickPlain<ArctanSlopeForm>)
+OGEE_QUICK(QuickValue, Softsign, QuickPlain<SoftsignForm>)
+OGEE_QUICK(QuickSlopes, Softsign, QuickPlain<SoftsignSlopeForm>)
+OGEE_QUICK(QuickValue, Tanhshrink, QuickPlain<TanhshrinkForm>)
+OGEE_QUICK(QuickSlopes, Tanhshrink, QuickTotal<TanhshrinkSlopeForm>)
+OGEE_QUICK(QuickValue, Elish, QuickPlain<ElishForm>)
+OGEE_QUICK(QuickSlopes, Elish, QuickPlain<ElishSlopeForm>)
+OGEE_QUICK(QuickValue, HardElish, QuickTotal<HardElishForm>)
+OGEE_QUICK(QuickSlopes, HardElish, QuickTotal<HardElishSlopeForm>)
+OGEE_QUICK(QuickValue, LogSigmoid, QuickPlain<LogSigmoidForm>)
+OGEE_QUICK(QuickSlopes, LogSigmoid, QuickPlain<Mirrored<SigmoidGate>>)
+
+// For the beta that nearly everybody has.
+OGEE_QUICK(QuickValue, Softplus, WithBetaOne<QuickPlain<SoftplusForm>>)
+OGEE_QUICK(QuickSlopes, Softplus, WithBetaOne<QuickPlain<SigmoidGate>>)
 
 // positive*x right of 0, negative*(exp(x) - 1) left of it
 struct QuickElu : Quick {
-  NegativeExpm1 left;
-  double positive, negative;
+  static constexpr bool total = true;
+  Grid<tables::Expm1Grid> left;
+  float positive;
   HWY_INLINE bool load(double p, double n) {
-    left.load();
-    positive = p;
-    negative = n;
+    left.load(n);
+    positive = static_cast<float>(p);
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
   HWY_INLINE Float operator()(const Float* x) const {
-    const Float e = left(x[0]);
-    // The factor in two parts, as a float's rounding of it counts.
-    const double high = static_cast<float>(negative);
-    return select(x[0] > 0.0, positive * x[0], fused(e, Float::constant(high), e * (negative - high)));
+    const Float y = left(at_least(at_most(x[0], 0.0), -17.5));
+    return select(x[0] > 0.0, double{positive} * x[0], with_sign_of(y, x[0]));
   }
 };
-
-template <>
-struct QuickValue<Elu> : QuickElu {
-  HWY_INLINE bool load(const double* p) { return QuickElu::load(1, p[0]); }
-};
-
-template <>
-struct QuickValue<Selu> : QuickElu {
-  HWY_INLINE bool load(const double*) { return QuickElu::load(1.0507009873554804934193, 1.7580993408473768599402); }
-};
-
-template <>
-struct QuickValue<Celu> : QuickElu {
-  HWY_INLINE bool load(const double* p) { return QuickElu::load(1, 1) && p[0] == 1; }
-};
-
+// The same for their slopes.
 struct QuickEluSlope : Quick {
-  NegativeExp left;
-  double positive, negative;
+  static constexpr bool total = true;
+  PowerForm left;
+  float positive;
   HWY_INLINE bool load(double p, double n) {
-    left.load();
-    positive = p;
-    negative = n;
+    left.load(n);
+    positive = static_cast<float>(p);
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return left.inside(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = select(x[0] > 0.0, positive, negative * left(x[0]));
+    d[0] = select(x[0] > 0.0, double{positive}, left(at_least(at_most(x[0], 0.0), -105.0)));
   }
 };
-
-template <>
-struct QuickSlopes<Elu> : QuickEluSlope {
-  HWY_INLINE bool load(const double* p) { return QuickEluSlope::load(1, p[0]); }
+template <class Base>
+struct QuickEluOf : Base {
+  HWY_INLINE bool load(const double* p) { return Base::load(1, p[0]); }
+};
+template <class Base>
+struct QuickSeluOf : Base {
+  HWY_INLINE bool load(const double*) { return Base::load(1.0507009873554804934193, 1.7580993408473768599402); }
+};
+template <class Base>
+struct QuickCeluOf : Base {
+  HWY_INLINE bool load(const double* p) { return Base::load(1, 1) && p[0] == 1; }
 };
 
-template <>
-struct QuickSlopes<Selu> : QuickEluSlope {
-  HWY_INLINE bool load(const double*) {
-    return QuickEluSlope::load(1.0507009873554804934193, 1.7580993408473768599402);
-  }
-};
+OGEE_QUICK(QuickValue, Elu, QuickEluOf<QuickElu>)
+OGEE_QUICK(QuickSlopes, Elu, QuickEluOf<QuickEluSlope>)
+OGEE_QUICK(QuickValue, Selu, QuickSeluOf<QuickElu>)
+OGEE_QUICK(QuickSlopes, Selu, QuickSeluOf<QuickEluSlope>)
+OGEE_QUICK(QuickValue, Celu, QuickCeluOf<QuickElu>)
+OGEE_QUICK(QuickSlopes, Celu, QuickCeluOf<QuickEluSlope>)
 
-template <>
-struct QuickSlopes<Celu> : QuickEluSlope {
-  HWY_INLINE bool load(const double* p) { return QuickEluSlope::load(1, 1) && p[0] == 1; }
-};
-
-template <>
-struct QuickValue<Softplus> : Quick {
-  Piecewise<tables::SoftplusTail> tail;
+// Forms with one parameter, where it is neither huge nor tiny.
+template <class Form>
+struct QuickScaled : Quick {
+  Form form;
   HWY_INLINE bool load(const double* p) {
-    tail.load();
-    return p[0] == 1;
+    form.parameter = Float::constant(p[0]);
+    return p[0] > 1e-3 && p[0] < 1e3;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] >= -tables::SoftplusTail::high; }
-  HWY_INLINE Float operator()(const Float* x) const {
-    return at_least(x[0], 0.0) + tail(clamped<tables::SoftplusTail>(x[0]));
-  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return form.inside(x[0]); }
+  HWY_INLINE Float operator()(const Float* x) const { return form(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = form(x[0]); }
 };
-
-template <>
-struct QuickSlopes<Softplus> : Quick {
-  SigmoidForm gate;
-  HWY_INLINE bool load(const double* p) {
-    gate.load();
-    return p[0] == 1;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.inside(x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = gate(x[0]); }
-};
-
-template <>
-struct QuickValue<LogSigmoid> : Quick {
-  Piecewise<tables::SoftplusTail> tail;
-  HWY_INLINE bool load(const double*) {
-    tail.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] <= tables::SoftplusTail::high; }
-  HWY_INLINE Float operator()(const Float* x) const {
-    return at_most(x[0], 0.0) - tail(clamped<tables::SoftplusTail>(x[0]));
-  }
-};
-
-template <>
-struct QuickSlopes<LogSigmoid> : Quick {
-  SigmoidForm gate;
-  HWY_INLINE bool load(const double*) {
-    gate.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.inside(-x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = gate(-x[0]); }
-};
-
-template <>
-struct QuickValue<BipolarSigmoid> : Quick {
-  TanhForm form;
-  HWY_INLINE bool load(const double*) {
-    form.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
-  HWY_INLINE Float operator()(const Float* x) const { return form(0.5 * x[0]); }
-};
-
-template <>
-struct QuickSlopes<BipolarSigmoid> : Quick {
-  EvenForm<tables::TanhSlope> slope;
-  HWY_INLINE bool load(const double*) {
-    slope.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(0.5 * x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = 0.5 * slope(0.5 * x[0]); }
-};
+OGEE_QUICK(QuickValue, Squareplus, QuickScaled<SquareplusForm>)
+OGEE_QUICK(QuickSlopes, Squareplus, QuickScaled<SquareplusSlopeForm>)
+OGEE_QUICK(QuickValue, Isru, QuickScaled<InverseRootForm<false>>)
+OGEE_QUICK(QuickSlopes, Isru, QuickScaled<InverseRootSlopeForm<false>>)
+OGEE_QUICK(QuickValue, Isrlu, QuickScaled<InverseRootForm<true>>)
+OGEE_QUICK(QuickSlopes, Isrlu, QuickScaled<InverseRootSlopeForm<true>>)
 
 #endif  // AVX-512
 
