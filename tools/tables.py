@@ -232,11 +232,13 @@ GRIDS["exponential"] = [
     ("SigmoidGrid", "sigmoid(-z)", lambda z: sigma(-z), "0.5625", 0, 5, 0, "centred"),
     ("SigmoidSlopeGrid", "sigmoid(z) sigmoid(-z)", lambda z: sigma(-z) * sigma(z), "0.5", 0, 5, 0, "middle"),
     ("SoftplusGrid", "log(1 + exp(-z))", lambda z: mp.log1p(mp.exp(-z)), "0.5", 0, 5, 0, "middle"),
-    ("TanhGrid", "tanh(z)", mp.tanh, "0.2865", 0, 5, 1, "centred"),
+    ("TanhGrid", "tanh(z)", mp.tanh, "0.28", 0, 5, 1, "centred"),  # 1 beyond 8.54, as near as the contract asks
     ("TanhSlopeGrid", "1 - tanh(z)^2", lambda z: mp.sech(z) ** 2, "0.25", 0, 5, 0, "middle"),
+    ("TanhFineGrid", "tanh(z)", mp.tanh, "0.25", 0, 5, 1, "middle"),
+    ("SquareplusSlopeGrid", "(1 - z/sqrt(z^2 + 4))/2", lambda z: (1 - z / mp.sqrt(z * z + 4)) / 2, "0.25", 0, 4, 0, "middle"),
     ("TanhshrinkGrid", "(z - tanh(z))/z^3", tanh_shrink_ratio, "0.25", 0, 5, 0, "centred"),
-    ("ErfGrid", "erf(z)", mp.erf, "0.125", 0, 4, 1, "middle"),
-    ("NormalGrid", "Phi(-z)", lambda z: cdf(-z), "0.25", 0, 8, 0, "middle"),
+    ("ErfGrid", "erf(z)/z", at(2 / mp.sqrt(mp.pi), lambda z: mp.erf(z) / z), "0.125", 0, 4, 0, "middle"),
+    ("NormalGrid", "Phi(-z)", lambda z: cdf(-z), "0.25", 0, 8, 0, "centred"),
     ("ArctanGrid", "atan(z)", mp.atan, "0.25", 0, 5, 1, "middle"),
     ("Expm1Grid", "exp(z) - 1", mp.expm1, "0.5625", -31, 5, 1, "centred"),
     ("ElishGrid", "elish(z)/z", elish_gate, "0.5", -16, 5, 0, "left"),
@@ -265,13 +267,13 @@ def grid(name, function, step, first, degree, lowest, kind):
     step = mp.mpf(step)
     columns, centres, worst = {}, {}, 0
     for k in range(first, first + 32):
-        middle = k * step
-        if kind == "centred" and not (k == 0 and lowest):
-            middle = centre_near(function, middle, step, False)
-        centres[k % 32] = middle
-        low = k * step - (0 if kind == "left" else step / 2)
+        low = k * step - (0 if "left" in kind else step / 2)
         high = low + step
-        if k == 0 and kind != "left":  # all numbers have one sign
+        middle = k * step
+        if "centred" in kind and not (k == 0 and lowest):
+            middle = centre_near(function, (low + high) / 2, step, False)
+        centres[k % 32] = middle
+        if k == 0 and "left" not in kind:  # all numbers have one sign
             low, high = (mp.mpf(0), high) if first == 0 else (low, mp.mpf(0))
         z = [low + (high - low) * (1 - mp.cos(mp.pi * (i + mp.mpf("0.5")) / 65)) / 2 for i in range(65)]
         t = np.array([float(v - middle) for v in z])
@@ -279,6 +281,8 @@ def grid(name, function, step, first, degree, lowest, kind):
         size = np.maximum(np.abs(f), 2.0 ** -4 if "Slope" in name and "Elish" in name else 0.0)
         unit_there = 2.0 ** (np.floor(np.log2(size)) - 23)
         c = best_floats(t, f, unit_there, degree, lowest if k == 0 else 0)
+        if name == "TanhGrid" and k == 31:
+            c = np.array([1.0] + [0.0] * degree)
         columns[k % 32] = c
         worst = max(worst, np.max(np.abs(np.polyval(c[::-1], t) - f) / unit_there))
     return columns, centres, worst
@@ -286,14 +290,15 @@ def grid(name, function, step, first, degree, lowest, kind):
 
 def print_grid(name, meaning, function, step, first, degree, lowest, kind):
     columns, centres, worst = grid(name, function, step, first, degree, lowest, kind)
-    begin = mp.mpf(first) - (0 if kind == "left" else mp.mpf("0.484375"))
+    begin = mp.mpf(first) - (0 if "left" in kind else mp.mpf("0.484375"))
     low, high = begin * mp.mpf(step), (begin + (32 if kind == "left" else mp.mpf("31.96875"))) * mp.mpf(step)
     print("// %s, %s <= z <= %s; error %s" % (meaning, mp.nstr(low, 6), mp.nstr(high, 6), mp.nstr(mp.mpf(float(worst)), 2)))
     print("struct %s {" % name)
     print("  static constexpr float low = %sf, high = %sf, steps = %sf;" % (
         mp.nstr(low, 10, strip_zeros=False), mp.nstr(high, 10, strip_zeros=False), repr(float(1 / mp.mpf(step)))))
+    print("  static constexpr bool begins = %s;" % ("true" if "left" in kind else "false"))
     print("  static constexpr std::size_t size = %d;" % (degree + 1))
-    if kind == "centred":
+    if "centred" in kind:
         print("  static constexpr float centre[32] = {%s};" % ", ".join(literal(float(centres[j])) for j in range(32)))
     print("  static constexpr float c[size][32] = {")
     for i in range(degree + 1):
@@ -313,11 +318,14 @@ namespace ogee::tables {
 if family == "exponential":
     print("inline constexpr float powers[32] = {%s};" % ", ".join(literal(float(mp.mpf(2) ** (mp.mpf(j) / 32))) for j in range(32)))
     t = -0.5 + 0.5 * np.cos(np.pi * (np.arange(129) + 0.5) / 129)
-    exp = np.exp(t)
+    root = mp.findroot(lambda z: mp.exp(z) * (z + 2) - 1, -0.443)
+    print("inline constexpr double hard_elish_root = %s;" % mp.nstr(root, 20))
+    from_root = t - float(root)
     left = [sum(mp.mpf(v) ** k / mp.factorial(k + 2) for k in range(30)) for v in t]
     for name, f, bound, degree in [
             ("expm1_unit", np.array([float(v) for v in left]), 1.0 / np.abs(t), 5),
-            ("hard_elish_slope", (exp * (t + 2) - 1) / 2, 1.0, 7)]:
+            ("hard_elish_slope", np.array([float((mp.exp(v) * (v + 2) - 1) / 2 / (v - root)) for v in map(mp.mpf, t)]), 1.0, 6)]:
+        t = t if name == "expm1_unit" else from_root
         c = best_floats(t, f, bound, degree, 0)
         print("inline constexpr float %s[] = {%s};  // error %s" % (
             name, ", ".join(literal(v) for v in c), mp.nstr(mp.mpf(float(np.max(np.abs(np.polyval(c[::-1], t) - f) / bound * 2.0 ** 24))), 2)))

@@ -13,21 +13,23 @@ namespace ogee::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
-// A form of one number, with an `inside` of its own or total, as a value and as a slope.
+// Forms of one number, total or with an `inside` of their own, as a value and as a slope.
 template <class Form>
-struct QuickPlain : Quick {
+struct QuickTotal : Quick {
+  static constexpr bool total = true;
   Form form;
   HWY_INLINE bool load(const double*) {
     form.load();
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return form.inside(x[0]); }
   HWY_INLINE Float operator()(const Float* x) const { return form(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = form(x[0]); }
 };
 template <class Form>
-struct QuickTotal : QuickPlain<Form> {
-  static constexpr bool total = true;
+struct QuickPlain : QuickTotal<Form> {
+  static constexpr bool total = false;
+  HWY_INLINE FloatTruth inside(const Float* x) const { return inside(always(), x); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, const Float* x) const { return this->form.inside(before, x[0]); }
 };
 
 OGEE_QUICK(QuickValue, Sigmoid, QuickPlain<SigmoidGate>)
@@ -37,55 +39,55 @@ OGEE_QUICK(QuickSlopes, Tanh, QuickPlain<EvenGrid<tables::TanhSlopeGrid>>)
 OGEE_QUICK(QuickValue, BipolarSigmoid, QuickTotal<TanhOf<2>>)
 OGEE_QUICK(QuickSlopes, BipolarSigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid, 2>>)
 OGEE_QUICK(QuickValue, Erf, QuickTotal<ErfForm>)
-OGEE_QUICK(QuickSlopes, Erf, QuickPlain<ErfSlopeForm>)
+OGEE_QUICK(QuickSlopes, Erf, QuickTotal<ErfSlopeForm>)
 OGEE_QUICK(QuickValue, NormalCdf, QuickPlain<NormalGate>)
-OGEE_QUICK(QuickSlopes, NormalCdf, QuickPlain<NormalDensityForm>)
-OGEE_QUICK(QuickValue, Gaussian, QuickPlain<GaussianForm>)
-OGEE_QUICK(QuickSlopes, Gaussian, QuickPlain<GaussianSlopeForm>)
+OGEE_QUICK(QuickSlopes, NormalCdf, QuickTotal<NormalDensityForm>)
+OGEE_QUICK(QuickValue, Gaussian, QuickTotal<GaussianForm>)
+OGEE_QUICK(QuickSlopes, Gaussian, QuickTotal<GaussianSlopeForm>)
 OGEE_QUICK(QuickValue, Arctan, QuickPlain<ArctanForm>)
 OGEE_QUICK(QuickSlopes, Arctan, QuickPlain<ArctanSlopeForm>)
 OGEE_QUICK(QuickValue, Softsign, QuickPlain<SoftsignForm>)
 OGEE_QUICK(QuickSlopes, Softsign, QuickPlain<SoftsignSlopeForm>)
 OGEE_QUICK(QuickValue, Tanhshrink, QuickPlain<TanhshrinkForm>)
-OGEE_QUICK(QuickSlopes, Tanhshrink, QuickTotal<TanhshrinkSlopeForm>)
+OGEE_QUICK(QuickSlopes, Tanhshrink, QuickPlain<TanhshrinkSlopeForm>)
 OGEE_QUICK(QuickValue, Elish, QuickPlain<ElishForm>)
 OGEE_QUICK(QuickSlopes, Elish, QuickPlain<ElishSlopeForm>)
 OGEE_QUICK(QuickValue, HardElish, QuickTotal<HardElishForm>)
 OGEE_QUICK(QuickSlopes, HardElish, QuickTotal<HardElishSlopeForm>)
 OGEE_QUICK(QuickValue, LogSigmoid, QuickPlain<LogSigmoidForm>)
-OGEE_QUICK(QuickSlopes, LogSigmoid, QuickPlain<Mirrored<SigmoidGate>>)
+OGEE_QUICK(QuickSlopes, LogSigmoid, QuickPlain<GridGate<tables::SigmoidGrid, true>>)
 
 // For the beta that nearly everybody has.
 OGEE_QUICK(QuickValue, Softplus, WithBetaOne<QuickPlain<SoftplusForm>>)
 OGEE_QUICK(QuickSlopes, Softplus, WithBetaOne<QuickPlain<SigmoidGate>>)
 
-// positive*x right of 0, negative*(exp(x) - 1) left of it
+// positive*x right of 0, negative*(exp(x) - 1) left of it: what the latter's table gives for positive x does not matter.
+template <bool scaled>
 struct QuickElu : Quick {
   static constexpr bool total = true;
   Grid<tables::Expm1Grid> left;
-  float positive;
+  double positive;
   HWY_INLINE bool load(double p, double n) {
     left.load(n);
-    positive = static_cast<float>(p);
+    positive = p;
     return true;
   }
   HWY_INLINE Float operator()(const Float* x) const {
-    const Float y = left(at_least(at_most(x[0], 0.0), -17.5));
-    return select(x[0] > 0.0, double{positive} * x[0], with_sign_of(y, x[0]));
+    return select(x[0] >= 0.0, scaled ? positive * x[0] : x[0], left(at_least(x[0], -17.5)));
   }
 };
 // The same for their slopes.
 struct QuickEluSlope : Quick {
   static constexpr bool total = true;
   PowerForm left;
-  float positive;
+  double positive;
   HWY_INLINE bool load(double p, double n) {
     left.load(n);
-    positive = static_cast<float>(p);
+    positive = p;
     return true;
   }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = select(x[0] > 0.0, double{positive}, left(at_least(at_most(x[0], 0.0), -105.0)));
+    d[0] = select(x[0] > 0.0, positive, left(at_least(x[0], -105.0)));
   }
 };
 template <class Base>
@@ -101,11 +103,11 @@ struct QuickCeluOf : Base {
   HWY_INLINE bool load(const double* p) { return Base::load(1, 1) && p[0] == 1; }
 };
 
-OGEE_QUICK(QuickValue, Elu, QuickEluOf<QuickElu>)
+OGEE_QUICK(QuickValue, Elu, QuickEluOf<QuickElu<false>>)
 OGEE_QUICK(QuickSlopes, Elu, QuickEluOf<QuickEluSlope>)
-OGEE_QUICK(QuickValue, Selu, QuickSeluOf<QuickElu>)
+OGEE_QUICK(QuickValue, Selu, QuickSeluOf<QuickElu<true>>)
 OGEE_QUICK(QuickSlopes, Selu, QuickSeluOf<QuickEluSlope>)
-OGEE_QUICK(QuickValue, Celu, QuickCeluOf<QuickElu>)
+OGEE_QUICK(QuickValue, Celu, QuickCeluOf<QuickElu<false>>)
 OGEE_QUICK(QuickSlopes, Celu, QuickCeluOf<QuickEluSlope>)
 
 // Forms with one parameter, where it is neither huge nor tiny.
@@ -116,12 +118,16 @@ struct QuickScaled : Quick {
     form.parameter = Float::constant(p[0]);
     return p[0] > 1e-3 && p[0] < 1e3;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return form.inside(x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return form.inside(always(), x[0]); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, const Float* x) const { return form.inside(before, x[0]); }
   HWY_INLINE Float operator()(const Float* x) const { return form(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = form(x[0]); }
 };
 OGEE_QUICK(QuickValue, Squareplus, QuickScaled<SquareplusForm>)
-OGEE_QUICK(QuickSlopes, Squareplus, QuickScaled<SquareplusSlopeForm>)
+template <>
+struct QuickSlopes<Squareplus> : QuickPlain<NarrowGate<tables::SquareplusSlopeGrid>> {
+  HWY_INLINE bool load(const double* p) { return QuickPlain<NarrowGate<tables::SquareplusSlopeGrid>>::load(p) && p[0] == 4; }
+};
 OGEE_QUICK(QuickValue, Isru, QuickScaled<InverseRootForm<false>>)
 OGEE_QUICK(QuickSlopes, Isru, QuickScaled<InverseRootSlopeForm<false>>)
 OGEE_QUICK(QuickValue, Isrlu, QuickScaled<InverseRootForm<true>>)

@@ -22,32 +22,56 @@ HWY_INLINE Float near_inverse(Float x) { return from_raw(_mm512_rcp14_ps(x.v.raw
 HWY_INLINE Float near_inverse_root(Float x) { return from_raw(_mm512_rsqrt14_ps(x.v.raw)); }
 HWY_INLINE Float fused_minus(Float a, Float b, double c) { return fused_minus(a, b, Float::constant(c)); }
 
+// Comparisons where the mask holds.
+HWY_INLINE FloatTruth at_most_too(FloatTruth before, Float x, Float bound) {
+  return {hn::Mask<SingleTag>{_mm512_mask_cmp_ps_mask(before.m.raw, x.v.raw, bound.v.raw, _CMP_LE_OQ)}};
+}
+HWY_INLINE FloatTruth at_most_too(FloatTruth before, Float x, double bound) {
+  return at_most_too(before, x, Float::constant(bound));
+}
+HWY_INLINE FloatTruth at_least_too(FloatTruth before, Float x, double bound) {
+  return at_most_too(before, Float::constant(bound), x);
+}
+HWY_INLINE FloatTruth below_too(FloatTruth before, Float x, double bound) {
+  return {hn::Mask<SingleTag>{
+      _mm512_mask_cmp_ps_mask(before.m.raw, x.v.raw, Float::constant(bound).v.raw, _CMP_LT_OQ)}};
+}
+
+// 16 floats times a factor, in two parts, as a float's rounding of it counts.
+HWY_INLINE __m512 times_factor(const float* p, double factor) {
+  const __m512 c = _mm512_loadu_ps(p);
+  const float large = static_cast<float>(factor);
+  const __m512 small = _mm512_set1_ps(static_cast<float>(factor - double{large}));
+  return _mm512_fmadd_ps(c, _mm512_set1_ps(large), _mm512_mul_ps(c, small));
+}
+
 // 32 polynomials on a grid. Where its step is a power of two, the offset from it is one instruction; else a centre is
 // looked up and subtracted. Intervals have the grid's point in the middle, or begin there.
 template <class Table>
 concept Centred = requires {
   Table::centre;
 };
-template <class Table, bool begins = false>
+// Of z/stretch, a power of two.
+template <class Table, int stretch = 1>
 struct Grid {
+  static constexpr bool begins = Table::begins;
   struct Pair {
     __m512 low, high;
   };
   Pair c[Table::size], centre;
   HWY_INLINE void load(double factor = 1) {
-    if constexpr (Centred<Table>) centre = pair(Table::centre, 1);
+    if constexpr (Centred<Table>) centre = pair(Table::centre, stretch);
     load(factor, std::make_index_sequence<Table::size>());
   }
   template <std::size_t... I>
   HWY_INLINE void load(double factor, std::index_sequence<I...>) {
-    ((c[I] = pair(Table::c[I], factor)), ...);
+    ((c[I] = pair(Table::c[I], factor), factor /= stretch), ...);
   }
   static HWY_INLINE Pair pair(const float* p, double factor) {
-    const __m512 f = _mm512_set1_ps(static_cast<float>(factor));
-    return {_mm512_mul_ps(_mm512_loadu_ps(p), f), _mm512_mul_ps(_mm512_loadu_ps(p + 16), f)};
+    return {times_factor(p, factor), times_factor(p + 16, factor)};
   }
   static constexpr int bits = Table::steps < 2 ? 0 : Table::steps < 4 ? 1 : Table::steps < 8 ? 2 : 3;
-  static_assert(Centred<Table> || Table::steps == 1 << bits);
+  static_assert(Centred<Table> || stretch == 1 && Table::steps == 1 << bits);
   static HWY_INLINE Float look_up(Pair p, __m512i k) { return from_raw(_mm512_permutex2var_ps(p.low, k, p.high)); }
   HWY_INLINE Float offset(Float z, __m512i k) const {
     if constexpr (Centred<Table>) return z - look_up(centre, k);
@@ -55,8 +79,11 @@ struct Grid {
   }
   static HWY_INLINE __m512i interval(Float z) {
     const Float shift = Float::constant(Centred<Table> ? 12582912.0 : 12582912.0 / (1 << bits));
-    if constexpr (Centred<Table>) {
-      return _mm512_castps_si512(fused(z, Float::constant(Table::steps), shift).v.raw);
+    if constexpr (Centred<Table> && begins) {
+      return _mm512_castps_si512(_mm512_fmadd_round_ps(z.v.raw, Float::constant(Table::steps / stretch).v.raw, shift.v.raw,
+                                                       _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+    } else if constexpr (Centred<Table>) {
+      return _mm512_castps_si512(fused(z, Float::constant(Table::steps / stretch), shift).v.raw);
     } else if constexpr (begins) {
       return _mm512_castps_si512(
           _mm512_add_round_ps(z.v.raw, shift.v.raw, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
@@ -90,100 +117,109 @@ template <class Table, int factor = 1>
 struct EvenGrid {
   Grid<Table> side;
   HWY_INLINE void load() { side.load(factor); }
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= Table::high; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), Table::high); }
   HWY_INLINE Float operator()(Float x) const { return side(abs(x)); }
 };
 
-// g(x) with g(x) + g(-x) = 1, from its negative side.
-struct SigmoidGate {
-  Grid<tables::SigmoidGrid> tail;
-  HWY_INLINE void load() { tail.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= -tables::SigmoidGrid::high; }
-  HWY_INLINE Float operator()(Float x) const {
-    const Float p = tail(clamped<tables::SigmoidGrid>(x));
-    return select(x < 0.0, p, 1.0 - p);
-  }
-};
-struct NormalGate {
-  Grid<tables::NormalGrid> tail;
-  HWY_INLINE void load() { tail.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= -tables::NormalGrid::high; }
-  HWY_INLINE Float operator()(Float x) const {
-    const Float p = tail(clamped<tables::NormalGrid>(x));
-    return select(x < 0.0, p, 1.0 - p);
-  }
-};
-template <class Form>
-struct Mirrored : Form {
-  HWY_INLINE FloatTruth inside(Float x) const { return Form::inside(-x); }
-  HWY_INLINE Float operator()(Float x) const { return Form::operator()(-x); }
-};
-
-// tanh(x/divisor)
-template <int divisor>
-struct TanhOf {
-  Grid<tables::TanhGrid> side;
-  HWY_INLINE void load() { side.load(); }
-  HWY_INLINE Float operator()(Float x) const {
-    const Float z = divisor == 1 ? x : x * (1.0 / divisor);
-    return with_sign_of(side(at_most(abs(z), tables::TanhGrid::high)), x);
-  }
-};
+// min(|x|, high) in one instruction; not for NaN.
+template <class Table>
+HWY_INLINE Float bounded(Float x) {
+  return from_raw(_mm512_range_ps(x.v.raw, _mm512_set1_ps(Table::high), 2 | 2 << 2));
+}
 struct TanhshrinkSlopeForm {  // tanh(x)^2
-  Grid<tables::TanhGrid> side;
+  Grid<tables::TanhFineGrid> side;
   HWY_INLINE void load() { side.load(); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const {
+    return at_most_too(before, abs(x), tables::TanhFineGrid::high);
+  }
   HWY_INLINE Float operator()(Float x) const {
-    const Float y = side(at_most(abs(x), tables::TanhGrid::high));
+    const Float y = side(abs(x));
     return y * y;
   }
 };
-// x (x^2 g), where x^2 g is rounded once but for x^2.
+// g(x) with g(x) + g(-x) = 1, from its negative side; or g(-x).
+template <class Table, bool mirrored = false>
+struct GridGate {
+  Grid<Table> tail;
+  HWY_INLINE void load() { tail.load(); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const {
+    return mirrored ? at_most_too(before, x, Table::high) : at_least_too(before, x, -Table::high);
+  }
+  HWY_INLINE Float operator()(Float x) const {
+    const __m512 p = tail(bounded<Table>(x)).v.raw;
+    const FloatTruth large = mirrored ? x <= 0.0 : x >= 0.0;
+    return from_raw(_mm512_mask_sub_ps(p, large.m.raw, _mm512_set1_ps(1), p));
+  }
+};
+using SigmoidGate = GridGate<tables::SigmoidGrid>;
+using NormalGate = GridGate<tables::NormalGrid>;
+// The same where g does not reach 1 within the table's range.
+template <class Table>
+struct NarrowGate : GridGate<Table> {
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), Table::high); }
+};
+// tanh(x/divisor)
+template <int divisor>
+struct TanhOf {
+  Grid<tables::TanhGrid, divisor> side;
+  HWY_INLINE void load() { side.load(); }
+  HWY_INLINE Float operator()(Float x) const {
+    return with_sign_of(side(at_most(abs(x), divisor * tables::TanhGrid::high)), x);
+  }
+};
+// x (x^2 g), with what the rounding of x^2 left out.
 struct TanhshrinkForm {
   Grid<tables::TanhshrinkGrid> ratio;
   HWY_INLINE void load() { ratio.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= tables::TanhshrinkGrid::high; }
-  HWY_INLINE Float operator()(Float x) const { return x * ratio.times(x * x, abs(x)); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), tables::TanhshrinkGrid::high); }
+  HWY_INLINE Float operator()(Float x) const { 
+    const Float a = abs(x), w = x * x, rest = fused(x, x, -w);
+    const __m512i k = ratio.interval(a);
+    const Float t = ratio.offset(a, k), c = ratio.look_up(ratio.c[0], k);
+    return x * fused(w, c, fused(w * t, ratio.horner<1>(t, k), rest * c));
+  }
 };
 struct ErfForm {
   Grid<tables::ErfGrid> side;
   HWY_INLINE void load() { side.load(); }
   HWY_INLINE Float operator()(Float x) const {
-    return with_sign_of(side(at_most(abs(x), tables::ErfGrid::high)), x);
+    const Float z = at_most(abs(x), tables::ErfGrid::high);
+    return side.times(with_sign_of(z, x), z);
   }
 };
 struct ArctanForm {
   Grid<tables::ArctanGrid> side;
   HWY_INLINE void load() { side.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= tables::ArctanGrid::high; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), tables::ArctanGrid::high); }
   HWY_INLINE Float operator()(Float x) const { return with_sign_of(side(abs(x)), x); }
 };
 struct SoftplusForm {
   Grid<tables::SoftplusGrid> tail;
   HWY_INLINE void load() { tail.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= -tables::SoftplusGrid::high; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_least_too(before, x, -tables::SoftplusGrid::high); }
   HWY_INLINE Float operator()(Float x) const {
-    return at_least(x, 0.0) + tail(clamped<tables::SoftplusGrid>(x));
+    return at_least(x, 0.0) + tail(bounded<tables::SoftplusGrid>(x));
   }
 };
 struct LogSigmoidForm {
   Grid<tables::SoftplusGrid> tail;
   HWY_INLINE void load() { tail.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x <= tables::SoftplusGrid::high; }
-  HWY_INLINE Float operator()(Float x) const { return at_most(x, 0.0) - tail(clamped<tables::SoftplusGrid>(x)); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, x, tables::SoftplusGrid::high); }
+  HWY_INLINE Float operator()(Float x) const { return at_most(x, 0.0) - tail(bounded<tables::SoftplusGrid>(x)); }
 };
 // Two branches in one table: x g(x), and the slope.
 struct ElishForm {
-  Grid<tables::ElishGrid, true> gate;
+  Grid<tables::ElishGrid> gate;
   HWY_INLINE void load() { gate.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) < 8.0; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return below_too(before, abs(x), 8.0); }
   HWY_INLINE Float operator()(Float x) const {
     return gate.times(x, x);
   }
 };
 struct ElishSlopeForm {
-  Grid<tables::ElishSlopeGrid, true> slope;
+  Grid<tables::ElishSlopeGrid> slope;
   HWY_INLINE void load() { slope.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) < 8.0; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return below_too(before, abs(x), 8.0); }
   HWY_INLINE Float operator()(Float x) const { return slope(x); }
 };
 
@@ -193,13 +229,8 @@ template <bool exact, int divisor = 1>
 struct Powers {
   __m512 low, high;
   HWY_INLINE void load(double scale) {
-    low = scaled_by(scale, 0);
-    high = scaled_by(scale, 16);
-  }
-  static HWY_INLINE __m512 scaled_by(double scale, int i) {
-    const __m512 p = _mm512_loadu_ps(tables::powers + i);
-    const float f = static_cast<float>(scale);
-    return _mm512_fmadd_ps(p, _mm512_set1_ps(static_cast<float>(scale - double{f})), _mm512_mul_ps(p, _mm512_set1_ps(f)));
+    low = times_factor(tables::powers, scale);
+    high = times_factor(tables::powers + 16, scale);
   }
   // The multiple of 1/32 nearest to x*factor, in the low bits and as a number.
   struct Near {
@@ -209,13 +240,14 @@ struct Powers {
     const Float shifted = fused(x, Float::constant(factor), 393216.0);
     return {shifted, shifted - 393216.0};
   }
-  // scale*2^k exp(r)
-  HWY_INLINE Float operator()(Near k, Float s) const {
+  // scale*exp(r), and 2^k times that.
+  HWY_INLINE Float mantissa(Near k, Float s) const {
     const Float t = from_raw(_mm512_permutex2var_ps(low, _mm512_castps_si512(k.shifted.v.raw), high));
     constexpr double d = divisor;
     const Float q = exact ? fused(s * s, fused(1.0 / 6, s, 0.5), s) : s * fused(0.5 / (d * d), s, 1.0000146612 / d);
-    return from_raw(_mm512_scalef_ps(fused(t, q, t).v.raw, k.number.v.raw));
+    return fused(t, q, t);
   }
+  static HWY_INLINE Float scaled(Float y, Near k) { return from_raw(_mm512_scalef_ps(y.v.raw, k.number.v.raw)); }
 };
 // ln 2 in two parts.
 inline constexpr double log_2_high = 0.693147182464599609375, log_2_low = -1.904654299957767878541e-9;
@@ -227,20 +259,28 @@ struct PowerForm {
   HWY_INLINE void load(double scale) { powers.load(scale); }
   HWY_INLINE Float operator()(Float x) const {
     const auto k = Powers<false>::near(x, log_2_inverse);
-    return powers(k, fused_minus(k.number, log_2_low, fused_minus(k.number, log_2_high, x)));
+    const Float r = fused_minus(k.number, log_2_low, fused_minus(k.number, log_2_high, x));
+    return Powers<false>::scaled(powers.mantissa(k, r), k);
   }
 };
-// scale*exp(-x^2/divisor), with what the rounding of the square left out.
+// scale*exp(-x^2/divisor), with what the rounding of the square left out; scaled last, as a subnormal number has lost
+// digits.
 template <bool exact, int divisor = 1>
 struct SquarePower {
-  Powers<exact, divisor> powers;
+  using P = Powers<exact, divisor>;
+  P powers;
   HWY_INLINE void load(double scale) { powers.load(scale); }
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= (divisor == 1 ? 9.2 : 13.0); }
-  HWY_INLINE Float operator()(Float x) const {
-    const Float w = x * x, rest = fused(x, x, -w);
-    const auto k = Powers<exact, divisor>::near(w, -log_2_inverse / divisor);
+  static HWY_INLINE Float magnitude(Float x) { return at_most(abs(x), divisor == 1 ? 10.5 : 14.8); }
+  HWY_INLINE Float mantissa(Float z, typename P::Near& k) const {
+    const Float w = z * z, rest = fused(z, z, -w);
+    k = P::near(w, -log_2_inverse / divisor);
     const Float s = fused_minus(k.number, log_2_high * divisor, -w);
-    return powers(k, s - fused(k.number, Float::constant(log_2_low * divisor), rest));
+    return powers.mantissa(k, s - fused(k.number, Float::constant(log_2_low * divisor), rest));
+  }
+  HWY_INLINE Float operator()(Float x) const {
+    typename P::Near k;
+    const Float y = mantissa(magnitude(x), k);
+    return P::scaled(y, k);
   }
 };
 struct GaussianForm : SquarePower<true> {
@@ -248,7 +288,13 @@ struct GaussianForm : SquarePower<true> {
 };
 struct GaussianSlopeForm : SquarePower<false> {
   HWY_INLINE void load() { SquarePower<false>::load(-2); }
-  HWY_INLINE Float operator()(Float x) const { return x * SquarePower<false>::operator()(x); }
+  HWY_INLINE Float operator()(Float x) const {
+    P::Near k;
+    const Float z = magnitude(x), y = P::scaled(mantissa(z, k) * z, k);
+    const __m512i sign = _mm512_set1_epi32(std::numeric_limits<int>::min());
+    return from_raw(_mm512_castsi512_ps(_mm512_ternarylogic_epi32(  // y with its sign changed where x is negative
+        _mm512_castps_si512(y.v.raw), _mm512_castps_si512(x.v.raw), sign, 0x78)));
+  }
 };
 struct ErfSlopeForm : SquarePower<false> {
   HWY_INLINE void load() { SquarePower<false>::load(1.12837916709551257390); }
@@ -267,7 +313,7 @@ struct ReciprocalOfSum {
 };
 struct SoftsignForm {
   HWY_INLINE void load() {}
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= 1e30; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), 1e30); }
   HWY_INLINE Float operator()(Float x) const {
     const ReciprocalOfSum i = ReciprocalOfSum::of(abs(x));
     const Float q = x * i.r;
@@ -276,7 +322,7 @@ struct SoftsignForm {
 };
 struct SoftsignSlopeForm {
   HWY_INLINE void load() {}
-  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= 1e18; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), 1e18); }
   HWY_INLINE Float operator()(Float x) const {
     const ReciprocalOfSum i = ReciprocalOfSum::of(abs(x));
     const Float y = fused(i.r, i.rest, i.r);
@@ -285,7 +331,7 @@ struct SoftsignSlopeForm {
 };
 struct ArctanSlopeForm {  // 1/(1 + x^2)
   HWY_INLINE void load() {}
-  HWY_INLINE FloatTruth inside(Float x) const { return fused(x, x, 1.0) <= 1e36; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, fused(x, x, 1.0), 1e36); }
   HWY_INLINE Float operator()(Float x) const {
     const Float s = fused(x, x, 1.0), r = near_inverse(s);
     return fused(r, fused_minus(s, r, 1.0), r);
@@ -298,10 +344,10 @@ struct ArctanSlopeForm {  // 1/(1 + x^2)
 template <bool linear>
 struct InverseRootForm {
   Float parameter;
-  HWY_INLINE FloatTruth inside(Float x) const { return fused(parameter * x, x, 1.0) <= 1e30; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, fused(parameter * x, x, 1.0), 1e30); }
   HWY_INLINE Float operator()(Float x) const {
-    const Float s = fused(parameter * x, x, 1.0), i = near_inverse_root(s), y = x * i;
-    const Float root = fused(0.5 * y, fused_minus(s * i, i, 1.0), y);
+    const Float s = fused(parameter * x, x, 1.0), i = near_inverse_root(s);
+    const Float root = fused(x, i, (x * i) * fused_minus(s * i, 0.5 * i, 0.5));
     if constexpr (linear) return select(x >= 0.0, x, root);
     return root;
   }
@@ -309,10 +355,12 @@ struct InverseRootForm {
 template <bool linear>
 struct InverseRootSlopeForm {
   Float parameter;
-  HWY_INLINE FloatTruth inside(Float x) const { return fused(parameter * x, x, 1.0) <= 1e24; }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, fused(parameter * x, x, 1.0), 1e24); }
   HWY_INLINE Float operator()(Float x) const {
-    const Float s = fused(parameter * x, x, 1.0), i = near_inverse_root(s), cube = i * i * i;
-    const Float g = fused_minus(s * i, i, 1.0);
+    const Float s = fused(parameter * x, x, 1.0);
+    const __m512i digits = _mm512_castps_si512(near_inverse_root(s).v.raw);  // 12 of them, whose square is exact
+    const Float i = from_raw(_mm512_castsi512_ps(_mm512_and_si512(digits, _mm512_set1_epi32(-0x1000))));
+    const Float square = i * i, cube = square * i, g = fused_minus(s, square, 1.0);
     const Float slope = fused(cube * g, fused(1.875, g, 1.5), cube);
     if constexpr (linear) return select(x >= 0.0, 1.0, slope);
     return slope;
@@ -321,47 +369,45 @@ struct InverseRootSlopeForm {
 
 // y = x/2 + sqrt(x^2/4 + b/4), the root of y (y - x) = b/4: whose remainder corrects the estimate, left of 0, too, where
 // the estimate's terms cancel; there its error grows with x^2.
-struct SquareplusParts {
-  Float y, i, g, half;  // the value; 1/sqrt(s) is i (1 + g half)
+struct SquareplusForm {
+  Float parameter;
   static HWY_INLINE Float sum(Float x, Float b) {
     const Float h = 0.5 * x;
     return fused(h, h, 0.25 * b);
   }
-  static HWY_INLINE SquareplusParts of(Float x, Float b) {
-    const Float s = sum(x, b), i = near_inverse_root(s), v = fused(s, i, 0.5 * x);
-    const Float e = fused_minus(v, v - x, 0.25 * b) * i, g = e * i, half = fused(0.375, g, 0.5);
-    return {fused(e, half, v), i, g, half};
+  static HWY_INLINE Float value(Float x, Float b, Float s, Float i) {
+    const Float v = fused(s, i, 0.5 * x), e = fused_minus(v, v - x, 0.25 * b) * i;
+    return fused(e, fused(0.375, e * i, 0.5), v);
   }
-};
-struct SquareplusForm {
-  Float parameter;
-  HWY_INLINE FloatTruth inside(Float x) const {
-    return {hn::Le(SquareplusParts::sum(x, parameter).v, (256.0 * parameter).v)};
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const {
+    return at_most_too(before, sum(x, parameter), 256.0 * parameter);
   }
-  HWY_INLINE Float operator()(Float x) const { return SquareplusParts::of(x, parameter).y; }
-};
-struct SquareplusSlopeForm : SquareplusForm {
-  HWY_INLINE Float operator()(Float x) const {  // y/(2 sqrt(s))
-    const SquareplusParts p = SquareplusParts::of(x, parameter);
-    const Float i = 0.5 * p.i;
-    return p.y * fused(i * p.g, p.half, i);
+  HWY_INLINE Float operator()(Float x) const {
+    const Float s = sum(x, parameter);
+    return value(x, parameter, s, near_inverse_root(s));
   }
 };
 
-// Left of 0 a polynomial serves, as beyond -1 all is 0.
+template <std::size_t size>
+HWY_INLINE Float horner(Float x, const float (&c)[size]) {
+  Float y = Float::constant(c[size - 1]);
+  for (std::size_t k = size - 1; k-- > 0;) y = fused(y, x, double{c[k]});
+  return y;
+}
+// Left of 0 a polynomial serves, as beyond -1 all is 0: gate (z + z^2 p(z)), with z = x right of 0.
 struct HardElishForm {
   HWY_INLINE void load() {}
   HWY_INLINE Float operator()(Float x) const {
-    const Float z = at_least(at_most(x, 0.0), -1.0);
-    const Float e = fused(z * z, polynomial(z, tables::expm1_unit), z);
-    return select(x > 0.0, x, e) * at_least(at_most(fused(0.5, x, 0.5), 1.0), 0.0);
+    const Float z = at_least(x, -1.0), left = at_most(z, 0.0);
+    const Float gate = at_most(fused(0.5, z, 0.5), 1.0);
+    return fused(gate, z, (gate * (left * left)) * horner(left, tables::expm1_unit));
   }
 };
 struct HardElishSlopeForm {
   HWY_INLINE void load() {}
   HWY_INLINE Float operator()(Float x) const {
-    const Float z = at_least(at_most(x, 0.0), -1.0);
-    const Float left = select(x <= -1.0, 0.0, polynomial(z, tables::hard_elish_slope));
+    const Float t = at_least(at_most(x, 0.0), -1.0) - tables::hard_elish_root;
+    const Float left = select(x <= -1.0, 0.0, t * horner(t, tables::hard_elish_slope));
     return select(x > 0.0, select(x >= 1.0, 1.0, x + 0.5), left);
   }
 };

@@ -90,6 +90,11 @@ template <class Q>
 concept JudgesValue = requires(const Q& quick, const Float* x, Float y) {
   quick.inside(x, y);
 };
+// Some forms compare under the mask of what was compared before, which costs nothing, where a conjunction of masks does.
+template <class Q>
+concept Chains = requires(const Q& quick, const Float* x, FloatTruth before) {
+  quick.inside(before, x);
+};
 template <class Q>
 HWY_INLINE FloatTruth inside_of(const Q& quick, const Float* x, Float y) {
   if constexpr (JudgesValue<Q>) {
@@ -113,8 +118,13 @@ struct QuickRows {
   static HWY_INLINE void read_inputs(const float* const* input, std::size_t i, Float* x) {
     for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
   }
-  static HWY_INLINE FloatTruth both(FloatTruth a, FloatTruth b, bool first) {
-    return first ? b : FloatTruth{hn::And(a.m, b.m)};
+  template <class Q>
+  static HWY_INLINE FloatTruth inside_too(FloatTruth before, const Q& quick, const Float* x, FloatTruth inside) {
+    if constexpr (Chains<Q>) {
+      return quick.inside(before, x);
+    } else {
+      return {hn::And(before.m, inside.m)};
+    }
   }
 
   // The inputs are read anew where lanes are outside, so that until then no register has to hold them.
@@ -132,7 +142,7 @@ struct QuickRows {
       if constexpr (Total<Q>) {
         write<SingleTag>(value[v], y, i + v * lanes, stream);
       } else {
-        all = both(all, inside_of(quick, x, value[v]), v == 0);
+        all = inside_too(all, quick, x, inside_of(quick, x, value[v]));
       }
     }
     if constexpr (!Total<Q>) {
@@ -163,7 +173,7 @@ struct QuickRows {
       Float x[A::inputs];
       read_inputs(input, i + v * lanes, x);
       quick(x, slope[v]);
-      if constexpr (!Total<Q>) all = both(all, quick.inside(x), v == 0);
+      if constexpr (!Total<Q>) all = inside_too(all, quick, x, quick.inside(x));
       // One input's NaN is seen to by the range already.
       for (std::size_t k = 0; k < A::inputs && A::inputs > 1; ++k) slope[v][k] = with_nan_of<F>(slope[v][k], x);
     }
