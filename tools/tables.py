@@ -229,7 +229,7 @@ def elish_slope(z):
 
 
 GRIDS["exponential"] = [
-    ("SigmoidGrid", "sigmoid(-z)", lambda z: sigma(-z), "0.5625", 0, 5, 0, "centred"),
+    ("SigmoidGrid", "sigmoid(-z)", lambda z: sigma(-z), "0.5", 0, 5, 0, "left"),
     ("SigmoidSlopeGrid", "sigmoid(z) sigmoid(-z)", lambda z: sigma(-z) * sigma(z), "0.5", 0, 5, 0, "middle"),
     ("SoftplusGrid", "log(1 + exp(-z))", lambda z: mp.log1p(mp.exp(-z)), "0.5", 0, 5, 0, "middle"),
     ("TanhGrid", "tanh(z)", mp.tanh, "0.28", 0, 5, 1, "centred"),  # 1 beyond 8.54, as near as the contract asks
@@ -240,8 +240,9 @@ GRIDS["exponential"] = [
     ("ErfGrid", "erf(z)/z", at(2 / mp.sqrt(mp.pi), lambda z: mp.erf(z) / z), "0.125", 0, 4, 0, "middle"),
     ("NormalGrid", "Phi(-z)", lambda z: cdf(-z), "0.25", 0, 8, 0, "centred"),
     ("ArctanGrid", "atan(z)", mp.atan, "0.25", 0, 5, 1, "middle"),
+    ("SeluGrid", "1.7580993408473766 (exp(z) - 1)", lambda z: mp.mpf("1.7580993408473768599402") * mp.expm1(z), "0.5625", -31, 5, 1, "centred"),
     ("Expm1Grid", "exp(z) - 1", mp.expm1, "0.5625", -31, 5, 1, "centred"),
-    ("ElishGrid", "elish(z)/z", elish_gate, "0.5", -16, 5, 0, "left"),
+    ("ElishGrid", "elish(z)/z", elish_gate, "0.5", -16, 5, 0, "centred left"),
     ("ElishSlopeGrid", "the slope of elish(z)", elish_slope, "0.5", -16, 6, 0, "left"),
 ]
 
@@ -283,6 +284,10 @@ def grid(name, function, step, first, degree, lowest, kind):
         c = best_floats(t, f, unit_there, degree, lowest if k == 0 else 0)
         if name == "TanhGrid" and k == 31:
             c = np.array([1.0] + [0.0] * degree)
+        if name == "SigmoidGrid" and k == 31:
+            # Down to what 1 - p does not see: 1 - p is 1 from there on, where 1.9 units are missing.
+            end = float(step) - 2.0 ** -9
+            c = np.array([float(np.float32(v)) for v in [f[0], (2.9e-8 - f[0]) / end] + [0.0] * (degree - 1)])
         columns[k % 32] = c
         worst = max(worst, np.max(np.abs(np.polyval(c[::-1], t) - f) / unit_there))
     return columns, centres, worst
@@ -291,11 +296,13 @@ def grid(name, function, step, first, degree, lowest, kind):
 def print_grid(name, meaning, function, step, first, degree, lowest, kind):
     columns, centres, worst = grid(name, function, step, first, degree, lowest, kind)
     begin = mp.mpf(first) - (0 if "left" in kind else mp.mpf("0.484375"))
-    low, high = begin * mp.mpf(step), (begin + (32 if kind == "left" else mp.mpf("31.96875"))) * mp.mpf(step)
+    low, high = begin * mp.mpf(step), (begin + 32 - (mp.mpf(2) ** -8 if kind == "left" else mp.mpf("0.03125"))) * mp.mpf(step)
     print("// %s, %s <= z <= %s; error %s" % (meaning, mp.nstr(low, 6), mp.nstr(high, 6), mp.nstr(mp.mpf(float(worst)), 2)))
     print("struct %s {" % name)
     print("  static constexpr float low = %sf, high = %sf, steps = %sf;" % (
         mp.nstr(low, 10, strip_zeros=False), mp.nstr(high, 10, strip_zeros=False), repr(float(1 / mp.mpf(step)))))
+    trusted = {"SigmoidGrid": mp.mpf("15.5"), "NormalGrid": mp.mpf("6.2")}.get(name, high)
+    print("  static constexpr float trusted = %sf;" % mp.nstr(trusted, 10, strip_zeros=False))
     print("  static constexpr bool begins = %s;" % ("true" if "left" in kind else "false"))
     print("  static constexpr std::size_t size = %d;" % (degree + 1))
     if "centred" in kind:

@@ -43,11 +43,12 @@ OGEE_QUICK(QuickSlopes, Erf, QuickTotal<ErfSlopeForm>)
 OGEE_QUICK(QuickValue, NormalCdf, QuickPlain<NormalGate>)
 OGEE_QUICK(QuickSlopes, NormalCdf, QuickTotal<NormalDensityForm>)
 OGEE_QUICK(QuickValue, Gaussian, QuickTotal<GaussianForm>)
-OGEE_QUICK(QuickSlopes, Gaussian, QuickTotal<GaussianSlopeForm>)
+OGEE_QUICK(QuickSlopes, Gaussian, QuickPlain<GaussianSlopeForm>)
 OGEE_QUICK(QuickValue, Arctan, QuickPlain<ArctanForm>)
 OGEE_QUICK(QuickSlopes, Arctan, QuickPlain<ArctanSlopeForm>)
 OGEE_QUICK(QuickValue, Softsign, QuickPlain<SoftsignForm>)
 OGEE_QUICK(QuickSlopes, Softsign, QuickPlain<SoftsignSlopeForm>)
+OGEE_QUICK(QuickSlopes, Sqnl, QuickTotal<SqnlSlopeForm>)
 OGEE_QUICK(QuickValue, Tanhshrink, QuickPlain<TanhshrinkForm>)
 OGEE_QUICK(QuickSlopes, Tanhshrink, QuickPlain<TanhshrinkSlopeForm>)
 OGEE_QUICK(QuickValue, Elish, QuickPlain<ElishForm>)
@@ -62,10 +63,10 @@ OGEE_QUICK(QuickValue, Softplus, WithBetaOne<QuickPlain<SoftplusForm>>)
 OGEE_QUICK(QuickSlopes, Softplus, WithBetaOne<QuickPlain<SigmoidGate>>)
 
 // positive*x right of 0, negative*(exp(x) - 1) left of it: what the latter's table gives for positive x does not matter.
-template <bool scaled>
+template <class Table, bool scaled>
 struct QuickElu : Quick {
   static constexpr bool total = true;
-  Grid<tables::Expm1Grid> left;
+  Grid<Table> left;
   double positive;
   HWY_INLINE bool load(double p, double n) {
     left.load(n);
@@ -103,11 +104,14 @@ struct QuickCeluOf : Base {
   HWY_INLINE bool load(const double* p) { return Base::load(1, 1) && p[0] == 1; }
 };
 
-OGEE_QUICK(QuickValue, Elu, QuickEluOf<QuickElu<false>>)
+OGEE_QUICK(QuickValue, Elu, QuickEluOf<QuickElu<tables::Expm1Grid, false>>)
 OGEE_QUICK(QuickSlopes, Elu, QuickEluOf<QuickEluSlope>)
-OGEE_QUICK(QuickValue, Selu, QuickSeluOf<QuickElu<true>>)
+template <>
+struct QuickValue<Selu> : QuickElu<tables::SeluGrid, true> {
+  HWY_INLINE bool load(const double*) { return QuickElu::load(1.0507009873554804934193, 1); }
+};
 OGEE_QUICK(QuickSlopes, Selu, QuickSeluOf<QuickEluSlope>)
-OGEE_QUICK(QuickValue, Celu, QuickCeluOf<QuickElu<false>>)
+OGEE_QUICK(QuickValue, Celu, QuickCeluOf<QuickElu<tables::Expm1Grid, false>>)
 OGEE_QUICK(QuickSlopes, Celu, QuickCeluOf<QuickEluSlope>)
 
 // Forms with one parameter, where it is neither huge nor tiny.

@@ -71,7 +71,7 @@ struct Grid {
     return {times_factor(p, factor), times_factor(p + 16, factor)};
   }
   static constexpr int bits = Table::steps < 2 ? 0 : Table::steps < 4 ? 1 : Table::steps < 8 ? 2 : 3;
-  static_assert(Centred<Table> || stretch == 1 && Table::steps == 1 << bits);
+  static_assert(Centred<Table> || (stretch == 1 && Table::steps == 1 << bits));
   static HWY_INLINE Float look_up(Pair p, __m512i k) { return from_raw(_mm512_permutex2var_ps(p.low, k, p.high)); }
   HWY_INLINE Float offset(Float z, __m512i k) const {
     if constexpr (Centred<Table>) return z - look_up(centre, k);
@@ -143,7 +143,7 @@ struct GridGate {
   Grid<Table> tail;
   HWY_INLINE void load() { tail.load(); }
   HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const {
-    return mirrored ? at_most_too(before, x, Table::high) : at_least_too(before, x, -Table::high);
+    return mirrored ? at_most_too(before, x, Table::trusted) : at_least_too(before, x, -Table::trusted);
   }
   HWY_INLINE Float operator()(Float x) const {
     const __m512 p = tail(bounded<Table>(x)).v.raw;
@@ -213,7 +213,7 @@ struct ElishForm {
   HWY_INLINE void load() { gate.load(); }
   HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return below_too(before, abs(x), 8.0); }
   HWY_INLINE Float operator()(Float x) const {
-    return gate.times(x, x);
+    return x * gate(x);
   }
 };
 struct ElishSlopeForm {
@@ -288,12 +288,11 @@ struct GaussianForm : SquarePower<true> {
 };
 struct GaussianSlopeForm : SquarePower<false> {
   HWY_INLINE void load() { SquarePower<false>::load(-2); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, x * x, 85.0); }
   HWY_INLINE Float operator()(Float x) const {
     P::Near k;
-    const Float z = magnitude(x), y = P::scaled(mantissa(z, k) * z, k);
-    const __m512i sign = _mm512_set1_epi32(std::numeric_limits<int>::min());
-    return from_raw(_mm512_castsi512_ps(_mm512_ternarylogic_epi32(  // y with its sign changed where x is negative
-        _mm512_castps_si512(y.v.raw), _mm512_castps_si512(x.v.raw), sign, 0x78)));
+    const Float y = mantissa(x, k);
+    return x * P::scaled(y, k);
   }
 };
 struct ErfSlopeForm : SquarePower<false> {
@@ -336,6 +335,11 @@ struct ArctanSlopeForm {  // 1/(1 + x^2)
     const Float s = fused(x, x, 1.0), r = near_inverse(s);
     return fused(r, fused_minus(s, r, 1.0), r);
   }
+};
+
+struct SqnlSlopeForm {
+  HWY_INLINE void load() {}
+  HWY_INLINE Float operator()(Float x) const { return at_least(fused(-0.5, abs(x), 1.0), 0.0); }
 };
 
 // With i = 1/sqrt(s) nearly and g = 1 - s i^2, 1/sqrt(s) is i (1 + g/2 + 3/8 g^2 + ...), its cube i^3 (1 + 3/2 g +
@@ -408,7 +412,8 @@ struct HardElishSlopeForm {
   HWY_INLINE Float operator()(Float x) const {
     const Float t = at_least(at_most(x, 0.0), -1.0) - tables::hard_elish_root;
     const Float left = select(x <= -1.0, 0.0, t * horner(t, tables::hard_elish_slope));
-    return select(x > 0.0, select(x >= 1.0, 1.0, x + 0.5), left);
+    const __m512 most = _mm512_mask_add_ps(left.v.raw, (x > 0.0).m.raw, x.v.raw, _mm512_set1_ps(0.5f));
+    return select(x >= 1.0, 1.0, from_raw(most));
   }
 };
 

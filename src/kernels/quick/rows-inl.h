@@ -133,7 +133,7 @@ struct QuickRows {
                                       std::size_t i, bool stream) {
     const std::size_t lanes = hn::Lanes(SingleTag());
     Float value[count];
-    FloatTruth all = always();
+    FloatTruth all = {hn::FirstN(SingleTag(), lanes)};
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < count; ++v) {
       Float x[A::inputs];
@@ -167,7 +167,7 @@ struct QuickRows {
                                        const float* dy, float* const* dx, std::size_t i, bool stream) {
     const std::size_t lanes = hn::Lanes(SingleTag());
     Float slope[count][A::inputs + A::parameters];
-    FloatTruth all = always();
+    FloatTruth all = {hn::FirstN(SingleTag(), lanes)};
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < count; ++v) {
       Float x[A::inputs];
