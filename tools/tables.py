@@ -271,7 +271,9 @@ def grid(name, function, step, first, degree, lowest, kind):
         low = k * step - (0 if "left" in kind else step / 2)
         high = low + step
         middle = k * step
-        if "centred" in kind and not (k == 0 and lowest):
+        if name == "ElishGrid" and k in (-1, 0):
+            middle = mp.mpf(0)  # where x is subnormal, only the first coefficient may count, and is exact
+        elif "centred" in kind and not (k == 0 and lowest):
             middle = centre_near(function, (low + high) / 2, step, False)
         centres[k % 32] = middle
         if k == 0 and "left" not in kind:  # all numbers have one sign

@@ -213,7 +213,7 @@ struct ElishForm {
   HWY_INLINE void load() { gate.load(); }
   HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return below_too(before, abs(x), 8.0); }
   HWY_INLINE Float operator()(Float x) const {
-    return x * gate(x);
+    return gate.times(x, x);
   }
 };
 struct ElishSlopeForm {
