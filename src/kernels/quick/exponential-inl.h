@@ -6,6 +6,7 @@
 #define OGEE_QUICK_EXPONENTIAL_INL_H
 #endif
 
+#include "kernels/quick/exponential_algebraic-inl.h"
 #include "kernels/quick/exponential_parts-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -62,7 +63,8 @@ OGEE_QUICK(QuickSlopes, LogSigmoid, QuickPlain<GridGate<tables::SigmoidGrid, tru
 OGEE_QUICK(QuickValue, Softplus, WithBetaOne<QuickPlain<SoftplusForm>>)
 OGEE_QUICK(QuickSlopes, Softplus, WithBetaOne<QuickPlain<SigmoidGate>>)
 
-// positive*x right of 0, negative*(exp(x) - 1) left of it: what the latter's table gives for positive x does not matter.
+// positive*x right of 0, negative*(exp(x) - 1) left of it: what the latter's table gives for positive x does not
+// matter.
 template <class Table, bool scaled>
 struct QuickElu : Quick {
   static constexpr bool total = true;
@@ -130,7 +132,9 @@ struct QuickScaled : Quick {
 OGEE_QUICK(QuickValue, Squareplus, QuickScaled<SquareplusForm>)
 template <>
 struct QuickSlopes<Squareplus> : QuickPlain<NarrowGate<tables::SquareplusSlopeGrid>> {
-  HWY_INLINE bool load(const double* p) { return QuickPlain<NarrowGate<tables::SquareplusSlopeGrid>>::load(p) && p[0] == 4; }
+  HWY_INLINE bool load(const double* p) {
+    return QuickPlain<NarrowGate<tables::SquareplusSlopeGrid>>::load(p) && p[0] == 4;
+  }
 };
 OGEE_QUICK(QuickValue, Isru, QuickScaled<InverseRootForm<false>>)
 OGEE_QUICK(QuickSlopes, Isru, QuickScaled<InverseRootSlopeForm<false>>)

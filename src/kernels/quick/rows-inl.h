@@ -90,7 +90,8 @@ template <class Q>
 concept JudgesValue = requires(const Q& quick, const Float* x, Float y) {
   quick.inside(x, y);
 };
-// Some forms compare under the mask of what was compared before, which costs nothing, where a conjunction of masks does.
+// Some forms compare under the mask of what was compared before, which costs nothing, where a conjunction of masks
+// does.
 template <class Q>
 concept Chains = requires(const Q& quick, const Float* x, FloatTruth before) {
   quick.inside(before, x);
