@@ -95,7 +95,7 @@ struct QuickEluSlope : Quick {
 };
 template <class Base>
 struct QuickEluOf : Base {
-  HWY_INLINE bool load(const double* p) { return Base::load(1, p[0]); }
+  HWY_INLINE bool load(const double* p) { return Base::load(1, p[0]) && p[0] > 1e-20 && p[0] < 1e20; }
 };
 template <class Base>
 struct QuickSeluOf : Base {
