@@ -90,7 +90,7 @@ struct QuickEluSlope : Quick {
     return true;
   }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = select(x[0] > 0.0, positive, left(at_least(x[0], -105.0)));
+    d[0] = select(x[0] > 0.0, positive, left(at_least(x[0], -160.0)));
   }
 };
 template <class Base>

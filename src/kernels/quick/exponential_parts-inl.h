@@ -253,7 +253,7 @@ struct Powers {
 inline constexpr double log_2_high = 0.693147182464599609375, log_2_low = -1.904654299957767878541e-9;
 inline constexpr double log_2_inverse = 1.44269504088896340736;
 
-// scale*exp(x) for -105 <= x <= 88
+// scale*exp(x) for -160 <= x <= 88
 struct PowerForm {
   Powers<false> powers;
   HWY_INLINE void load(double scale) { powers.load(scale); }
