@@ -12,6 +12,7 @@ a derivative, of 1/8).
 Usage, with mpmath and numpy:
   /usr/bin/python3 tools/tables.py shared > src/lanes/tables.h
   /usr/bin/python3 tools/tables.py exponential > src/kernels/quick/exponential_tables.h
+  /usr/bin/python3 tools/tables.py smooth > src/kernels/quick/smooth_tables.h
 """
 import sys
 
@@ -201,11 +202,11 @@ def literal(v):
     return text + "f"
 
 
-# A family's own tables. The grid's step is a power of two, so that the offset from the grid is one instruction
-# (vreduceps) and no centre is looked up; the degree is given, and the coefficients are nearly the best floats: each is
-# rounded in turn and those of higher powers are fitted anew.
-# name, meaning, function, step (negative: with centres of Gal's), first interval, degree, lowest power where z = 0 is a
-# root, whether an interval begins at its point of the grid or has it in the middle
+# Tables on grids. Where the step is a power of two, the offset from the grid is one instruction (vreduceps), and no
+# centre is looked up; others have centres of Gal's ("centred"). An interval has its point of the grid in the middle, or
+# begins there ("left"). The degree is given, and the coefficients are nearly the best floats: each is rounded in turn
+# and those of higher powers are fitted anew.
+# name, meaning, function, step, first interval, degree, lowest power where z = 0 is a root, kind
 GRIDS = {}
 
 
