@@ -11,6 +11,7 @@ below the bound before coefficients are rounded, in units in the last place of t
 a derivative, of 1/8).
 Usage, with mpmath and numpy:
   /usr/bin/python3 tools/tables.py shared > src/lanes/tables.h
+  /usr/bin/python3 tools/tables.py exponential > src/kernels/quick/exponential_tables.h
   /usr/bin/python3 tools/tables.py smooth > src/kernels/quick/smooth_tables.h
 """
 import sys
@@ -201,6 +202,120 @@ def literal(v):
     return text + "f"
 
 
+# Tables on grids. Where the step is a power of two, the offset from the grid is one instruction (vreduceps), and no
+# centre is looked up; others have centres of Gal's ("centred"). An interval has its point of the grid in the middle, or
+# begins there ("left"). The degree is given, and the coefficients are nearly the best floats: each is rounded in turn
+# and those of higher powers are fitted anew.
+# name, meaning, function, step, first interval, degree, lowest power where z = 0 is a root, kind
+GRIDS = {}
+
+
+def power_series(*c):
+    return lambda z: mp.polyval(list(c)[::-1], z)
+
+
+def tanh_shrink_ratio(z):
+    if abs(z) < 0.02:
+        return power_series(mp.mpf(1) / 3, 0, -mp.mpf(2) / 15, 0, mp.mpf(17) / 315, 0, -mp.mpf(62) / 2835)(z)
+    return (z - mp.tanh(z)) / z ** 3
+
+
+def elish_gate(z):
+    return (sigma(z) if z >= 0 else mp.expm1(z) / z * sigma(z)) if z != 0 else mp.mpf("0.5")
+
+
+def elish_slope(z):
+    s = sigma(z)
+    return s + z * s * (1 - s) if z >= 0 else mp.exp(z) * s + mp.expm1(z) * s * (1 - s)
+
+
+GRIDS["exponential"] = [
+    ("SigmoidGrid", "sigmoid(-z)", lambda z: sigma(-z), "0.5", 0, 5, 0, "left"),
+    ("SigmoidSlopeGrid", "sigmoid(z) sigmoid(-z)", lambda z: sigma(-z) * sigma(z), "0.5", 0, 5, 0, "middle"),
+    ("SoftplusGrid", "log(1 + exp(-z))", lambda z: mp.log1p(mp.exp(-z)), "0.5", 0, 5, 0, "middle"),
+    ("TanhGrid", "tanh(z)", mp.tanh, "0.28", 0, 5, 1, "centred"),  # 1 beyond 8.54, as near as the contract asks
+    ("TanhSlopeGrid", "1 - tanh(z)^2", lambda z: mp.sech(z) ** 2, "0.25", 0, 5, 0, "middle"),
+    ("TanhFineGrid", "tanh(z)", mp.tanh, "0.25", 0, 5, 1, "middle"),
+    ("SquareplusSlopeGrid", "(1 - z/sqrt(z^2 + 4))/2", lambda z: (1 - z / mp.sqrt(z * z + 4)) / 2, "0.25", 0, 4, 0, "middle"),
+    ("TanhshrinkGrid", "(z - tanh(z))/z^3", tanh_shrink_ratio, "0.25", 0, 5, 0, "centred"),
+    ("ErfGrid", "erf(z)/z", at(2 / mp.sqrt(mp.pi), lambda z: mp.erf(z) / z), "0.125", 0, 4, 0, "middle"),
+    ("NormalGrid", "Phi(-z)", lambda z: cdf(-z), "0.25", 0, 8, 0, "centred"),
+    ("ArctanGrid", "atan(z)", mp.atan, "0.25", 0, 5, 1, "middle"),
+    ("SeluGrid", "1.7580993408473766 (exp(z) - 1)", lambda z: mp.mpf("1.7580993408473768599402") * mp.expm1(z), "0.5625", -31, 5, 1, "centred"),
+    ("Expm1Grid", "exp(z) - 1", mp.expm1, "0.5625", -31, 5, 1, "centred"),
+    ("ElishGrid", "elish(z)/z", elish_gate, "0.5", -16, 5, 0, "centred left"),
+    ("ElishSlopeGrid", "the slope of elish(z)", elish_slope, "0.5", -16, 6, 0, "left"),
+]
+
+
+def best_floats(t, f, unit_there, degree, lowest):
+    c = np.zeros(degree + 1)
+    scale = np.max(np.abs(t))
+    for power in range(lowest, degree + 1):
+        rest = f - sum(c[i] * t ** i for i in range(power))
+        columns = np.stack([(t / scale) ** i for i in range(power, degree + 1)], 1)
+        weight = np.ones_like(t)
+        for _ in range(30):  # Lawson's: weights that make the least squares' largest error small
+            s = np.sqrt(weight) / unit_there
+            x = np.linalg.lstsq(columns * s[:, None], rest * s, rcond=None)[0]
+            miss = np.abs(columns @ x - rest) / unit_there + 1e-12
+            weight = weight * miss / np.sum(weight * miss)
+        leading = float(np.float32(x[0] / scale ** power))
+        c[power] = leading if abs(leading) > 1.2e-38 else 0.0
+    return c
+
+
+def grid(name, function, step, first, degree, lowest, kind):
+    step = mp.mpf(step)
+    columns, centres, worst = {}, {}, 0
+    for k in range(first, first + 32):
+        low = k * step - (0 if "left" in kind else step / 2)
+        high = low + step
+        middle = k * step
+        if name == "ElishGrid" and k in (-1, 0):
+            middle = mp.mpf(0)  # where x is subnormal, only the first coefficient may count, and is exact
+        elif "centred" in kind and not (k == 0 and lowest):
+            middle = centre_near(function, (low + high) / 2, step, False)
+        centres[k % 32] = middle
+        if k == 0 and "left" not in kind:  # all numbers have one sign
+            low, high = (mp.mpf(0), high) if first == 0 else (low, mp.mpf(0))
+        z = [low + (high - low) * (1 - mp.cos(mp.pi * (i + mp.mpf("0.5")) / 65)) / 2 for i in range(65)]
+        t = np.array([float(v - middle) for v in z])
+        f = np.array([float(function(v)) for v in z])
+        size = np.maximum(np.abs(f), 2.0 ** -4 if "Slope" in name and "Elish" in name else 0.0)
+        unit_there = 2.0 ** (np.floor(np.log2(size)) - 23)
+        c = best_floats(t, f, unit_there, degree, lowest if k == 0 else 0)
+        if name == "TanhGrid" and k == 31:
+            c = np.array([1.0] + [0.0] * degree)
+        if name == "SigmoidGrid" and k == 31:
+            # Down to what 1 - p does not see: 1 - p is 1 from there on, where 1.9 units are missing.
+            end = float(step) - 2.0 ** -9
+            c = np.array([float(np.float32(v)) for v in [f[0], (2.9e-8 - f[0]) / end] + [0.0] * (degree - 1)])
+        columns[k % 32] = c
+        worst = max(worst, np.max(np.abs(np.polyval(c[::-1], t) - f) / unit_there))
+    return columns, centres, worst
+
+
+def print_grid(name, meaning, function, step, first, degree, lowest, kind):
+    columns, centres, worst = grid(name, function, step, first, degree, lowest, kind)
+    begin = mp.mpf(first) - (0 if "left" in kind else mp.mpf("0.484375"))
+    low, high = begin * mp.mpf(step), (begin + 32 - (mp.mpf(2) ** -8 if kind == "left" else mp.mpf("0.03125"))) * mp.mpf(step)
+    print("// %s, %s <= z <= %s; error %s" % (meaning, mp.nstr(low, 6), mp.nstr(high, 6), mp.nstr(mp.mpf(float(worst)), 2)))
+    print("struct %s {" % name)
+    print("  static constexpr float low = %sf, high = %sf, steps = %sf;" % (
+        mp.nstr(low, 10, strip_zeros=False), mp.nstr(high, 10, strip_zeros=False), repr(float(1 / mp.mpf(step)))))
+    trusted = {"SigmoidGrid": mp.mpf("15.5"), "NormalGrid": mp.mpf("6.2")}.get(name, high)
+    print("  static constexpr float trusted = %sf;" % mp.nstr(trusted, 10, strip_zeros=False))
+    print("  static constexpr bool begins = %s;" % ("true" if "left" in kind else "false"))
+    print("  static constexpr std::size_t size = %d;" % (degree + 1))
+    if "centred" in kind:
+        print("  static constexpr float centre[32] = {%s};" % ", ".join(literal(float(centres[j])) for j in range(32)))
+    print("  static constexpr float c[size][32] = {")
+    for i in range(degree + 1):
+        print("      {%s}," % ", ".join(literal(columns[j][i]) for j in range(32)))
+    print("  };\n};\n")
+
+
 family = sys.argv[1]
 print("""// Generated by tools/tables.py; do not edit. Each table's largest error, in units in the last place, beside it.
 #pragma once
@@ -210,7 +325,24 @@ print("""// Generated by tools/tables.py; do not edit. Each table's largest erro
 // clang-format off
 namespace ogee::tables {
 """)
-for name, meaning, function, step, first, root in SETS[family]:
+if family == "exponential":
+    print("inline constexpr float powers[32] = {%s};" % ", ".join(literal(float(mp.mpf(2) ** (mp.mpf(j) / 32))) for j in range(32)))
+    t = -0.5 + 0.5 * np.cos(np.pi * (np.arange(129) + 0.5) / 129)
+    root = mp.findroot(lambda z: mp.exp(z) * (z + 2) - 1, -0.443)
+    print("inline constexpr double hard_elish_root = %s;" % mp.nstr(root, 20))
+    from_root = t - float(root)
+    left = [sum(mp.mpf(v) ** k / mp.factorial(k + 2) for k in range(30)) for v in t]
+    for name, f, bound, degree in [
+            ("expm1_unit", np.array([float(v) for v in left]), 1.0 / np.abs(t), 5),
+            ("hard_elish_slope", np.array([float((mp.exp(v) * (v + 2) - 1) / 2 / (v - root)) for v in map(mp.mpf, t)]), 1.0, 6)]:
+        t = t if name == "expm1_unit" else from_root
+        c = best_floats(t, f, bound, degree, 0)
+        print("inline constexpr float %s[] = {%s};  // error %s" % (
+            name, ", ".join(literal(v) for v in c), mp.nstr(mp.mpf(float(np.max(np.abs(np.polyval(c[::-1], t) - f) / bound * 2.0 ** 24))), 2)))
+    print()
+for row in GRIDS.get(family, []):
+    print_grid(*row)
+for name, meaning, function, step, first, root in SETS.get(family, []):
     degree, columns, centres, worst, trusted = table(name, function, step, first, root)
     # Short of the ends, where rounding could choose the next interval, which is the one at the other end.
     low, high = (mp.mpf(first) - mp.mpf("0.484375")) * mp.mpf(step), (mp.mpf(first) + mp.mpf("31.484375")) * mp.mpf(step)

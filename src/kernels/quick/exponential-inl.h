@@ -6,197 +6,140 @@
 #define OGEE_QUICK_EXPONENTIAL_INL_H
 #endif
 
-#include "kernels/quick/forms-inl.h"
+#include "kernels/quick/exponential_algebraic-inl.h"
+#include "kernels/quick/exponential_parts-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
-// exp(min(x, 0)) - 1
-struct NegativeExpm1 {
-  Piecewise<tables::Expm1Ratio> ratio;
-  HWY_INLINE void load() { ratio.load(); }
-  HWY_INLINE Float operator()(Float x) const {
-    const Float z = at_least(at_most(x, 0.0), tables::Expm1Ratio::low);
-    return with_sign_of(select(z < -17.4, -1.0, ratio.times(z, z)), z);  // -0 stays so
-  }
-};
-
-struct NegativeExp {
-  Piecewise<tables::Exponential> power;
-  HWY_INLINE void load() { power.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= tables::Exponential::low; }
-  HWY_INLINE Float operator()(Float x) const { return power(at_most(x, 0.0)); }
-};
-
-OGEE_QUICK(QuickValue, Sigmoid, QuickGate<SigmoidForm>)
-OGEE_QUICK(QuickValue, NormalCdf, QuickGate<NormalForm>)
-OGEE_QUICK(QuickSlopes, Sigmoid, QuickSlope<EvenForm<tables::SigmoidSlope>>)
-OGEE_QUICK(QuickSlopes, Tanh, QuickSlope<EvenForm<tables::TanhSlope>>)
-OGEE_QUICK(QuickSlopes, Erf, QuickSlope<EvenForm<tables::ErfSlope>>)
-OGEE_QUICK(QuickSlopes, NormalCdf, QuickSlope<EvenForm<tables::NormalDensity>>)
-
-template <>
-struct QuickValue<Tanh> : Quick {
-  TanhForm form;
-  HWY_INLINE bool load(const double*) {
-    form.load();
-    return true;
-  }
+// Forms of one number, total or with an `inside` of their own, as a value and as a slope.
+template <class Form>
+struct QuickTotal : Quick {
   static constexpr bool total = true;
-  HWY_INLINE Float operator()(const Float* x) const { return form(x[0]); }
-};
-
-template <>
-struct QuickValue<Erf> : Quick {
-  Piecewise<tables::ErfRatio> ratio;
-  HWY_INLINE bool load(const double*) {
-    ratio.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
-  HWY_INLINE Float operator()(const Float* x) const {
-    const Float z = clamped<tables::ErfRatio>(x[0]);
-    return with_sign_of(select(z >= 3.92, 1.0, ratio.times(z, z)), x[0]);
-  }
-};
-
-// positive*x right of 0, negative*(exp(x) - 1) left of it
-struct QuickElu : Quick {
-  NegativeExpm1 left;
-  double positive, negative;
-  HWY_INLINE bool load(double p, double n) {
-    left.load();
-    positive = p;
-    negative = n;
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
-  HWY_INLINE Float operator()(const Float* x) const {
-    const Float e = left(x[0]);
-    // The factor in two parts, as a float's rounding of it counts.
-    const double high = static_cast<float>(negative);
-    return select(x[0] > 0.0, positive * x[0], fused(e, Float::constant(high), e * (negative - high)));
-  }
-};
-
-template <>
-struct QuickValue<Elu> : QuickElu {
-  HWY_INLINE bool load(const double* p) { return QuickElu::load(1, p[0]); }
-};
-
-template <>
-struct QuickValue<Selu> : QuickElu {
-  HWY_INLINE bool load(const double*) { return QuickElu::load(1.0507009873554804934193, 1.7580993408473768599402); }
-};
-
-template <>
-struct QuickValue<Celu> : QuickElu {
-  HWY_INLINE bool load(const double* p) { return QuickElu::load(1, 1) && p[0] == 1; }
-};
-
-struct QuickEluSlope : Quick {
-  NegativeExp left;
-  double positive, negative;
-  HWY_INLINE bool load(double p, double n) {
-    left.load();
-    positive = p;
-    negative = n;
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return left.inside(x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const {
-    d[0] = select(x[0] > 0.0, positive, negative * left(x[0]));
-  }
-};
-
-template <>
-struct QuickSlopes<Elu> : QuickEluSlope {
-  HWY_INLINE bool load(const double* p) { return QuickEluSlope::load(1, p[0]); }
-};
-
-template <>
-struct QuickSlopes<Selu> : QuickEluSlope {
-  HWY_INLINE bool load(const double*) {
-    return QuickEluSlope::load(1.0507009873554804934193, 1.7580993408473768599402);
-  }
-};
-
-template <>
-struct QuickSlopes<Celu> : QuickEluSlope {
-  HWY_INLINE bool load(const double* p) { return QuickEluSlope::load(1, 1) && p[0] == 1; }
-};
-
-template <>
-struct QuickValue<Softplus> : Quick {
-  Piecewise<tables::SoftplusTail> tail;
-  HWY_INLINE bool load(const double* p) {
-    tail.load();
-    return p[0] == 1;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] >= -tables::SoftplusTail::high; }
-  HWY_INLINE Float operator()(const Float* x) const {
-    return at_least(x[0], 0.0) + tail(clamped<tables::SoftplusTail>(x[0]));
-  }
-};
-
-template <>
-struct QuickSlopes<Softplus> : Quick {
-  SigmoidForm gate;
-  HWY_INLINE bool load(const double* p) {
-    gate.load();
-    return p[0] == 1;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.inside(x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = gate(x[0]); }
-};
-
-template <>
-struct QuickValue<LogSigmoid> : Quick {
-  Piecewise<tables::SoftplusTail> tail;
-  HWY_INLINE bool load(const double*) {
-    tail.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] <= tables::SoftplusTail::high; }
-  HWY_INLINE Float operator()(const Float* x) const {
-    return at_most(x[0], 0.0) - tail(clamped<tables::SoftplusTail>(x[0]));
-  }
-};
-
-template <>
-struct QuickSlopes<LogSigmoid> : Quick {
-  SigmoidForm gate;
-  HWY_INLINE bool load(const double*) {
-    gate.load();
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.inside(-x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = gate(-x[0]); }
-};
-
-template <>
-struct QuickValue<BipolarSigmoid> : Quick {
-  TanhForm form;
+  Form form;
   HWY_INLINE bool load(const double*) {
     form.load();
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
-  HWY_INLINE Float operator()(const Float* x) const { return form(0.5 * x[0]); }
+  HWY_INLINE Float operator()(const Float* x) const { return form(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = form(x[0]); }
+};
+template <class Form>
+struct QuickPlain : QuickTotal<Form> {
+  static constexpr bool total = false;
+  HWY_INLINE FloatTruth inside(const Float* x) const { return inside(always(), x); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, const Float* x) const { return this->form.inside(before, x[0]); }
 };
 
-template <>
-struct QuickSlopes<BipolarSigmoid> : Quick {
-  EvenForm<tables::TanhSlope> slope;
-  HWY_INLINE bool load(const double*) {
-    slope.load();
+OGEE_QUICK(QuickValue, Sigmoid, QuickPlain<SigmoidGate>)
+OGEE_QUICK(QuickSlopes, Sigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid>>)
+OGEE_QUICK(QuickValue, Tanh, QuickTotal<TanhOf<1>>)
+OGEE_QUICK(QuickSlopes, Tanh, QuickPlain<EvenGrid<tables::TanhSlopeGrid>>)
+OGEE_QUICK(QuickValue, BipolarSigmoid, QuickTotal<TanhOf<2>>)
+OGEE_QUICK(QuickSlopes, BipolarSigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid, 2>>)
+OGEE_QUICK(QuickValue, Erf, QuickTotal<ErfForm>)
+OGEE_QUICK(QuickSlopes, Erf, QuickTotal<ErfSlopeForm>)
+OGEE_QUICK(QuickValue, NormalCdf, QuickPlain<NormalGate>)
+OGEE_QUICK(QuickSlopes, NormalCdf, QuickTotal<NormalDensityForm>)
+OGEE_QUICK(QuickValue, Gaussian, QuickTotal<GaussianForm>)
+OGEE_QUICK(QuickSlopes, Gaussian, QuickPlain<GaussianSlopeForm>)
+OGEE_QUICK(QuickValue, Arctan, QuickPlain<ArctanForm>)
+OGEE_QUICK(QuickSlopes, Arctan, QuickPlain<ArctanSlopeForm>)
+OGEE_QUICK(QuickValue, Softsign, QuickPlain<SoftsignForm>)
+OGEE_QUICK(QuickSlopes, Softsign, QuickPlain<SoftsignSlopeForm>)
+OGEE_QUICK(QuickSlopes, Sqnl, QuickTotal<SqnlSlopeForm>)
+OGEE_QUICK(QuickValue, Tanhshrink, QuickPlain<TanhshrinkForm>)
+OGEE_QUICK(QuickSlopes, Tanhshrink, QuickPlain<TanhshrinkSlopeForm>)
+OGEE_QUICK(QuickValue, Elish, QuickPlain<ElishForm>)
+OGEE_QUICK(QuickSlopes, Elish, QuickPlain<ElishSlopeForm>)
+OGEE_QUICK(QuickValue, HardElish, QuickTotal<HardElishForm>)
+OGEE_QUICK(QuickSlopes, HardElish, QuickTotal<HardElishSlopeForm>)
+OGEE_QUICK(QuickValue, LogSigmoid, QuickPlain<LogSigmoidForm>)
+OGEE_QUICK(QuickSlopes, LogSigmoid, QuickPlain<GridGate<tables::SigmoidGrid, true>>)
+
+// For the beta that nearly everybody has.
+OGEE_QUICK(QuickValue, Softplus, WithBetaOne<QuickPlain<SoftplusForm>>)
+OGEE_QUICK(QuickSlopes, Softplus, WithBetaOne<QuickPlain<SigmoidGate>>)
+
+// positive*x right of 0, negative*(exp(x) - 1) left of it: what the latter's table gives for positive x does not
+// matter.
+template <class Table, bool scaled>
+struct QuickElu : Quick {
+  static constexpr bool total = true;
+  Grid<Table> left;
+  double positive;
+  HWY_INLINE bool load(double p, double n) {
+    left.load(n);
+    positive = p;
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(0.5 * x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = 0.5 * slope(0.5 * x[0]); }
+  HWY_INLINE Float operator()(const Float* x) const {
+    return select(x[0] >= 0.0, scaled ? positive * x[0] : x[0], left(at_least(x[0], -17.5)));
+  }
 };
+// The same for their slopes.
+struct QuickEluSlope : Quick {
+  static constexpr bool total = true;
+  PowerForm left;
+  double positive;
+  HWY_INLINE bool load(double p, double n) {
+    left.load(n);
+    positive = p;
+    return true;
+  }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    d[0] = select(x[0] > 0.0, positive, left(at_least(x[0], -160.0)));
+  }
+};
+template <class Base>
+struct QuickEluOf : Base {
+  HWY_INLINE bool load(const double* p) { return Base::load(1, p[0]) && p[0] > 1e-20 && p[0] < 1e20; }
+};
+template <class Base>
+struct QuickSeluOf : Base {
+  HWY_INLINE bool load(const double*) { return Base::load(1.0507009873554804934193, 1.7580993408473768599402); }
+};
+template <class Base>
+struct QuickCeluOf : Base {
+  HWY_INLINE bool load(const double* p) { return Base::load(1, 1) && p[0] == 1; }
+};
+
+OGEE_QUICK(QuickValue, Elu, QuickEluOf<QuickElu<tables::Expm1Grid, false>>)
+OGEE_QUICK(QuickSlopes, Elu, QuickEluOf<QuickEluSlope>)
+template <>
+struct QuickValue<Selu> : QuickElu<tables::SeluGrid, true> {
+  HWY_INLINE bool load(const double*) { return QuickElu::load(1.0507009873554804934193, 1); }
+};
+OGEE_QUICK(QuickSlopes, Selu, QuickSeluOf<QuickEluSlope>)
+OGEE_QUICK(QuickValue, Celu, QuickCeluOf<QuickElu<tables::Expm1Grid, false>>)
+OGEE_QUICK(QuickSlopes, Celu, QuickCeluOf<QuickEluSlope>)
+
+// Forms with one parameter, where it is neither huge nor tiny.
+template <class Form>
+struct QuickScaled : Quick {
+  Form form;
+  HWY_INLINE bool load(const double* p) {
+    form.parameter = Float::constant(p[0]);
+    return p[0] > 1e-3 && p[0] < 1e3;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return form.inside(always(), x[0]); }
+  HWY_INLINE FloatTruth inside(FloatTruth before, const Float* x) const { return form.inside(before, x[0]); }
+  HWY_INLINE Float operator()(const Float* x) const { return form(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = form(x[0]); }
+};
+OGEE_QUICK(QuickValue, Squareplus, QuickScaled<SquareplusForm>)
+template <>
+struct QuickSlopes<Squareplus> : QuickPlain<NarrowGate<tables::SquareplusSlopeGrid>> {
+  HWY_INLINE bool load(const double* p) {
+    return QuickPlain<NarrowGate<tables::SquareplusSlopeGrid>>::load(p) && p[0] == 4;
+  }
+};
+OGEE_QUICK(QuickValue, Isru, QuickScaled<InverseRootForm<false>>)
+OGEE_QUICK(QuickSlopes, Isru, QuickScaled<InverseRootSlopeForm<false>>)
+OGEE_QUICK(QuickValue, Isrlu, QuickScaled<InverseRootForm<true>>)
+OGEE_QUICK(QuickSlopes, Isrlu, QuickScaled<InverseRootSlopeForm<true>>)
 
 #endif  // AVX-512
 

@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <type_traits>
 
+#include "hwy/cache_control.h"
 #include "kernels/kernel_table-inl.h"
 #include "kernels/quick/forms-inl.h"
 
@@ -90,6 +91,12 @@ template <class Q>
 concept JudgesValue = requires(const Q& quick, const Float* x, Float y) {
   quick.inside(x, y);
 };
+// Some forms compare under the mask of what was compared before, which costs nothing, where a conjunction of masks
+// does.
+template <class Q>
+concept Chains = requires(const Q& quick, const Float* x, FloatTruth before) {
+  quick.inside(before, x);
+};
 template <class Q>
 HWY_INLINE FloatTruth inside_of(const Q& quick, const Float* x, Float y) {
   if constexpr (JudgesValue<Q>) {
@@ -113,8 +120,22 @@ struct QuickRows {
   static HWY_INLINE void read_inputs(const float* const* input, std::size_t i, Float* x) {
     for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
   }
-  static HWY_INLINE FloatTruth both(FloatTruth a, FloatTruth b, bool first) {
-    return first ? b : FloatTruth{hn::And(a.m, b.m)};
+  // Rows that no cache holds: so far ahead that memory's latency is hidden, as the processor, which looks ahead by so
+  // many instructions, sees fewer loads the longer a form is.
+  static constexpr std::size_t ahead = 1024;
+  template <std::size_t count>
+  static HWY_INLINE void fetch(const float* p) {
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < count; ++v) hwy::Prefetch(p + ahead + v * hn::Lanes(SingleTag()));
+  }
+
+  template <class Q>
+  static HWY_INLINE FloatTruth inside_too(FloatTruth before, const Q& quick, const Float* x, FloatTruth inside) {
+    if constexpr (Chains<Q>) {
+      return quick.inside(before, x);
+    } else {
+      return {hn::And(before.m, inside.m)};
+    }
   }
 
   // The inputs are read anew where lanes are outside, so that until then no register has to hold them.
@@ -122,8 +143,11 @@ struct QuickRows {
   static HWY_INLINE void forward_step(const Q& quick, const float* const* input, const double* parameter, float* y,
                                       std::size_t i, bool stream) {
     const std::size_t lanes = hn::Lanes(SingleTag());
+    if (HWY_UNLIKELY(stream)) {
+      for (std::size_t k = 0; k < A::inputs; ++k) fetch<count>(input[k] + i);
+    }
     Float value[count];
-    FloatTruth all = always();
+    FloatTruth all = {hn::FirstN(SingleTag(), lanes)};
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < count; ++v) {
       Float x[A::inputs];
@@ -132,7 +156,7 @@ struct QuickRows {
       if constexpr (Total<Q>) {
         write<SingleTag>(value[v], y, i + v * lanes, stream);
       } else {
-        all = both(all, inside_of(quick, x, value[v]), v == 0);
+        all = inside_too(all, quick, x, inside_of(quick, x, value[v]));
       }
     }
     if constexpr (!Total<Q>) {
@@ -156,14 +180,18 @@ struct QuickRows {
   static HWY_INLINE void backward_step(const Q& quick, const float* const* input, const double* parameter,
                                        const float* dy, float* const* dx, std::size_t i, bool stream) {
     const std::size_t lanes = hn::Lanes(SingleTag());
+    if (HWY_UNLIKELY(stream)) {
+      for (std::size_t k = 0; k < A::inputs; ++k) fetch<count>(input[k] + i);
+      fetch<count>(dy + i);
+    }
     Float slope[count][A::inputs + A::parameters];
-    FloatTruth all = always();
+    FloatTruth all = {hn::FirstN(SingleTag(), lanes)};
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < count; ++v) {
       Float x[A::inputs];
       read_inputs(input, i + v * lanes, x);
       quick(x, slope[v]);
-      if constexpr (!Total<Q>) all = both(all, quick.inside(x), v == 0);
+      if constexpr (!Total<Q>) all = inside_too(all, quick, x, quick.inside(x));
       // One input's NaN is seen to by the range already.
       for (std::size_t k = 0; k < A::inputs && A::inputs > 1; ++k) slope[v][k] = with_nan_of<F>(slope[v][k], x);
     }
