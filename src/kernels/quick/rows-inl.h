@@ -120,13 +120,10 @@ struct QuickRows {
   static HWY_INLINE void read_inputs(const float* const* input, std::size_t i, Float* x) {
     for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
   }
-  // Rows that no cache holds: so far ahead that memory's latency is hidden, as the processor, which looks ahead by so
-  // many instructions, sees fewer loads the longer a form is.
-  static constexpr std::size_t ahead = 1024;
   template <std::size_t count>
   static HWY_INLINE void fetch(const float* p) {
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < count; ++v) hwy::Prefetch(p + ahead + v * hn::Lanes(SingleTag()));
+    for (std::size_t v = 0; v < count; ++v) fetch_ahead(p + v * hn::Lanes(SingleTag()));
   }
 
   template <class Q>
