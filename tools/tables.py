@@ -9,6 +9,8 @@ j of the arrays is the interval k = j modulo 32, as the lookup takes the low fiv
 The polynomials interpolate at Chebyshev nodes, computed with 40 digits; the degree is the first whose error stays
 below the bound before coefficients are rounded, in units in the last place of the function's value (or, near a root of
 a derivative, of 1/8).
+A family's own tables hold whole functions in intervals that need not be equal (Warped), or one period of a function
+(Periodic); see there.
 Usage, with mpmath and numpy:
   /usr/bin/python3 tools/tables.py shared > src/lanes/tables.h
   /usr/bin/python3 tools/tables.py smooth > src/kernels/quick/smooth_tables.h

@@ -188,9 +188,7 @@ struct QuickValue<Phish> : QuickWhole<tables::PhishWhole> {
 };
 
 // The sign of y turned where x is negative.
-HWY_INLINE Float turned(Float y, Float x) {
-  return {hn::Xor(y.v, hn::And(x.v, Float::constant(-0.0).v))};
-}
+HWY_INLINE Float turned(Float y, Float x) { return {hn::Xor(y.v, hn::And(x.v, Float::constant(-0.0).v))}; }
 template <>
 struct QuickValue<Gcu> : QuickWhole<tables::GcuWhole> {
   HWY_INLINE Float operator()(const Float* x) const { return turned(table(abs(x[0])), x[0]); }

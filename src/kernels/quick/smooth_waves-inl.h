@@ -113,15 +113,31 @@ struct QuickValue<Snake> : SnakeForm<tables::SineSquared> {
   }
 };
 
+// Lanes too large for the table, by the definition's own derivative.
+HWY_NOINLINE HWY_ATTR inline Float snake_slope_outside(Float x, double alpha) {
+  constexpr std::size_t lanes = hn::MaxLanes(SingleTag()), half = hn::MaxLanes(Wide());
+  HWY_ALIGN float row[lanes];
+  hn::Store(x.v, SingleTag(), row);
+  for (std::size_t part = 0; part < lanes; part += half) {
+    write<Wide>(snake_slope(read<Wide>(row, part), Lane<Wide>::constant(alpha)), row, part);
+  }
+  return {hn::Load(SingleTag(), row)};
+}
+
 // 1 + sin(2 alpha x). Its double roots are in the middle of an interval; there the slope is 4 t.
 template <>
 struct QuickSlopes<Snake> : SnakeForm<tables::SineOfDouble> {
+  static constexpr bool total = true;
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float shifted = fused(x[0], Float::constant(turns.inverse), integer_shift);
     const Float k = shifted - integer_shift;
     const Float t = turns.within(x[0], k) * alpha;
     const Float linear = fused(k, Float::constant(-4 * alpha * turns.rest), wave.c[1].at(shifted));
     d[0] = fused(fused(wave.horner<2>(t, shifted), t, linear), t, wave.c[0].at(shifted));
+    const FloatTruth inside = turns.inside(x[0]);
+    if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), inside.m))) {
+      d[0] = select(inside, d[0], snake_slope_outside(x[0], alpha));
+    }
   }
 };
 
