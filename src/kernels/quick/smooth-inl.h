@@ -118,7 +118,7 @@ struct DipSlopeForm {
   HWY_INLINE FloatTruth inside(Float x) const { return left.inside(x); }
   HWY_INLINE Float operator()(Float x) const {
     const Float p = left(x);
-    return select(x < 0.0, p, 1.0 - p);
+    return {hn::Vec<SingleTag>{_mm512_mask_sub_ps(p.v.raw, (x >= 0.0).m.raw, Float::constant(1.0).v.raw, p.v.raw)}};
   }
 };
 template <class Table>
