@@ -30,7 +30,7 @@ struct Turns {
     third = leading(period - first - second, 24);
     rest = (period - first - second - third) + beyond;
     limit = 2000 * period;
-    return frequency >= 1e-3 && frequency <= 1e6;
+    return frequency >= 1e-3 && frequency <= 1e4;  // so that powers of it, coefficients, are floats
   }
   HWY_INLINE FloatTruth inside(Float x) const { return abs(x) <= limit; }
   HWY_INLINE Float within(Float x, Float k) const {
