@@ -43,16 +43,22 @@ struct Turns {
 template <bool cosine>
 struct WaveForm {
   Turns turns;
-  double large, c[5], correction;
+  double large, middle, c[5], correction;
   HWY_INLINE bool load(double omega, double factor) {
     const double f = cosine ? -factor : factor;
     const double square = omega * omega, linear = f * omega;
+    // sin(r)/r = p(r^2), expanded around the middle of what r^2 may be, so that its terms, and their roundings, are
+    // small.
+    constexpr double p[] = {1, -0.16666659712791443, 0.008333069272339344, -0.00019809776858892292,
+                            2.606098178148386e-06};
+    middle = static_cast<float>(1.2337 / square);
+    const double m = middle * square;
     large = static_cast<float>(0.8125 * linear);
-    c[0] = linear - large;
-    c[1] = -0.16666659712791443 * linear * square;
-    c[2] = 0.008333069272339344 * linear * square * square;
-    c[3] = -0.00019809776858892292 * linear * square * square * square;
-    c[4] = 2.606098178148386e-06 * linear * square * square * square * square;
+    c[0] = linear * (p[0] + m * (p[1] + m * (p[2] + m * (p[3] + m * p[4])))) - large;
+    c[1] = linear * square * (p[1] + m * (2 * p[2] + m * (3 * p[3] + m * 4 * p[4])));
+    c[2] = linear * square * square * (p[2] + m * (3 * p[3] + m * 6 * p[4]));
+    c[3] = linear * square * square * square * (p[3] + m * 4 * p[4]);
+    c[4] = linear * square * square * square * square * p[4];
     const bool good = turns.load(omega);
     correction = -linear * turns.rest;
     return good;
@@ -63,7 +69,7 @@ struct WaveForm {
     const Float shifted = cosine ? fused(x, inverse, -0.5) + integer_shift : fused(x, inverse, integer_shift);
     const Float whole = shifted - integer_shift, k = cosine ? whole + 0.5 : whole;
     const Float s = turns.within(x, k);
-    const Float z = s * s;
+    const Float z = fused(s, s, -middle);
     Float q = fused(Float::constant(c[4]), z, c[3]);
     q = fused(q, z, c[2]);
     q = fused(q, z, c[1]);
