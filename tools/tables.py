@@ -330,6 +330,8 @@ class Periodic:
         for k in range(32):
             shifted = lambda t: self.function(k * mp.pi / 32 + t)
             known = [0.0] * self.zero[k] if k in self.zero else [float(np.float32(float(shifted(mp.mpf(0)))))]
+            while len(known) < 3:  # each coefficient is rounded before the ones after it are fitted
+                known.append(float(np.float32(helper.minimax(shifted, 0, known, -half, half)[len(known)])))
             columns.append([np.float32(v) for v in helper.minimax(shifted, 0, known, -half, half)])
         print("// %s" % self.meaning)
         print("struct %s {" % self.name)
