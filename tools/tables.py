@@ -9,6 +9,8 @@ j of the arrays is the interval k = j modulo 32, as the lookup takes the low fiv
 The polynomials interpolate at Chebyshev nodes, computed with 40 digits; the degree is the first whose error stays
 below the bound before coefficients are rounded, in units in the last place of the function's value (or, near a root of
 a derivative, of 1/8).
+A family's own tables hold whole functions in intervals that need not be equal (Warped), or one period of a function
+(Periodic); see there.
 Usage, with mpmath and numpy:
   /usr/bin/python3 tools/tables.py shared > src/lanes/tables.h
   /usr/bin/python3 tools/tables.py exponential > src/kernels/quick/exponential_tables.h
@@ -316,6 +318,247 @@ def print_grid(name, meaning, function, step, first, degree, lowest, kind):
     print("  };\n};\n")
 
 
+# Tables of whole functions, whose intervals need not be equal: interval k has the z for which `index` rounds to k. Where
+# the function vanishes a centre lies at the root, or at the float nearest to it, so that relative precision lasts there;
+# the polynomials are minimax of the relative error (Lawson's method).
+class Warped:
+    def __init__(self, name, meaning, function, degree, low, high, slope, square=0.0, offset=0, second=None, larger=True,
+                 last=False, zero=0, roots=(), steep=False, plain=None):
+        self.name, self.meaning, self.function, self.degree, self.low, self.high = name, meaning, function, degree, low, high
+        self.slope, self.square, self.offset = (float(np.float32(v)) for v in (slope, square, offset))
+        self.second = second and tuple(float(np.float32(v)) for v in second)  # another line; the larger or smaller counts
+        self.larger, self.last = larger, last  # last: everything beyond belongs to interval 31
+        self.zero = zero  # the root's order at 0
+        self.roots = [float(mp.findroot(function, r)) for r in roots]
+        self.steep = steep  # the second coefficient is rounded before the others are fitted
+        self.plain = plain  # (interval, width, function): another function in a few intervals
+
+    def index(self, z):
+        k = (z * self.square + self.slope) * z + self.offset
+        if self.second:
+            k = (max if self.larger else min)(k, self.second[0] * z + self.second[1])
+        return k
+
+    def inverse(self, k):
+        a, b = self.low, self.high
+        for _ in range(64):
+            m = (a + b) / 2
+            a, b = (m, b) if self.index(m) < k else (a, m)
+        return (a + b) / 2
+
+    def intervals(self):
+        first, final = round(self.index(self.low)), round(self.index(self.high))
+        final = min(final, 31) if self.last else final
+        assert final - first < 32
+        for k in range(first, final + 1):
+            a, b = self.inverse(k - 0.5), self.high if self.last and k == 31 else self.inverse(k + 0.5)
+            margin = (b - a) * 1e-4
+            yield k, a - margin, b + margin
+
+    def minimax(self, function, c, known, a, b):
+        count, p, c = self.degree + 1 - len(known), len(known), mp.mpf(c)
+        n = 12 * count
+        z = [mp.mpf((a + b) / 2 + (b - a) / 2 * np.cos(np.pi * (i + 0.5) / n)) for i in range(n)]
+        z = [v for v in z if abs(v - c) > 1e-9 * (b - a)]
+        value = [function(v) for v in z]
+        goal = np.array([float((f - mp.polyval(known[::-1], v - c)) / (v - c) ** p) for f, v in zip(value, z)])
+        t = np.array([float(v - c) for v in z])
+        weight = np.abs(t) ** p / np.array([max(abs(float(f)), 1e-38) for f in value])
+        half = (b - a) / 2
+        powers = np.vander(t / half, count, increasing=True)
+        share, best = np.ones(len(t)) / len(t), (np.inf, None)
+        for _ in range(60):
+            w = np.sqrt(share) * weight
+            x = np.linalg.lstsq(powers * w[:, None], goal * w, rcond=None)[0]
+            miss = np.abs(powers @ x - goal) * weight
+            if miss.max() < best[0]:
+                best = miss.max(), x
+            share = share * (miss + 1e-30)
+            share /= share.sum()
+        return known + [float(v) / half ** i for i, v in enumerate(best[1])]
+
+    def centre(self, function, a, b):
+        best = None
+        middle = np.float32((a + b) / 2)
+        step = max((b - a) * 0.0005, float(np.spacing(middle)))
+        for i in range(-60, 61):
+            c = float(np.float32((a + b) / 2 + i * step))
+            value = function(mp.mpf(c))
+            if value == 0:
+                continue
+            miss = abs(mp.mpf(float(np.float32(float(value)))) - value) / unit(value, 0)
+            if best is None or miss < best[0]:
+                best = miss, c
+        return best[1]
+
+    def columns(self):
+        for k, a, b in self.intervals():
+            function, zero = self.function, self.zero
+            if self.plain and abs(k - self.plain[0]) <= self.plain[1]:
+                function, zero = self.plain[2], 0
+            roots = [r for r in self.roots if a <= r <= b]
+            if zero and a < 0 < b:
+                c, known = 0.0, [0.0] * zero
+            else:
+                c = float(np.float32(roots[0])) if roots else self.centre(function, a, b)
+                known = [float(np.float32(float(function(mp.mpf(c)))))]
+                if self.steep and not roots:
+                    known.append(float(np.float32(self.minimax(function, c, known, a, b)[1])))
+            found = self.minimax(function, c, known, a, b)
+            column = [np.float32(v if abs(v) > 1.2e-38 else 0) for v in found]
+            if zero and c == 0:
+                column[0] = np.float32(-0.0)  # so that -0 stays so
+            yield k % 32, np.float32(c), column
+
+    def write(self):
+        number = lambda v: literal(np.float32(v))
+        rows = {k: (c, column) for k, c, column in self.columns()}
+        unused = (np.float32(0), [np.float32(0)] * (self.degree + 1))
+        print("// %s, %g <= z <= %g" % (self.meaning, self.low, self.high))
+        print("struct %s {" % self.name)
+        print("  static constexpr float low = %s, high = %s;" % (number(self.low), number(self.high)))
+        print("  static constexpr float square = %s, slope = %s, offset = %s;" % tuple(
+            map(number, (self.square, self.slope, 12582912 + self.offset))))
+        second = self.second or (0, 0)
+        print("  static constexpr int second = %d;  // of two lines the larger (1) or the smaller (-1) counts" % (
+            0 if not self.second else 1 if self.larger else -1))
+        print("  static constexpr float second_slope = %s, second_offset = %s;" % (number(second[0]), number(12582912 + second[1])))
+        print("  static constexpr bool last = %s;" % ("true" if self.last else "false"))
+        print("  static constexpr std::size_t size = %d;" % (self.degree + 1))
+        print("  static constexpr float centre[32] = {%s};" % ", ".join(literal(rows.get(j, unused)[0]) for j in range(32)))
+        print("  static constexpr float c[size][32] = {")
+        for i in range(self.degree + 1):
+            print("      {%s}," % ", ".join(literal(rows.get(j, unused)[1][i]) for j in range(32)))
+        print("  };\n};\n")
+
+
+# A function of period pi, as 32 polynomials around the multiples of pi/32.
+class Periodic:
+    def __init__(self, name, meaning, function, degree, zero):
+        self.name, self.meaning, self.function, self.degree = name, meaning, function, degree
+        self.zero = zero  # interval: the root's order at its middle
+
+    def write(self):
+        helper = Warped(self.name, self.meaning, None, self.degree, 0, 0, 0)
+        half = float(mp.pi / 64) * 1.001
+        columns = []
+        for k in range(32):
+            shifted = lambda t: self.function(k * mp.pi / 32 + t)
+            known = [0.0] * self.zero[k] if k in self.zero else [float(np.float32(float(shifted(mp.mpf(0)))))]
+            while len(known) < 3:  # each coefficient is rounded before the ones after it are fitted
+                known.append(float(np.float32(helper.minimax(shifted, 0, known, -half, half)[len(known)])))
+            columns.append([np.float32(v) for v in helper.minimax(shifted, 0, known, -half, half)])
+        print("// %s" % self.meaning)
+        print("struct %s {" % self.name)
+        print("  static constexpr std::size_t size = %d;" % (self.degree + 1))
+        print("  static constexpr float c[size][32] = {")
+        for i in range(self.degree + 1):
+            print("      {%s}," % ", ".join(literal(c[i]) for c in columns))
+        print("  };\n};\n")
+
+
+def silu_slope(z):
+    return sigma(z) * (1 + z * sigma(-z))
+
+
+def gelu_slope(z):
+    return cdf(z) + z * phi(z)
+
+
+def phish(z):
+    return z * mp.tanh(z * cdf(z))
+
+
+def phish_slope(z):
+    t = mp.tanh(z * cdf(z))
+    return t + z * (1 - t * t) * gelu_slope(z)
+
+
+def softplus(z):
+    return mp.log1p(mp.exp(z))
+
+
+def serf_slope(z):
+    return mp.erf(softplus(z)) + z * 2 / mp.sqrt(mp.pi) * mp.exp(-softplus(z) ** 2) * sigma(z)
+
+
+def tanh_exp_slope(z):
+    return mp.tanh(mp.exp(z)) + z * mp.exp(z) * mp.sech(mp.exp(z)) ** 2
+
+
+def logish_slope(z):
+    return mp.log1p(sigma(z)) + z * sigma(z) * sigma(-z) / (1 + sigma(z))
+
+
+def arctan_tail(z):
+    return mp.atan(1 / z) / mp.pi if z else mp.mpf(1) / 2
+
+
+Q = mp.mpf("1.702")
+ROOT = 1.553763441  # 14.45/9.3: from -9.3 on, with the line's zero at 14
+
+
+def whole(name, meaning, function, degree, high, **more):
+    """Intervals of one width, from 0, or, where low is given, from there."""
+    return Warped(name, meaning, function, degree, 0, high, 31.45 / high, **more)
+
+
+def both_sides(name, meaning, function, degree, high, **more):
+    return Warped(name, meaning, function, degree, -high, high, 15.45 / high, offset=15, **more)
+
+
+def narrowing(name, meaning, function, degree, high, slope, **more):
+    """Intervals that grow narrower with z, as what falls off like exp(-z^2) wants them."""
+    return Warped(name, meaning, function, degree, 0, high, slope, square=(31.45 / high - slope) / high, **more)
+
+
+def steep_right(name, meaning, function, slope, **more):
+    return Warped(name, meaning, function, 6, -9.3, 9.3, slope, offset=20, second=(ROOT, 14), last=True, **more)
+
+
+def falling_left(name, meaning, function, **more):
+    low, slope = -6.4, 2.6
+    return Warped(name, meaning, function, 7, low, 9.1, slope, square=(-22.45 - slope * low) / low ** 2, offset=22,
+                  second=(0.6, 26), larger=False, **more)
+
+
+WHOLE = {}
+WHOLE["smooth"] = [
+    whole("SiluDip", "-z sigmoid(-z)", lambda z: -z * sigma(-z), 5, 12.5, zero=1),
+    whole("SiluSlope", "the slope of x*sigmoid(x) at -z", lambda z: silu_slope(-z), 5, 13, roots=[1.28], steep=True),
+    whole("ESwishDip", "-1.375 z sigmoid(-z)", lambda z: -z * sigma(-z) * 11 / 8, 5, 12.5, zero=1),
+    whole("QuickGeluDip", "-z sigmoid(-1.702 z)", lambda z: -z * sigma(-Q * z), 5, 8.2, zero=1),
+    whole("QuickGeluSlope", "the slope of x*sigmoid(1.702 x) at -z", lambda z: silu_slope(-Q * z), 5, 8.2, roots=[0.75],
+          steep=True),
+    narrowing("GeluDip", "-z Phi(-z)", lambda z: -z * cdf(-z), 6, 6.5, 2.5, zero=1),
+    narrowing("GeluSlope", "the slope of x*Phi(x) at -z", lambda z: gelu_slope(-z), 6, 6.5, 2.5, roots=[0.75], steep=True),
+    narrowing("TanhGeluDip", "-z sigmoid(-2 sqrt(2/pi) (z + 0.044715 z^3))", lambda z: -z * tanh_gate(-z), 6, 6, 2.3, zero=1),
+    narrowing("TanhGeluSlope", "the slope of x times that at -z", lambda z: tanh_gate_slope(-z), 6, 6, 2.3, roots=[0.75],
+              steep=True),
+    whole("AtluDip", "-z (1/2 - atan(z)/pi)", lambda z: -z * arctan_tail(z), 6, 12, zero=1),
+    whole("AtluSlope", "the slope of x*(1/2 + atan(x)/pi) at -z", lambda z: arctan_tail(z) - z / mp.pi / (1 + z * z), 6, 11,
+          steep=True),
+    both_sides("MishFactor", "tanh(log(1 + exp(z)))", mish_gate, 6, 10),
+    both_sides("MishWholeSlope", "the slope of z tanh(log(1 + exp(z)))", mish_slope, 6, 9.3, roots=[-1.19], steep=True),
+    both_sides("LogishWhole", "z log(1 + sigmoid(z))", lambda z: z * mp.log1p(sigma(z)), 6, 9.3, zero=1),
+    both_sides("LogishSlope", "the slope of z log(1 + sigmoid(z))", logish_slope, 6, 9.3, roots=[-1.35], steep=True),
+    steep_right("TanhExpWhole", "z tanh(exp(z))", lambda z: z * mp.tanh(mp.exp(z)), 4.6, zero=1),
+    steep_right("TanhExpSlope", "the slope of z tanh(exp(z))", tanh_exp_slope, 4.6, roots=[-1.1], steep=True),
+    steep_right("SerfWhole", "z erf(log(1 + exp(z)))", lambda z: z * mp.erf(softplus(z)), 2.75, zero=1),
+    steep_right("SerfSlope", "the slope of z erf(log(1 + exp(z)))", serf_slope, 2.75, roots=[-1.14], steep=True),
+    falling_left("PhishWhole", "z tanh(z Phi(z)); in intervals 21 to 23 over z^2", phish, steep=True,
+                 plain=(22, 1, lambda z: mp.tanh(z * cdf(z)) / z if z else mp.mpf(1) / 2)),
+    falling_left("PhishSlope", "the slope of z tanh(z Phi(z))", phish_slope, zero=1, roots=[-1.09], steep=True),
+    Warped("GcuWhole", "z cos(z)", lambda z: z * mp.cos(z), 5, 0, 9.88, 10 / np.pi, zero=1, roots=[1.57, 4.71, 7.85]),
+    Warped("GcuSlope", "the slope of z cos(z)", lambda z: mp.cos(z) - z * mp.sin(z), 5, 0, 9.38, 3.25,
+           roots=[0.86, 3.43, 6.44], steep=True),
+    whole("LishtRatio", "tanh(z)/z", lambda z: mp.tanh(z) / z if z else mp.mpf(1), 5, 9.5),
+    whole("LishtSlope", "the slope of z tanh(z)", lambda z: mp.tanh(z) + z * mp.sech(z) ** 2, 6, 11, zero=1),
+    Periodic("SineSquared", "sin(z)^2", lambda z: mp.sin(z) ** 2, 4, {0: 2}),
+    Periodic("SineOfDouble", "1 + sin(2 z)", lambda z: 1 + mp.sin(2 * z), 4, {24: 2}),
+]
+
+
 family = sys.argv[1]
 print("""// Generated by tools/tables.py; do not edit. Each table's largest error, in units in the last place, beside it.
 #pragma once
@@ -342,6 +585,8 @@ if family == "exponential":
     print()
 for row in GRIDS.get(family, []):
     print_grid(*row)
+for one in WHOLE.get(family, []):
+    one.write()
 for name, meaning, function, step, first, root in SETS.get(family, []):
     degree, columns, centres, worst, trusted = table(name, function, step, first, root)
     # Short of the ends, where rounding could choose the next interval, which is the one at the other end.

@@ -28,6 +28,8 @@ HWY_INLINE void exact_of(const Lane<D>* x, const Lane<D>* p, Lane<D>* result) {
   const Lane<D> e = Lane<D>::constant(0.0);
   if constexpr (count == 0) {
     result[0] = call<F, Training>(x, p, e);
+  } else if constexpr (count == 1 && has_derivative<F, D>(typename Arity<F>::Parameters())) {
+    result[0] = closed_derivative<F, D>(x[0], p, typename Arity<F>::Parameters());
   } else if constexpr (count == Arity<F>::inputs) {
     using A = Arity<F>;
     using Number = Dual<Lane<D>, static_cast<int>(A::inputs)>;

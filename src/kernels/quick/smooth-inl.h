@@ -1,4 +1,7 @@
 // The quick forms of src/functions/smooth.inc.
+//
+// Most tables here hold whole functions (tools/tables.py: Warped), so that a value is rounded once after the last
+// coefficient; their intervals need not be equal.
 #if defined(OGEE_QUICK_SMOOTH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_SMOOTH_INL_H
 #undef OGEE_QUICK_SMOOTH_INL_H
@@ -6,70 +9,216 @@
 #define OGEE_QUICK_SMOOTH_INL_H
 #endif
 
+#include <bit>
+#include <cstdint>
+
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/smooth_tables.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
-struct MishForm {
-  Piecewise<tables::MishGate> gate;
-  HWY_INLINE void load() { gate.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= tables::MishGate::low; }
-  HWY_INLINE Float times(Float m, Float x) const { return gate.times(m, at_most(x, tables::MishGate::high)); }
+// 32 numbers, found by the low five bits of an index.
+struct Thirty2 {
+  __m512 low, high;
+  HWY_INLINE void load(const float* p) {
+    low = _mm512_loadu_ps(p);
+    high = _mm512_loadu_ps(p + 16);
+  }
+  HWY_INLINE Float at(Float shifted) const {
+    return {hn::Vec<SingleTag>{_mm512_permutex2var_ps(low, _mm512_castps_si512(shifted.v.raw), high)}};
+  }
 };
 
-struct MishSlopeForm {
-  Piecewise<tables::MishSlope> slope;
-  HWY_INLINE void load() { slope.load(); }
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= tables::MishSlope::low; }
-  HWY_INLINE Float operator()(Float x) const { return slope(at_most(x, tables::MishSlope::high)); }
+// What adding leaves no place for a fraction, so that the nearest integer is in the sum's low bits.
+inline constexpr double integer_shift = 12582912.0;
+
+template <class Table>
+struct Coefficients {
+  Thirty2 c[Table::size];
+  HWY_INLINE void load() {
+    for (std::size_t i = 0; i < Table::size; ++i) c[i].load(Table::c[i]);
+  }
+  // c_first + c_(first + 1) t + ..., in the interval of `shifted`.
+  template <std::size_t first>
+  HWY_INLINE Float horner(Float t, Float shifted) const {
+    const Float own = c[first].at(shifted);
+    if constexpr (first + 1 == Table::size) {
+      return own;
+    } else {
+      return fused(horner<first + 1>(t, shifted), t, own);
+    }
+  }
 };
 
-OGEE_QUICK(QuickValue, Silu, QuickSelfGated<SigmoidForm>)
-OGEE_QUICK(QuickValue, Gelu, QuickSelfGated<NormalForm>)
-OGEE_QUICK(QuickValue, GeluTanh, QuickSelfGated<TanhGateForm>)
-OGEE_QUICK(QuickValue, Mish, QuickSelfGated<MishForm>)
-OGEE_QUICK(QuickSlopes, Silu, QuickSlope<SiluSlopeForm>)
-OGEE_QUICK(QuickSlopes, Gelu, QuickSlope<GeluSlopeForm>)
-OGEE_QUICK(QuickSlopes, GeluTanh, QuickSlope<TanhGateSlopeForm>)
-OGEE_QUICK(QuickSlopes, Mish, QuickSlope<MishSlopeForm>)
+template <class Table>
+struct Whole {
+  Thirty2 centre;
+  Coefficients<Table> polynomial;
+  HWY_INLINE void load() {
+    centre.load(Table::centre);
+    polynomial.load();
+  }
+  static HWY_INLINE Float interval(Float z) {
+    const Float slope = Float::constant(Table::slope);
+    Float k = fused(Table::square == 0 ? slope : fused(z, Float::constant(Table::square), slope), z,
+                    Float::constant(Table::offset));
+    if constexpr (Table::second != 0) {
+      const Float other = fused(z, Float::constant(Table::second_slope), Float::constant(Table::second_offset));
+      k = {Table::second > 0 ? hn::Max(k.v, other.v) : hn::Min(k.v, other.v)};
+    }
+    return Table::last ? at_most(k, integer_shift + 31) : k;
+  }
+  HWY_INLINE Float operator()(Float z) const {
+    const Float k = interval(z);
+    return polynomial.template horner<0>(z - centre.at(k), k);
+  }
+  // m times the function, with one rounding of the large part.
+  HWY_INLINE Float times(Float m, Float z, Float k) const {
+    const Float t = z - centre.at(k);
+    return fused(m, polynomial.c[0].at(k), (m * t) * polynomial.template horner<1>(t, k));
+  }
+  HWY_INLINE Float times(Float m, Float z) const { return times(m, z, interval(z)); }
+  // Where the table serves f(x), and where it serves f(|x|).
+  HWY_INLINE FloatTruth inside(Float x) const {
+    if constexpr (Table::low == 0 || Table::low == -Table::high) {
+      return abs(x) <= Table::high;
+    } else {
+      return {hn::And((x >= Table::low).m, (x <= Table::high).m)};
+    }
+  }
+};
 
-// x*tanh(x), as |x| tanh|x|
-template <>
-struct QuickValue<Lisht> : Quick {
-  Piecewise<tables::TanhRatio> ratio;
+// x times a gate g with g(x) + g(-x) = 1: max(x, 0) and a dip, which is even. A steep one has vanished where its table
+// ends, so that right of there max(x, 0) is left.
+template <class Table, bool steep>
+struct DipTable {
+  Whole<Table> table;
+  HWY_INLINE void load() { table.load(); }
+  HWY_INLINE FloatTruth inside(Float x) const { return steep ? x >= -Table::high : abs(x) <= Table::high; }
+  HWY_INLINE Float operator()(Float x) const { return table(steep ? clamped<Table>(x) : abs(x)); }
+};
+template <class Table, bool steep = false>
+struct QuickDip : Quick {
+  DipTable<Table, steep> dip;
   HWY_INLINE bool load(const double*) {
-    ratio.load();
+    dip.load();
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return everywhere(x); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return dip.inside(x[0]); }
+  HWY_INLINE Float operator()(const Float* x) const { return at_least(x[0], 0.0) + dip(x[0]); }
+};
+// The slope of such a function: s(x) + s(-x) = 1.
+template <class Table, bool steep = false>
+struct DipSlopeForm {
+  DipTable<Table, steep> left;
+  HWY_INLINE void load() { left.load(); }
+  HWY_INLINE FloatTruth inside(Float x) const { return left.inside(x); }
+  HWY_INLINE Float operator()(Float x) const {
+    const Float p = left(x);
+    return {hn::Vec<SingleTag>{_mm512_mask_sub_ps(p.v.raw, (x >= 0.0).m.raw, Float::constant(1.0).v.raw, p.v.raw)}};
+  }
+};
+template <class Table>
+struct QuickWhole : Quick {
+  Whole<Table> table;
+  HWY_INLINE bool load(const double*) {
+    table.load();
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return table.inside(x[0]); }
+  HWY_INLINE Float operator()(const Float* x) const { return table(x[0]); }
+};
+
+OGEE_QUICK(QuickValue, Silu, QuickDip<tables::SiluDip>)
+OGEE_QUICK(QuickValue, Gelu, QuickDip<tables::GeluDip, true>)
+OGEE_QUICK(QuickValue, GeluTanh, QuickDip<tables::TanhGeluDip, true>)
+OGEE_QUICK(QuickValue, GeluQuick, QuickDip<tables::QuickGeluDip>)
+OGEE_QUICK(QuickValue, Atlu, QuickDip<tables::AtluDip>)
+OGEE_QUICK(QuickValue, Logish, QuickWhole<tables::LogishWhole>)
+OGEE_QUICK(QuickValue, TanhExp, QuickWhole<tables::TanhExpWhole>)
+OGEE_QUICK(QuickValue, Serf, QuickWhole<tables::SerfWhole>)
+OGEE_QUICK(QuickSlopes, Silu, QuickSlope<DipSlopeForm<tables::SiluSlope>>)
+OGEE_QUICK(QuickSlopes, Gelu, QuickSlope<DipSlopeForm<tables::GeluSlope, true>>)
+OGEE_QUICK(QuickSlopes, GeluTanh, QuickSlope<DipSlopeForm<tables::TanhGeluSlope, true>>)
+OGEE_QUICK(QuickSlopes, GeluQuick, QuickSlope<DipSlopeForm<tables::QuickGeluSlope>>)
+OGEE_QUICK(QuickSlopes, Atlu, QuickSlope<DipSlopeForm<tables::AtluSlope>>)
+OGEE_QUICK(QuickSlopes, Mish, QuickSlope<Whole<tables::MishWholeSlope>>)
+OGEE_QUICK(QuickSlopes, Logish, QuickSlope<Whole<tables::LogishSlope>>)
+OGEE_QUICK(QuickSlopes, TanhExp, QuickSlope<Whole<tables::TanhExpSlope>>)
+OGEE_QUICK(QuickSlopes, Serf, QuickSlope<Whole<tables::SerfSlope>>)
+OGEE_QUICK(QuickSlopes, Phish, QuickSlope<Whole<tables::PhishSlope>>)
+OGEE_QUICK(QuickValue, Swish, WithBetaOne<QuickDip<tables::SiluDip>>)
+OGEE_QUICK(QuickSlopes, Swish, WithBetaOne<QuickSlope<DipSlopeForm<tables::SiluSlope>>>)
+
+// At 0 the gate's first coefficient would not be a float, so the factor x stays outside.
+template <>
+struct QuickValue<Mish> : QuickWhole<tables::MishFactor> {
+  HWY_INLINE Float operator()(const Float* x) const { return table.times(x[0], x[0]); }
+};
+
+// The table has the beta that nearly everybody has; a product with a rounded value would be rounded twice.
+template <>
+struct QuickValue<ESwish> : QuickDip<tables::ESwishDip> {
+  HWY_INLINE bool load(const double* p) { return QuickDip::load(p) && p[0] == 1.375; }
   HWY_INLINE Float operator()(const Float* x) const {
-    const Float a = abs(x[0]), z = clamped<tables::TanhRatio>(x[0]);
-    return select(z >= 9.02, a, ratio.times(a * z, z));
+    return fused(at_least(x[0], 0.0), Float::constant(1.375), dip(x[0]));
   }
 };
-
-// tanh(x) + x (1 - tanh(x)^2)
 template <>
-struct QuickSlopes<Lisht> : Quick {
-  TanhForm form;
-  EvenForm<tables::TanhSlope> slope;
-  HWY_INLINE bool load(const double*) {
-    form.load();
-    slope.load();
-    return true;
+struct QuickSlopes<ESwish> : QuickSlope<DipSlopeForm<tables::SiluSlope>> {
+  double beta;
+  HWY_INLINE bool load(const double* p) {
+    beta = p[0];
+    return QuickSlope::load(p);
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return slope.inside(x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = fused(x[0], slope(x[0]), form(x[0])); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = beta * slope(x[0]); }
 };
 
-OGEE_QUICK(QuickValue, Swish, WithBetaOne<QuickSelfGated<SigmoidForm>>)
-OGEE_QUICK(QuickSlopes, Swish, WithBetaOne<QuickSlope<SiluSlopeForm>>)
+// Around 0, where x tanh(x Phi(x)) has a double root, the table holds it over x^2.
+template <>
+struct QuickValue<Phish> : QuickWhole<tables::PhishWhole> {
+  HWY_INLINE Float operator()(const Float* x) const {
+    const Float k = table.interval(x[0]);
+    const FloatTruth near = abs(k - (integer_shift + 22)) <= 1.0;
+    return table.times(select(near, x[0] * x[0], 1.0), x[0], k);
+  }
+};
+
+// The sign of y turned where x is negative.
+HWY_INLINE Float turned(Float y, Float x) { return {hn::Xor(y.v, hn::And(x.v, Float::constant(-0.0).v))}; }
+template <>
+struct QuickValue<Gcu> : QuickWhole<tables::GcuWhole> {
+  HWY_INLINE Float operator()(const Float* x) const { return turned(table(abs(x[0])), x[0]); }
+};
+template <>
+struct QuickSlopes<Gcu> : QuickSlope<Whole<tables::GcuSlope>> {
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = slope(abs(x[0])); }
+};
+
+// x*tanh(x) = |x| z (tanh(z)/z), where z ends with the table: tanh is 1 there.
+template <>
+struct QuickValue<Lisht> : QuickWhole<tables::LishtRatio> {
+  HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 3e37; }
+  HWY_INLINE Float operator()(const Float* x) const {
+    const Float a = abs(x[0]), z = at_most(a, tables::LishtRatio::high);
+    return table.times(a * z, z);
+  }
+};
+template <>
+struct QuickSlopes<Lisht> : QuickSlope<Whole<tables::LishtSlope>> {
+  static constexpr bool total = true;
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    d[0] = turned(slope(clamped<tables::LishtSlope>(x[0])), x[0]);
+  }
+};
 
 #endif  // AVX-512
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+
+#include "kernels/quick/smooth_waves-inl.h"
 #endif
