@@ -9,6 +9,7 @@
 #include "kernels/quick/forms-inl.h"
 #include "kernels/quick/noisy_rows-inl.h"
 #include "kernels/quick/noisy_tables.h"
+#include "kernels/quick/noisy_sums-inl.h"
 #include "kernels/quick/noisy_units-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -29,6 +30,9 @@ struct QuickSlopes<Nah<Base>> : QuickNoisyUnitSlopes<Base, Nah<Base>> {};
 template <class Base>
 struct QuickSlopes<NanFixed<Base>> : QuickFixedUnitSlopes<Base> {};
 
+template <class Base>
+struct QuickValue<Nanil<Base>> : QuickPulled<Base> {};
+
 OGEE_QUICK(QuickValue, Nani<TanhBase>, QuickShifted<TanhBase, false>)
 OGEE_QUICK(QuickValue, Nani<SigmoidBase>, QuickShifted<SigmoidBase, false>)
 OGEE_QUICK(QuickValue, Nanis<TanhBase>, QuickShifted<TanhBase, true>)
@@ -39,11 +43,11 @@ OGEE_QUICK(QuickSlopes, Nanis<TanhBase>, QuickShiftedSlope<TanhBase, true>)
 OGEE_QUICK(QuickSlopes, Nanis<SigmoidBase>, QuickShiftedSlope<SigmoidBase, true>)
 
 // The row kernel by input and learned parameters is the definition's own there: no flag of a quick form replaces it.
-#define OGEE_QUICK_LEARNED(...)                                                                               \
-  template <>                                                                                                 \
+#define OGEE_QUICK_LEARNED(...)                                                                                   \
+  template <>                                                                                                     \
   HWY_ATTR inline void backward_learned_row<float, SingleTag, __VA_ARGS__, Training, true>(const Row<float>& row, \
-                                                                                           std::size_t n) {   \
-    NoisyRows<__VA_ARGS__>::backward_learned(row, n);                                                         \
+                                                                                           std::size_t n) {       \
+    NoisyRows<__VA_ARGS__>::backward_learned(row, n);                                                             \
   }
 OGEE_QUICK_LEARNED(Nan<HardTanhBase>)
 OGEE_QUICK_LEARNED(Nan<HardSigmoidBase>)

@@ -123,7 +123,8 @@ struct NoisyRows {
 };
 
 template <class F>
-requires(Arity<F>::noisy) struct QuickRows<F> : NoisyRows<F> {};
+requires(Arity<F>::noisy) struct QuickRows<F> : NoisyRows<F> {
+};
 
 #endif  // AVX-512
 

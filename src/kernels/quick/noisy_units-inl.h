@@ -1,5 +1,5 @@
-// The noisy units of Gulcehre et al. 2016 in float32, for training. With h the base, u its linearisation at 0, v = h - u
-// and s = tanh(p v/2) = 2 sigmoid(p v) - 1,
+// The noisy units of Gulcehre et al. 2016 in float32, for training. With h the base, u its linearisation at 0, v = h -
+// u and s = tanh(p v/2) = 2 sigmoid(p v) - 1,
 //
 //   phi     = alpha h + (1-alpha) u - sgn(x) c (sigmoid(p v) - 1/2)^2 e = h + (alpha-1) v - w s^2,  w = sgn(x) c e/4
 //   dphi/dx = h' + v' (alpha - 1 - p w g),  g = s (1 - s^2)
@@ -16,9 +16,10 @@
 
 #include <cmath>
 #include <cstddef>
-#include <utility>
+#include <type_traits>
 
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/noisy_lookup-inl.h"
 #include "kernels/quick/noisy_tables.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -31,7 +32,8 @@ struct Split {
   Float high, low;
 };
 
-// h and v, and what v's rounding left out where that counts in a unit's value: not near 0, where v is a small part of it.
+// h and v, and what v's rounding left out where that counts in a unit's value: not near 0, where v is a small part of
+// it.
 struct BaseValue {
   Float h, v, v_low;
 };
@@ -53,26 +55,27 @@ struct QuickBase<HardSigmoidBase> : QuickHardBase<true> {};
 template <>
 struct QuickBase<TanhBase> {
   static constexpr double bound = 1e30;
-  TanhForm form;
-  HWY_INLINE void load() { form.load(); }
+  ShortLookup<tables::TanhRatio> ratio;
+  HWY_INLINE void load() { ratio.load(); }
   HWY_INLINE BaseValue at(Float x) const {
-    const Float h = form(x);
+    const Float z = clamped<tables::TanhRatio>(x), h = with_sign_of(at_most(ratio.times(z, z), 1.0), x);
     return {h, h - x, Float::constant(0.0)};
   }
 };
 template <>
 struct QuickBase<SigmoidBase> {
   static constexpr double bound = tables::SigmoidTail::trusted;
-  SigmoidForm form;
-  HWY_INLINE void load() { form.load(); }
+  ShortLookup<tables::SigmoidTail> tail;
+  HWY_INLINE void load() { tail.load(); }
   HWY_INLINE BaseValue at(Float x) const {
-    const Float h = form(x), centred = h - 0.5, v = fused(x, Float::constant(-0.25), centred);
+    const Float p = tail(clamped<tables::SigmoidTail>(x)), h = select(x < 0.0, p, 1.0 - p), centred = h - 0.5,
+                v = fused(x, Float::constant(-0.25), centred);
     return {h, v, fused(x, Float::constant(-0.25), centred - v) + (h - (centred + 0.5))};
   }
 };
 
-// The derivatives of h and v; and m = |v|, in two parts where its small values count. Both have the sign of x taken out:
-// v is -sgn(x) m.
+// The derivatives of h and v; and m = |v|, in two parts where its small values count. Both have the sign of x taken
+// out: v is -sgn(x) m.
 template <bool of_sigmoid>
 struct QuickHardSlope {
   static constexpr double edge = of_sigmoid ? 2 : 1, du = of_sigmoid ? 0.25 : 1;
@@ -110,7 +113,7 @@ constexpr Coefficients<N - 2> without_two(const float (&c)[N]) {
 template <bool of_sigmoid>
 struct QuickSoftSlope {
   static constexpr double scale = of_sigmoid ? 0.5 : 1, du = of_sigmoid ? 0.25 : 1;
-  Piecewise<tables::SigmoidTail> tail;
+  ShortLookup<tables::SigmoidTail> tail;
   struct Point {
     Float size, rest, t, m;  // |z|, 1 - |tanh(z)|, |tanh(z)|
   };
@@ -206,7 +209,7 @@ struct NoisyUnitParameters {
 
 // w tanh(z)^2 for z >= 0
 struct QuickTanhSquare {
-  Piecewise<tables::TanhSquareRatio> ratio;
+  ShortLookup<tables::TanhSquareRatio> ratio;
   HWY_INLINE void load() { ratio.load(); }
   HWY_INLINE Float times(Float w, Float z) const {
     const Float a = at_most(z, tables::TanhSquareRatio::high);
@@ -233,7 +236,7 @@ struct QuickNoisyUnit : Quick, NoisyUnitParameters<Base, Unit> {
 // tanh(z) (1 - tanh(z)^2); beyond the table it is next to nothing.
 struct QuickGrade {
   using Table = tables::TanhGradeRatio;
-  Piecewise<Table> ratio;
+  ShortLookup<Table> ratio;
   HWY_INLINE void load() { ratio.load(); }
   HWY_INLINE Float operator()(Float z) const { return ratio.times(z, clamped<Table>(z)); }
   static HWY_INLINE FloatTruth inside(Float z) { return abs(z) <= Table::high; }
@@ -314,83 +317,12 @@ struct QuickFixedUnitSlopes : Quick, FixedUnitParameters<Base> {
     const Float m = point.m, half = 0.5 * m, square = half * m;
     const Float z = at_most(square, QuickGrade::Table::high);
     inside = m < 50.0;
-    // What the roundings of m and m^2/2 left out; the logarithm of g rises for small z, then falls by up to twice as much.
+    // What the roundings of m and m^2/2 left out; the logarithm of g rises for small z, then falls by up to twice as
+    // much.
     const Float m_low = base.remainder(point), low = fused(half, m, -square) + m * m_low;
     const Float steep = at_most(at_least(fused(-2.4, z, 1.584), -2.0), 0.7);
     const Float g = grade(z), size = fused(g, m, g * fused(steep * low, m, m_low));
     return base.slope(point, fused((2.0 * this->weight.quarter_c) * e, size, Float::constant(this->sum.above)));
-  }
-};
-
-// h(x + c e), or only where |x| is above a threshold.
-template <bool saturated>
-struct ShiftParameters {
-  double c, threshold;
-  HWY_INLINE bool set(const double* parameter) {
-    c = parameter[0];
-    threshold = saturated ? parameter[1] : 0;
-    return std::fabs(c) <= 1e6;
-  }
-  HWY_INLINE Float noise(Float x, Float e) const {
-    return saturated ? select(abs(x) > threshold, e, 0.0) : e;
-  }
-  // The sum of x and c e, c's own second part included.
-  HWY_INLINE Split sum(Float x, Float e) const {
-    const double c_high = static_cast<float>(c);
-    const Float xi = noise(x, e), n = c_high * xi;
-    const Float n_low = fused(Float::constant(c_high), xi, -n) + (c - c_high) * xi;
-    const Float high = x + n, part = high - x;
-    return {high, ((x - (high - part)) + (n - part)) + n_low};
-  }
-  HWY_INLINE Float rounded_sum(Float x, Float e) const {
-    const double c_high = static_cast<float>(c);
-    const Float xi = noise(x, e);
-    return fused(Float::constant(c_high), xi, x) + (c - c_high) * xi;
-  }
-};
-template <class Base, bool saturated>
-struct QuickShifted;
-template <bool saturated>
-struct QuickShifted<TanhBase, saturated> : Quick, ShiftParameters<saturated> {
-  TanhForm form;
-  HWY_INLINE bool load(const double* parameter) {
-    form.load();
-    return this->set(parameter);
-  }
-  HWY_INLINE Float value(Float x, Float e, FloatTruth& inside) const {
-    inside = always();
-    return form(this->rounded_sum(x, e));
-  }
-};
-template <bool saturated>
-struct QuickShifted<SigmoidBase, saturated> : Quick, ShiftParameters<saturated> {
-  SigmoidForm form;
-  HWY_INLINE bool load(const double* parameter) {
-    form.load();
-    return this->set(parameter);
-  }
-  HWY_INLINE Float value(Float x, Float e, FloatTruth& inside) const {
-    const Float z = this->rounded_sum(x, e);
-    inside = form.inside(z);
-    return form(z);
-  }
-};
-template <class Base, bool saturated>
-struct QuickShiftedSlope : Quick, ShiftParameters<saturated> {
-  static constexpr bool of_tanh = std::is_same_v<Base, TanhBase>;
-  EvenForm<std::conditional_t<of_tanh, tables::TanhSlope, tables::SigmoidSlope>> form;
-  HWY_INLINE bool load(const double* parameter) {
-    form.load();
-    return this->set(parameter);
-  }
-  HWY_INLINE Float slope(Float x, Float e, FloatTruth& inside) const {
-    const Split z = this->sum(x, e);
-    inside = form.inside(z.high);
-    // The logarithm's derivative is -2 tanh(z), or -tanh(z/2) for sigmoid: near its limit where z's second part counts.
-    const Float steep = of_tanh ? -2.0 * at_most(at_least(z.high, -1.0), 1.0)
-                                : -0.5 * at_most(at_least(z.high, -2.0), 2.0);
-    const Float y = form(z.high);
-    return fused(y, steep * z.low, y);
   }
 };
 
