@@ -108,9 +108,15 @@ struct QuickPulled : Quick {
     const FloatTruth tiny = size < 1e-6;
     const Float wide = select(tiny, select(size > 0.0, pull, 0.0), q * size);
     const Float narrow = tail.times(select(tiny, 0.0, c * size), at_most(q, tables::SoftplusTail::high));
-    const Float z = (x + NoiseWeight::flipped(c * wide, e)) + NoiseWeight::flipped(narrow, e);
+    const Float part = fused(NoiseWeight::flipped(wide, e), Float::constant(c), x);
+    const Float rest = NoiseWeight::flipped(narrow, e), z = part + rest;
     inside = {hn::And((abs(x) < QuickBase<Base>::bound).m, (abs(z) < QuickBase<Base>::bound).m)};
-    return outer.at(z).h;
+    const Float h = outer.at(z).h;
+    if constexpr (Base::piecewise) return h;
+    // What the sum's rounding left out counts where z has a larger exponent than its value.
+    const Float back = z - part, low = (part - (z - back)) + (rest - back);
+    const Float slope = std::is_same_v<Base, TanhBase> ? fused_minus(h, h, Float::constant(1.0)) : fused_minus(h, h, h);
+    return fused(slope, low, h);
   }
 };
 

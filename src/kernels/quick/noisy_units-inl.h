@@ -19,7 +19,6 @@
 #include <type_traits>
 
 #include "kernels/quick/forms-inl.h"
-#include "kernels/quick/noisy_lookup-inl.h"
 #include "kernels/quick/noisy_tables.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -55,7 +54,7 @@ struct QuickBase<HardSigmoidBase> : QuickHardBase<true> {};
 template <>
 struct QuickBase<TanhBase> {
   static constexpr double bound = 1e30;
-  ShortLookup<tables::TanhRatio> ratio;
+  Piecewise<tables::TanhRatio> ratio;
   HWY_INLINE void load() { ratio.load(); }
   HWY_INLINE BaseValue at(Float x) const {
     const Float z = clamped<tables::TanhRatio>(x), h = with_sign_of(at_most(ratio.times(z, z), 1.0), x);
@@ -65,7 +64,7 @@ struct QuickBase<TanhBase> {
 template <>
 struct QuickBase<SigmoidBase> {
   static constexpr double bound = tables::SigmoidTail::trusted;
-  ShortLookup<tables::SigmoidTail> tail;
+  Piecewise<tables::SigmoidTail> tail;
   HWY_INLINE void load() { tail.load(); }
   HWY_INLINE BaseValue at(Float x) const {
     const Float p = tail(clamped<tables::SigmoidTail>(x)), h = select(x < 0.0, p, 1.0 - p), centred = h - 0.5,
@@ -113,7 +112,7 @@ constexpr Coefficients<N - 2> without_two(const float (&c)[N]) {
 template <bool of_sigmoid>
 struct QuickSoftSlope {
   static constexpr double scale = of_sigmoid ? 0.5 : 1, du = of_sigmoid ? 0.25 : 1;
-  ShortLookup<tables::SigmoidTail> tail;
+  Piecewise<tables::SigmoidTail> tail;
   struct Point {
     Float size, rest, t, m;  // |z|, 1 - |tanh(z)|, |tanh(z)|
   };
@@ -209,7 +208,7 @@ struct NoisyUnitParameters {
 
 // w tanh(z)^2 for z >= 0
 struct QuickTanhSquare {
-  ShortLookup<tables::TanhSquareRatio> ratio;
+  Piecewise<tables::TanhSquareRatio> ratio;
   HWY_INLINE void load() { ratio.load(); }
   HWY_INLINE Float times(Float w, Float z) const {
     const Float a = at_most(z, tables::TanhSquareRatio::high);
@@ -236,7 +235,7 @@ struct QuickNoisyUnit : Quick, NoisyUnitParameters<Base, Unit> {
 // tanh(z) (1 - tanh(z)^2); beyond the table it is next to nothing.
 struct QuickGrade {
   using Table = tables::TanhGradeRatio;
-  ShortLookup<Table> ratio;
+  Piecewise<Table> ratio;
   HWY_INLINE void load() { ratio.load(); }
   HWY_INLINE Float operator()(Float z) const { return ratio.times(z, clamped<Table>(z)); }
   static HWY_INLINE FloatTruth inside(Float z) { return abs(z) <= Table::high; }
@@ -314,9 +313,10 @@ struct QuickFixedUnitSlopes : Quick, FixedUnitParameters<Base> {
   }
   HWY_INLINE Float slope(Float x, Float e, FloatTruth& inside) const {
     const auto point = base.at(x);
-    const Float m = point.m, half = 0.5 * m, square = half * m;
+    const Float m = at_least(point.m, 1e-3), half = 0.5 * m, square = half * m;
     const Float z = at_most(square, QuickGrade::Table::high);
     inside = m < 50.0;
+    // (Smaller m, of next to no noise, would make subnormal products, which are slow.)
     // What the roundings of m and m^2/2 left out; the logarithm of g rises for small z, then falls by up to twice as
     // much.
     const Float m_low = base.remainder(point), low = fused(half, m, -square) + m * m_low;
