@@ -33,6 +33,7 @@ struct QuickSlopes<NanFixed<Base>> : QuickFixedUnitSlopes<Base> {};
 template <class Base>
 struct QuickValue<Nanil<Base>> : QuickPulled<Base> {};
 
+OGEE_QUICK(QuickValue, NoisyRelu, QuickNoisyRelu)
 OGEE_QUICK(QuickValue, Nani<TanhBase>, QuickShifted<TanhBase, false>)
 OGEE_QUICK(QuickValue, Nani<SigmoidBase>, QuickShifted<SigmoidBase, false>)
 OGEE_QUICK(QuickValue, Nanis<TanhBase>, QuickShifted<TanhBase, true>)

@@ -6,6 +6,7 @@
 #define OGEE_QUICK_NOISY_ROWS_INL_H
 #endif
 
+#include <cmath>
 #include <cstddef>
 
 #include "kernels/kernel_table-inl.h"
@@ -91,11 +92,9 @@ struct NoisyRows {
     double parameter[Arity<F>::parameters + 1];
     const bool uniform = constants_of<F, SingleTag>(row, parameter);
     QuickSlopes<F> quick;
-    const bool served = uniform && row.elements[0] == nullptr && quick.load(parameter) && quick.learned_scale() != 0;
-    if (!served) {
-      return backward_learned_row<float, Wide, F, Training>(row, n);
-    }
-    const double scale = quick.learned_scale();
+    const bool served = uniform && row.elements[0] == nullptr && quick.load(parameter);
+    const double scale = served ? quick.learned_scale() : 0;
+    if (std::fabs(scale) < 1e-20) return backward_learned_row<float, Wide, F, Training>(row, n);
     const float* const input = row.input[0];
     const float* const dy = row.dy;
     float* const dx = row.dx[0];

@@ -120,6 +120,20 @@ struct QuickPulled : Quick {
   }
 };
 
+// max(0, x + sqrt(sigmoid(x)) e)
+struct QuickNoisyRelu : Quick {
+  SigmoidForm gate;
+  HWY_INLINE bool load(const double*) {
+    gate.load();
+    return true;
+  }
+  HWY_INLINE Float value(Float x, Float e, FloatTruth& inside) const {
+    inside = always();  // beyond the gate's table, the sum is negative or its noise is as good as none
+    const Float y = fused(sqrt(gate(x)), e, x);
+    return select(y <= 0.0, 0.0, y);
+  }
+};
+
 #endif  // AVX-512
 
 }  // namespace ogee::HWY_NAMESPACE
