@@ -120,6 +120,10 @@ SETS["learned"] = [
 BOUNDS = {"XieluRatio": mp.mpf("0.012"), "XieluExponential": mp.mpf("0.012")}
 # f(z) - f(0) is odd: the first interval has its centre at 0, and f(z) - f(0) is relatively exact there.
 ODD = {"SigmoidSides", "ArctanTail", "ArctanSlope"}
+SETS["noisy"] = [
+    ("TanhSquareRatio", "(tanh(z)/z)^2", at(1, lambda z: (mp.tanh(z) / z) ** 2), "0.3125", 0, 0),
+    ("TanhGradeRatio", "tanh(z) (1 - tanh(z)^2)/z", at(1, lambda z: mp.tanh(z) * mp.sech(z) ** 2 / z), "0.4375", 0, 0),
+]
 
 
 def unit(value, floor):

@@ -27,15 +27,26 @@ struct Words {
   V first, second;
 };
 
+// Where counters begin whose second word is the same: what it and the key make of the first round.
+template <class V>
+struct Start {
+  std::uint32_t sum;  // of both key words and the counters' second word
+  V rotated;          // the second word and its key, rotated
+};
+template <class DU, class V = hn::Vec<DU>>
+HWY_INLINE Start<V> start_of(DU du, std::uint32_t k0, std::uint32_t k1, std::uint32_t second) {
+  return {k0 + k1 + second, rotate_left<13>(hn::Set(du, k1 + second))};
+}
+
 // Two blocks at once: a round waits for the one before it, and the other block fills the wait. Thirteen rounds, the
 // fewest that pass BigCrush (Salmon, Moraes, Dror, Shaw 2011, "Parallel random numbers: as easy as 1, 2, 3", table 2):
-// the noise of a network, not of a cipher.
+// the noise of a network, not of a cipher. a0 and b0 are the counters' first words plus Start::sum.
 template <class DU, class V>
-HWY_INLINE void threefry(DU du, std::uint32_t k0, std::uint32_t k1, Words<V>& a, Words<V>& b) {
+HWY_INLINE void threefry(DU du, std::uint32_t k0, std::uint32_t k1, const Start<V>& start, V a0, V b0, Words<V>& a,
+                         Words<V>& b) {
   const std::uint32_t keys[3] = {k0, k1, k0 ^ k1 ^ 0x1BD11BDAu};
-  V a0 = hn::Add(a.first, hn::Set(du, k0)), a1 = hn::Add(a.second, hn::Set(du, k1));
-  V b0 = hn::Add(b.first, hn::Set(du, k0)), b1 = hn::Add(b.second, hn::Set(du, k1));
-// clang-format off
+  V a1 = hn::Xor(start.rotated, a0), b1 = hn::Xor(start.rotated, b0);  // the first round
+                                                                       // clang-format off
 #define OGEE_MIX(bits)                     \
   a0 = hn::Add(a0, a1);                    \
   b0 = hn::Add(b0, b1);                    \
@@ -46,7 +57,7 @@ HWY_INLINE void threefry(DU du, std::uint32_t k0, std::uint32_t k1, Words<V>& a,
   b0 = hn::Add(b0, hn::Set(du, keys[(i) % 3]));                            \
   a1 = hn::Add(a1, hn::Set(du, keys[((i) + 1) % 3] + std::uint32_t{i}));   \
   b1 = hn::Add(b1, hn::Set(du, keys[((i) + 1) % 3] + std::uint32_t{i}));
-  OGEE_MIX(13) OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(1)
+  OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(1)
   OGEE_MIX(17) OGEE_MIX(29) OGEE_MIX(16) OGEE_MIX(24) OGEE_INJECT(2)
   OGEE_MIX(13) OGEE_MIX(15) OGEE_MIX(26) OGEE_MIX(6) OGEE_INJECT(3)
   OGEE_MIX(17)
@@ -61,6 +72,30 @@ template <class D, class V>
 HWY_INLINE Lane<D> to_float(V words) {  // words below 2^31
   const hn::RebindToSigned<D> di;
   return {hn::ConvertTo(D(), hn::BitCast(di, words))};
+}
+
+// A positive float's mantissa, 1 to 2.
+template <class D>
+HWY_INLINE Lane<D> mantissa_of(Lane<D> t) {
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  if constexpr (sizeof(t.v.raw) == 64) {
+    return {hn::Vec<D>{_mm512_getmant_ps(t.v.raw, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero)}};
+  }
+#endif
+  const hn::RebindToSigned<D> di;
+  return {hn::BitCast(D(), hn::Or(hn::And(hn::BitCast(di, t.v), hn::Set(di, 0x007fffff)), hn::Set(di, 0x3f800000)))};
+}
+// z with its sign changed where the word's top bit is set.
+template <class D, class V>
+HWY_INLINE Lane<D> with_top_bit(Lane<D> z, V word) {
+  const hn::RebindToUnsigned<D> du;
+  const V sign = hn::Set(du, 0x80000000u), bits = hn::BitCast(du, z.v);
+#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+  if constexpr (sizeof(word.raw) == 64) {  // bits ^ (word & sign)
+    return {hn::BitCast(D(), V{_mm512_ternarylogic_epi32(bits.raw, word.raw, sign.raw, 0x78)})};
+  }
+#endif
+  return {hn::BitCast(D(), hn::Xor(bits, hn::And(word, sign)))};
 }
 
 // Where the coefficients of each lane's octave are looked up, given a float's exponent field: in registers, or, where
@@ -100,17 +135,14 @@ HWY_INLINE void normal_quantiles(const Lane<D> (&m)[count], const VI (&octave)[c
 }
 template <class D, class V, std::size_t count>
 HWY_INLINE void normal_of(const V (&word)[count], Lane<D> (&z)[count]) {
-  const hn::RebindToUnsigned<D> du;
   const hn::RebindToSigned<D> di;
-  const V sign = hn::Set(du, 0x80000000u);
+  const V sign = hn::Set(hn::RebindToUnsigned<D>(), 0x80000000u);
   hn::Vec<decltype(di)> octave[count];
   Lane<D> m[count];
   for (std::size_t i = 0; i < count; ++i) {
     const Lane<D> t = fused(to_float<D>(hn::AndNot(sign, word[i])), Lane<D>::constant(0x1p-32), 0x1p-32);
-    const auto bits = hn::BitCast(di, t.v);
-    const auto mantissa = hn::Or(hn::And(bits, hn::Set(di, 0x007fffff)), hn::Set(di, 0x3f800000));
-    octave[i] = hn::ShiftRight<23>(bits);
-    m[i] = Lane<D>{hn::BitCast(D(), mantissa)} - 1.5;
+    octave[i] = hn::ShiftRight<23>(hn::BitCast(di, t.v));
+    m[i] = mantissa_of(t) - 1.5;
   }
   normal_quantiles<InRegisters>(m, octave, z);
 #if HWY_TARGET == HWY_AVX2
@@ -124,9 +156,7 @@ HWY_INLINE void normal_of(const V (&word)[count], Lane<D> (&z)[count]) {
     z[i] = select(Truth<D>{hn::RebindMask(D(), far)}, exact[0], z[i]);
   }
 #endif
-  for (std::size_t i = 0; i < count; ++i) {
-    z[i] = {hn::BitCast(D(), hn::Xor(hn::BitCast(du, z[i].v), hn::And(word[i], sign)))};
-  }
+  for (std::size_t i = 0; i < count; ++i) z[i] = with_top_bit(z[i], word[i]);
 }
 
 template <bool normal, class D, class V>
@@ -136,34 +166,49 @@ HWY_INLINE void deviates(const Words<V>& words, float* out) {
   if constexpr (normal) {
     normal_of<D>(word, z);
   } else {
-    for (std::size_t i = 0; i < 2; ++i) z[i] = to_float<D>(hn::ShiftRight<9>(word[i])) * 0x1p-23 + 0x1p-24;
+    for (std::size_t i = 0; i < 2; ++i) {
+      z[i] = fused(to_float<D>(hn::ShiftRight<9>(word[i])), Lane<D>::constant(0x1p-23), 0x1p-24);
+    }
   }
   hn::StoreU(z[0].v, D(), out);
   hn::StoreU(z[1].v, D(), out + 16);
 }
 
-// Whole groups of 32 elements, from group `group` on.
+// Whole groups of 32 elements, from group `group` on, whose counters have the same second word.
 template <bool normal>
-HWY_ATTR void fill_groups(std::uint64_t key, std::uint64_t group, std::size_t groups, float* out) {
+HWY_ATTR void fill_run(std::uint32_t k0, std::uint32_t k1, std::uint64_t group, std::size_t groups, float* out) {
   using D = hn::CappedTag<float, 16>;
   const D d;
   const hn::RebindToUnsigned<D> du;
   using V = hn::Vec<decltype(du)>;
-  const auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
-  const auto counter = [&](std::uint64_t number) HWY_ATTR {
-    return Words<V>{hn::Iota(du, static_cast<std::uint32_t>(number)),
-                    hn::Set(du, static_cast<std::uint32_t>(number >> 32))};
-  };
+  const std::uint64_t first = group * 16;
+  const Start<V> start = start_of(du, k0, k1, static_cast<std::uint32_t>(first >> 32));
+  V counter = hn::Iota(du, static_cast<std::uint32_t>(first) + start.sum);
   // A last group that has no partner is drawn with another one, which is dropped.
   HWY_ALIGN float spare[32];
   for (std::size_t g = 0; g < groups; g += 2) {
     float* const second = g + 1 < groups ? out + g * 32 + 32 : spare;
     for (std::size_t j = 0; j < 16; j += hn::Lanes(d)) {
-      Words<V> a = counter((group + g) * 16 + j), b = counter((group + g + 1) * 16 + j);
-      threefry(du, k0, k1, a, b);
+      Words<V> a, b;
+      const V at = hn::Add(counter, hn::Set(du, static_cast<std::uint32_t>(j)));
+      threefry(du, k0, k1, start, at, hn::Add(at, hn::Set(du, 16)), a, b);
       deviates<normal, D>(a, out + g * 32 + j);
       deviates<normal, D>(b, second + j);
     }
+    counter = hn::Add(counter, hn::Set(du, 32));
+  }
+}
+template <bool normal>
+void fill_groups(std::uint64_t key, std::uint64_t group, std::size_t groups, float* out) {
+  const auto k0 = static_cast<std::uint32_t>(key), k1 = static_cast<std::uint32_t>(key >> 32);
+  constexpr std::uint64_t span = std::uint64_t{1} << 28;  // groups whose counters share a second word
+  while (groups > 0) {
+    const std::uint64_t left = span - group % span;
+    const std::size_t run = groups < left ? groups : static_cast<std::size_t>(left);
+    fill_run<normal>(k0, k1, group, run, out);
+    group += run;
+    groups -= run;
+    out += run * 32;
   }
 }
 void fill_normal(std::uint64_t key, std::uint64_t group, std::size_t groups, float* out) {
