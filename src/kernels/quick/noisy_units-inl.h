@@ -69,7 +69,7 @@ struct QuickBase<SigmoidBase> {
   HWY_INLINE BaseValue at(Float x) const {
     const Float p = tail(clamped<tables::SigmoidTail>(x)), h = select(x < 0.0, p, 1.0 - p), centred = h - 0.5,
                 v = fused(x, Float::constant(-0.25), centred);
-    return {h, v, fused(x, Float::constant(-0.25), centred - v) + (h - (centred + 0.5))};
+    return {h, v, (centred - fused(x, Float::constant(0.25), v)) + (h - (centred + 0.5))};
   }
 };
 
