@@ -310,7 +310,7 @@ def print_grid(name, meaning, function, step, first, degree, lowest, kind):
     print("struct %s {" % name)
     print("  static constexpr float low = %sf, high = %sf, steps = %sf;" % (
         mp.nstr(low, 10, strip_zeros=False), mp.nstr(high, 10, strip_zeros=False), repr(float(1 / mp.mpf(step)))))
-    trusted = {"SigmoidGrid": mp.mpf("15.5"), "NormalGrid": mp.mpf("6.2")}.get(name, high)
+    trusted = {"SigmoidGrid": mp.mpf("15.5") - mp.mpf(2) ** -20, "NormalGrid": mp.mpf("6.2")}.get(name, high)
     print("  static constexpr float trusted = %sf;" % mp.nstr(trusted, 10, strip_zeros=False))
     print("  static constexpr bool begins = %s;" % ("true" if "left" in kind else "false"))
     print("  static constexpr std::size_t size = %d;" % (degree + 1))

@@ -14,7 +14,7 @@ inline constexpr float hard_elish_slope[] = {8.2110035e-01f, 5.711004e-01f, 2.43
 // sigmoid(-z), 0.0 <= z <= 15.998; error 1.2e+7
 struct SigmoidGrid {
   static constexpr float low = 0.0f, high = 15.99804688f, steps = 2.0f;
-  static constexpr float trusted = 15.50000000f;
+  static constexpr float trusted = 15.49999905f;
   static constexpr bool begins = true;
   static constexpr std::size_t size = 6;
   static constexpr float c[size][32] = {
