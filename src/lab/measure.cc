@@ -9,6 +9,7 @@
 #include <string>
 
 #include "lab/run.h"
+#include "models/chain.h"
 #include "models/recording.h"
 
 namespace ogee::lab {
@@ -39,9 +40,8 @@ at::Tensor slopes(models::Network::Layer& layer) {
   return at::maximum(halves[0], halves[1]);
 }
 
-// Shares, to three digits.
-std::vector<double> histogram(const models::Network::Layer& layer) {
-  at::Tensor z = layer.z.detach();
+// Of pre-activations, as shares to three digits.
+std::vector<double> histogram(const models::Network::Layer& layer, at::Tensor z) {
   if (layer.unit->activation().spec().inputs > 1) z = z.chunk(2, 1)[0];
   const at::Tensor finite = z.masked_select(z.isfinite()).to(torch::kCPU, torch::kFloat);
   const at::Tensor counts =
@@ -63,12 +63,23 @@ data::Part probe_of(const data::Part& train) {
 
 Seen look(models::Network& network, const tasks::Task& task, const data::Part& probe, bool with_histograms) {
   const models::Recording recording(network);
-  task.loss(network.forward(probe.x), probe.y).backward();
   Seen seen;
-  for (auto& layer : network.layers) {
-    seen.gradients.push_back(layer.z.grad().norm().item<double>());
-    if (with_histograms) seen.histograms.push_back(histogram(layer));
+  seen.gradients.resize(network.layers.size());
+  seen.histograms.resize(with_histograms ? network.layers.size() : 0);
+  const auto note = [&](std::size_t i, const at::Tensor& z, const at::Tensor& gradient) {
+    seen.gradients[i] = gradient.norm().item<double>();
+    if (with_histograms) seen.histograms[i] = histogram(network.layers[i], z);
+  };
+  if (models::Chain* const chain = network.chain()) {
+    if (const at::Tensor x = probe.x.flatten(1); chain->trains(x)) {
+      const at::Tensor output = chain->forward(x, true);
+      chain->backward(task.differentiated(output, probe.y).gradient, note);
+      return seen;
+    }
   }
+  task.loss(network.forward(probe.x), probe.y).backward();
+  for (std::size_t i = 0; i < network.layers.size(); ++i)
+    note(i, network.layers[i].z.detach(), network.layers[i].z.grad());
   return seen;
 }
 
