@@ -2,11 +2,11 @@
 # A header with a checksum, for each family of functions, of all that its float32 kernels are made of, by which stored
 # measurements know whose they are: what all share, and the definitions up to its own, as later ones build on earlier
 # ones. Quick forms and their tables are a family's own. How a call is cut into rows, conversions, noise, masks, threads,
-# sparse products and recurrent cells do no arithmetic of a function's.
+# dense and sparse products and recurrent cells do no arithmetic of a function's.
 file(GLOB shared "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*"
      "${DIRECTORY}/kernels/quick/forms-inl.h" "${DIRECTORY}/kernels/quick/rows-inl.h" "${DIRECTORY}/accuracy/*")
 list(FILTER shared EXCLUDE REGEX
-     "/kernels/(sparse|recurrent|quick|(convert|driver|mask|noise|normal_table|threads)\\.[a-z]+)$")
+     "/kernels/(dense|sparse|recurrent|quick|(convert|driver|mask|noise|normal_table|threads)\\.[a-z]+)$")
 list(SORT shared)
 set(all "")
 foreach(source IN LISTS shared)

@@ -136,6 +136,7 @@ HWY_ATTR void multiply(const Product<T>& p, std::size_t first, std::size_t last)
   }
 }
 
+#if HWY_TARGET != HWY_SCALAR
 // A vector's blocks of 128 bits, each from a row of its own: block i from `row` + i*step.
 template <class D>
 HWY_INLINE hn::Vec<D> blocks_of_rows(D d, const hn::TFromD<D>* row, std::ptrdiff_t step) {
@@ -171,13 +172,14 @@ HWY_INLINE void transpose_strip(D d, const double* from, std::ptrdiff_t row, dou
   hn::StoreU(hn::InterleaveLower(d, r0, r1), d, out);
   hn::StoreU(hn::InterleaveUpper(d, r0, r1), d, out + width);
 }
+#endif
 template <class T>
 HWY_ATTR void transpose(const T* from, std::ptrdiff_t row, std::size_t count, std::size_t size, T* out,
                         std::size_t width) {
   std::size_t done = 0;  // rows of `from`
-  constexpr std::size_t strip = 16 / sizeof(T);
-  [[maybe_unused]] const std::size_t strips = size / strip * strip;
 #if HWY_TARGET != HWY_SCALAR
+  constexpr std::size_t strip = 16 / sizeof(T);
+  const std::size_t strips = size / strip * strip;
   const hn::ScalableTag<T> d;
   const std::size_t lanes = hn::Lanes(d);
   for (; done + lanes <= count; done += lanes) {

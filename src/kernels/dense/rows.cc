@@ -33,12 +33,13 @@ constexpr std::size_t lanes = hn::MaxLanes(D());
 
 template <class Part>
 HWY_INLINE float in_pairs(Part, hn::Vec<Part> v) {
-  if constexpr (hn::MaxLanes(Part()) == 1) {
-    return hn::GetLane(v);
-  } else {
+#if HWY_TARGET != HWY_SCALAR
+  if constexpr (hn::MaxLanes(Part()) > 1) {
     const hn::Half<Part> half;
     return in_pairs(half, hn::Add(hn::LowerHalf(half, v), hn::UpperHalf(half, v)));
-  }
+  } else
+#endif
+    return hn::GetLane(v);
 }
 struct Sums {
   Sums() {
