@@ -58,14 +58,15 @@ TEST(Dense, ProductsAreRight) {
   for (const std::string& target : targets()) {
     SCOPED_TRACE(target);
     const OnTarget on(target);
-    for (const std::size_t m : {0, 1, 5, 12, 13, 100})
+    for (const std::size_t m : {0, 1, 5, 12, 13})
       for (const std::size_t n : {1, 16, 33, 70})
-        for (const std::size_t k : {0, 1, 17, 300})
+        for (const std::size_t k : {0, 1, 17, 270})
           for (const bool turned : {false, true})
             for (const bool packed : {false, true}) {
               check_product<double>(m, n, k, turned, packed, 1e-11);
               check_product<float>(m, n, k, turned, packed, 1e-3);
             }
+    check_product<float>(100, 33, 17, false, false, 1e-3);
   }
 }
 
