@@ -12,6 +12,7 @@
 
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
+#include "lab/batch.h"
 #include "lab/checkpoint.h"
 #include "lab/curriculum.h"
 #include "lab/measure.h"
@@ -267,7 +268,7 @@ class Run {
 
   // The loss of these examples; its gradients are the optimiser's then.
   double differentiate(const at::Tensor& chosen) {
-    const at::Tensor x = data_.train.x.index_select(0, chosen), y = data_.train.y.index_select(0, chosen);
+    const auto [x, y] = batch_of(data_.train, chosen);
     if (models::Chain* const chain = network_->chain(); chain && step_ != typical_step) {
       if (const at::Tensor rows = x.flatten(1); chain->trains(rows)) {
         const tasks::Task::Differentiated found = task_->differentiated(chain->forward(rows, true), y);

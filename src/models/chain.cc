@@ -1,11 +1,10 @@
 #include "models/chain.h"
 
-#include <ATen/record_function.h>
-
 #include <array>
 
 #include "kernels/dense/products.h"
 #include "kernels/dense/rows.h"
+#include "models/announce.h"
 #include "torch/apply.h"
 
 namespace ogee::models {
@@ -28,10 +27,8 @@ std::size_t results_of(const Chain::Link& link) {
   return extent(link.weight, 0) / (link.unit ? link.unit->activation().spec().inputs : 1);
 }
 
-// What autograd's engine does when a gradient has arrived.
-void call_hooks(const at::Tensor& parameter) {
-  for (const auto& hook : torch::autograd::impl::hooks(parameter)) (*hook)({parameter.grad()});
-}
+// What autograd's engine does when a parameter's gradient has arrived.
+void call_hooks(const at::Tensor& parameter) { models::call_hooks(parameter, parameter.grad()); }
 
 }  // namespace
 
@@ -108,8 +105,7 @@ class Chain::Unit {
 };
 
 bool Chain::runs(const at::Tensor& x) const {
-  if (links_.empty() || x.dim() != 2 || x.size(0) == 0 || !is_plain(x) || x.size(1) != links_[0].weight.size(1) ||
-      at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value())
+  if (links_.empty() || x.dim() != 2 || x.size(0) == 0 || !is_plain(x) || x.size(1) != links_[0].weight.size(1))
     return false;
   for (const Link& link : links_) {
     if (!is_plain(link.weight) || !is_plain(link.bias)) return false;
@@ -139,7 +135,9 @@ at::Tensor Chain::forward(const at::Tensor& x, bool keep) {
     kept_.resize(links_.size());
     x_ = x;
     output_ = output;
+    shown_.clear();
   }
+  const bool announce = keep && observed();
   const float* input = x.data_ptr<float>();
   for (std::size_t i = 0; i < links_.size(); ++i) {
     const Link& link = links_[i];
@@ -147,13 +145,13 @@ at::Tensor Chain::forward(const at::Tensor& x, bool keep) {
     float* const out = i + 1 == links_.size() ? output.data_ptr<float>()
                                               : (keep ? kept.values : in_turn_[i % 2]).of(rows * results_of(link));
     kept.input = input;
-    forward_link(link, kept, rows, out);
+    forward_link(link, kept, rows, out, announce);
     input = out;
   }
   return output;
 }
 
-void Chain::forward_link(const Link& link, Kept& kept, std::size_t rows, float* out) {
+void Chain::forward_link(const Link& link, Kept& kept, std::size_t rows, float* out, bool announce) {
   const std::size_t outputs = extent(link.weight, 0), inputs = extent(link.weight, 1);
   const float* input = kept.input;
   if (link.tamed) {
@@ -162,18 +160,39 @@ void Chain::forward_link(const Link& link, Kept& kept, std::size_t rows, float* 
     input = tamed;
   }
   float* const sums = link.unit ? kept.sums.of(rows * outputs) : out;
-  const auto weight =
-      Panels<float>::packed(packed_.of(Panels<float>::room(inputs, outputs)),
-                            matrix(link.weight.data_ptr<float>(), inputs).transposed(), inputs, outputs);
-  kernels::dense::multiply(
-      Product<float>{rows, matrix(input, inputs), &weight, sums, step(outputs), link.bias.data_ptr<float>(), 0});
-  if (!link.unit) return;
-  if (link.unit->is_training() && link.unit->activation().spec().noise != Noise::none) {
-    const at::Tensor key = torch_call::draw_key(link.weight);
-    const auto* const words = key.data_ptr<std::int64_t>();
-    kept.noise = {static_cast<std::uint64_t>(words[0]), static_cast<std::uint64_t>(words[1])};
+  const auto multiply = [&] {
+    const auto weight =
+        Panels<float>::packed(packed_.of(Panels<float>::room(inputs, outputs)),
+                              matrix(link.weight.data_ptr<float>(), inputs).transposed(), inputs, outputs);
+    kernels::dense::multiply(
+        Product<float>{rows, matrix(input, inputs), &weight, sums, step(outputs), link.bias.data_ptr<float>(), 0});
+  };
+  const auto activate = [&] {
+    if (link.unit->is_training() && link.unit->activation().spec().noise != Noise::none) {
+      const at::Tensor key = torch_call::draw_key(link.weight);
+      const auto* const words = key.data_ptr<std::int64_t>();
+      kept.noise = {static_cast<std::uint64_t>(words[0]), static_cast<std::uint64_t>(words[1])};
+    }
+    Unit(link.unit, rows, outputs, sums, kept.noise).forward(out);
+  };
+  kept.result = at::Tensor();
+  if (!announce) {
+    multiply();
+    if (link.unit) activate();
+    return;
   }
-  Unit(link.unit, rows, outputs, sums, kept.noise).forward(out);
+  // With a graph, as in any training step.
+  const torch::AutoGradMode with_gradients(true);
+  const auto of = [&](const float* data, std::size_t columns) {
+    return torch::from_blob(const_cast<float*>(data), {x_.size(0), static_cast<std::int64_t>(columns)});
+  };
+  const at::Tensor shown_input = of(input, inputs);
+  const at::Tensor shown_sums = sums == output_.data_ptr<float>() ? output_ : of(sums, outputs);
+  shown_.insert(shown_.end(), {shown_input, shown_sums});
+  announced("aten::linear", {shown_input, link.weight, link.bias}, shown_sums, multiply);
+  if (!link.unit) return;
+  kept.result = result_over(out, x_.size(0), static_cast<std::int64_t>(results_of(link)));
+  announced("ogee::_forward", arguments_of(link.unit, shown_sums), kept.result, activate);
 }
 
 void Chain::backward(const at::Tensor& gradient, const Witness& witness) {
@@ -195,6 +214,7 @@ void Chain::backward(const at::Tensor& gradient, const Witness& witness) {
     witness(unit, view(kept_[i].sums.data()), view(by_sums_.data()));
   }
   x_ = output_ = at::Tensor();
+  for (Kept& kept : kept_) kept.result = at::Tensor();
   for (auto link = links_.rbegin(); link != links_.rend(); ++link) {
     if (link->unit) {
       for (const at::Tensor& parameter : link->unit->parameter_tensors())
@@ -208,6 +228,10 @@ void Chain::backward(const at::Tensor& gradient, const Witness& witness) {
 void Chain::backward_link(const Link& link, const Kept& kept, std::size_t rows, const float* gradient,
                           float* by_input) {
   const std::size_t outputs = extent(link.weight, 0), inputs = extent(link.weight, 1);
+  if (kept.result.defined()) {
+    const auto columns = static_cast<std::int64_t>(results_of(link));
+    models::call_hooks(kept.result, torch::from_blob(const_cast<float*>(gradient), {x_.size(0), columns}));
+  }
   if (link.unit) {
     float* const by_sums = by_sums_.of(rows * outputs);
     Unit(link.unit, rows, outputs, kept.sums.data(), kept.noise).backward(gradient, by_sums);

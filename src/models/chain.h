@@ -14,6 +14,8 @@ namespace ogee::models {
 
 // The kernels in turn, in memory that stays from step to step, without operators and without autograd's graph: for
 // small layers these take longer than the arithmetic. Numbers are those of the operators, but for the order of sums.
+// Where somebody looks at operators, a pass with `keep` is announced as aten::linear and ogee::_forward, layer by
+// layer, and hooks on the activations are called on the way back.
 class Chain {
  public:
   struct Link {
@@ -27,7 +29,7 @@ class Chain {
     links_.push_back(std::move(link));
   }
 
-  // Whether it may run on x, [n, inputs]: on the CPU, in float32, without gaps, and nobody looks at operators.
+  // Whether it may run on x, [n, inputs]: on the CPU, in float32, without gaps.
   bool runs(const at::Tensor& x) const;
   // And back: every parameter has a gradient to write to.
   bool trains(const at::Tensor& x) const;
@@ -60,10 +62,11 @@ class Chain {
     Room tamed, factors;           // and what became of it, where it is tamed
     Room sums, values;             // pre-activations and activations, where there is a unit
     NoiseKey noise;
+    at::Tensor result;  // where the pass is announced
   };
   class Unit;
 
-  void forward_link(const Link& link, Kept& kept, std::size_t rows, float* out);
+  void forward_link(const Link& link, Kept& kept, std::size_t rows, float* out, bool announce);
   void backward_link(const Link& link, const Kept& kept, std::size_t rows, const float* gradient, float* by_input);
 
   std::vector<Link> links_;
@@ -72,6 +75,7 @@ class Chain {
   Room packed_, by_sums_, in_turn_[2];
   std::size_t units_ = 0;
   at::Tensor x_, output_;
+  std::vector<at::Tensor> shown_;  // to observers, who know tensors by their address: until the next pass
 };
 
 }  // namespace ogee::models
