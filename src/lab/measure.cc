@@ -60,13 +60,13 @@ double share(double count, const at::Tensor& z) {
 }
 // What the operators below find.
 std::vector<double> histogram_of_rows(const at::Tensor& z) {
-  constexpr double width = (histogram_high - histogram_low) / histogram_bins;
+  constexpr double bins_a_unit = histogram_bins / (histogram_high - histogram_low);
   std::array<std::int64_t, histogram_bins> counts{};
   for (std::int64_t r = 0; r < z.size(0); ++r) {
     const float* const row = z.data_ptr<float>() + r * z.stride(0);
     for (std::int64_t j = 0; j < z.size(1); ++j) {
       if (!std::isfinite(row[j])) continue;
-      const double at = (std::clamp<double>(row[j], histogram_low, histogram_high) - histogram_low) / width;
+      const double at = (std::clamp<double>(row[j], histogram_low, histogram_high) - histogram_low) * bins_a_unit;
       ++counts[std::min<std::size_t>(static_cast<std::size_t>(at), histogram_bins - 1)];
     }
   }

@@ -19,7 +19,20 @@ class ByHand final : public torch_call::OgeeNode {
   void released() override {}
 };
 
+const c10::FunctionSchema& schema_named(const char* name) {
+  return c10::Dispatcher::singleton().findSchemaOrThrow(name, "").schema();
+}
+
 }  // namespace
+
+const c10::FunctionSchema& linear_schema() {
+  static const c10::FunctionSchema& schema = schema_named("aten::linear");
+  return schema;
+}
+const c10::FunctionSchema& activation_schema() {
+  static const c10::FunctionSchema& schema = schema_named("ogee::_forward");
+  return schema;
+}
 
 std::vector<c10::IValue> arguments_of(const nn::Activation& unit, const at::Tensor& x) {
   const Activation& activation = unit->activation();

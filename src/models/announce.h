@@ -2,9 +2,12 @@
 #pragma once
 
 #include <ATen/core/ivalue.h>
+//
+#include <ATen/core/dispatch/Dispatcher.h>
 #include <ATen/record_function.h>
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "ogee/libtorch.h"
@@ -15,7 +18,10 @@ namespace ogee::models {
 // Whether anybody looks at operators on this thread.
 inline bool observed() { return at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value(); }
 
-// What the operator of an activation, ogee::_forward, would be called with.
+// aten::linear, and ogee::_forward, which applies an activation. (Observers may know operators by where these lie.)
+const c10::FunctionSchema& linear_schema();
+const c10::FunctionSchema& activation_schema();
+// What the latter would be called with.
 std::vector<c10::IValue> arguments_of(const nn::Activation& unit, const at::Tensor& x);
 
 // A tensor over memory that somebody else keeps, a result of autograd's: hooks may be registered on it, and whoever
@@ -26,9 +32,11 @@ void call_hooks(const at::Tensor& tensor, const at::Tensor& gradient);
 
 // Runs f, which fills `result`, as an operator with these arguments.
 template <class F>
-void announced(const char* name, const std::vector<c10::IValue>& arguments, const at::Tensor& result, F f) {
+void announced(const c10::FunctionSchema& schema, const std::vector<c10::IValue>& arguments, const at::Tensor& result,
+               F f) {
   at::RecordFunction call(at::RecordScope::FUNCTION);
-  if (call.isActive()) call.before(name, c10::ArrayRef<const c10::IValue>(arguments.data(), arguments.size()));
+  if (call.isActive())
+    call.before(std::cref(schema), c10::ArrayRef<const c10::IValue>(arguments.data(), arguments.size()));
   f();
   if (call.isActive()) call.setOutputs(std::vector<c10::IValue>{result});
 }

@@ -189,10 +189,10 @@ void Chain::forward_link(const Link& link, Kept& kept, std::size_t rows, float* 
   const at::Tensor shown_input = of(input, inputs);
   const at::Tensor shown_sums = sums == output_.data_ptr<float>() ? output_ : of(sums, outputs);
   shown_.insert(shown_.end(), {shown_input, shown_sums});
-  announced("aten::linear", {shown_input, link.weight, link.bias}, shown_sums, multiply);
+  announced(linear_schema(), {shown_input, link.weight, link.bias}, shown_sums, multiply);
   if (!link.unit) return;
   kept.result = result_over(out, x_.size(0), static_cast<std::int64_t>(results_of(link)));
-  announced("ogee::_forward", arguments_of(link.unit, shown_sums), kept.result, activate);
+  announced(activation_schema(), arguments_of(link.unit, shown_sums), kept.result, activate);
 }
 
 void Chain::backward(const at::Tensor& gradient, const Witness& witness) {
