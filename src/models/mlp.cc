@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "models/announce.h"
 #include "models/chain.h"
 #include "models/network.h"
 
@@ -74,7 +75,7 @@ class Mlp : public Network {
 
   at::Tensor forward(at::Tensor x) override {
     x = x.flatten(1);
-    if (!recording && !at::GradMode::is_enabled() && chain_.runs(x)) return chain_.forward(x, false);
+    if (!recording && !at::GradMode::is_enabled() && !observed() && chain_.runs(x)) return chain_.forward(x, false);
     std::size_t next = 0;
     for (const Step& step : steps_) {
       if (step.activated && next > 0) x = tame(x);
