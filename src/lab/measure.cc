@@ -3,12 +3,14 @@
 #include <c10/core/Allocator.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <map>
 #include <string>
 
 #include "lab/run.h"
+#include "models/chain.h"
 #include "models/recording.h"
 
 namespace ogee::lab {
@@ -39,16 +41,48 @@ at::Tensor slopes(models::Network::Layer& layer) {
   return at::maximum(halves[0], halves[1]);
 }
 
-// Shares, to three digits.
-std::vector<double> histogram(const models::Network::Layer& layer) {
-  at::Tensor z = layer.z.detach();
+// How many of magnitudes are below `limit`; marks the columns that have any but 0.
+std::int64_t count_slopes(const at::Tensor& magnitudes, double limit, bool* alive) {
+  const float* value = magnitudes.data_ptr<float>();
+  const auto below = static_cast<float>(limit);
+  std::int64_t count = 0;
+  for (std::int64_t r = 0; r < magnitudes.size(0); ++r) {
+    for (std::int64_t j = 0; j < magnitudes.size(1); ++j, ++value) {
+      alive[j] = alive[j] || *value != 0;
+      count += *value < below ? 1 : 0;
+    }
+  }
+  return count;
+}
+
+double share(double count, const at::Tensor& z) {
+  return std::round(1e3 * count / static_cast<double>(z.numel())) / 1e3;
+}
+// What the operators below find.
+std::vector<double> histogram_of_rows(const at::Tensor& z) {
+  constexpr double bins_a_unit = histogram_bins / (histogram_high - histogram_low);
+  std::array<std::int64_t, histogram_bins> counts{};
+  for (std::int64_t r = 0; r < z.size(0); ++r) {
+    const float* const row = z.data_ptr<float>() + r * z.stride(0);
+    for (std::int64_t j = 0; j < z.size(1); ++j) {
+      if (!std::isfinite(row[j])) continue;
+      const double at = (std::clamp<double>(row[j], histogram_low, histogram_high) - histogram_low) * bins_a_unit;
+      ++counts[std::min<std::size_t>(static_cast<std::size_t>(at), histogram_bins - 1)];
+    }
+  }
+  std::vector<double> shares;
+  for (const std::int64_t count : counts) shares.push_back(share(static_cast<double>(count), z));
+  return shares;
+}
+// Of pre-activations, as shares to three digits.
+std::vector<double> histogram(const models::Network::Layer& layer, at::Tensor z) {
   if (layer.unit->activation().spec().inputs > 1) z = z.chunk(2, 1)[0];
+  if (z.is_cpu() && z.scalar_type() == torch::kFloat && z.dim() == 2 && z.stride(1) == 1) return histogram_of_rows(z);
   const at::Tensor finite = z.masked_select(z.isfinite()).to(torch::kCPU, torch::kFloat);
   const at::Tensor counts =
       finite.clamp(histogram_low, histogram_high).histc(histogram_bins, histogram_low, histogram_high);
   std::vector<double> shares;
-  for (int i = 0; i < histogram_bins; ++i)
-    shares.push_back(std::round(1e3 * counts[i].item<double>() / static_cast<double>(z.numel())) / 1e3);
+  for (int i = 0; i < histogram_bins; ++i) shares.push_back(share(counts[i].item<double>(), z));
   return shares;
 }
 
@@ -63,12 +97,23 @@ data::Part probe_of(const data::Part& train) {
 
 Seen look(models::Network& network, const tasks::Task& task, const data::Part& probe, bool with_histograms) {
   const models::Recording recording(network);
-  task.loss(network.forward(probe.x), probe.y).backward();
   Seen seen;
-  for (auto& layer : network.layers) {
-    seen.gradients.push_back(layer.z.grad().norm().item<double>());
-    if (with_histograms) seen.histograms.push_back(histogram(layer));
+  seen.gradients.resize(network.layers.size());
+  seen.histograms.resize(with_histograms ? network.layers.size() : 0);
+  const auto note = [&](std::size_t i, const at::Tensor& z, const at::Tensor& gradient) {
+    seen.gradients[i] = gradient.norm().item<double>();
+    if (with_histograms) seen.histograms[i] = histogram(network.layers[i], z);
+  };
+  if (models::Chain* const chain = network.chain()) {
+    if (const at::Tensor x = probe.x.flatten(1); chain->trains(x)) {
+      const at::Tensor output = chain->forward(x, true);
+      chain->backward(task.differentiated(output, probe.y).gradient, note);
+      return seen;
+    }
   }
+  task.loss(network.forward(probe.x), probe.y).backward();
+  for (std::size_t i = 0; i < network.layers.size(); ++i)
+    note(i, network.layers[i].z.detach(), network.layers[i].z.grad());
   return seen;
 }
 
@@ -112,6 +157,15 @@ Health health(models::Network& network, const data::Part& train) {
     network.forward(train.x.narrow(0, from, std::min(at_once, size - from)));
     for (std::size_t i = 0; i < network.layers.size(); ++i) {
       const at::Tensor slope = slopes(network.layers[i]);
+      if (slope.is_cpu() && slope.dim() == 2 && slope.is_contiguous() && slope.scalar_type() == torch::kFloat) {
+        if (!alive[i].defined()) alive[i] = torch::zeros({slope.size(1)}, torch::kBool);
+        const double largest = gated || std::isfinite(lipschitz[i]) ? lipschitz[i] : slope.max().item<double>();
+        const std::int64_t flat = count_slopes(slope, saturated_below * largest, alive[i].data_ptr<bool>());
+        if (gated) continue;
+        below += static_cast<double>(flat);
+        seen += static_cast<double>(slope.numel());
+        continue;
+      }
       const at::Tensor active = slope.ne(0).transpose(0, 1).flatten(1).any(1);
       alive[i] = alive[i].defined() ? alive[i].logical_or(active) : active;
       if (gated) continue;

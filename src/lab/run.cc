@@ -12,6 +12,7 @@
 
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
+#include "lab/batch.h"
 #include "lab/checkpoint.h"
 #include "lab/curriculum.h"
 #include "lab/measure.h"
@@ -20,6 +21,7 @@
 #include "lab/slice.h"
 #include "lab/streams.h"
 #include "lab/team.h"
+#include "models/chain.h"
 #include "models/network.h"
 #include "ogee/monitor.h"
 #include "ogee/torch.h"
@@ -63,7 +65,8 @@ std::uint64_t step_stream(std::uint64_t seed, std::int64_t step, int rank) {
 }
 
 // The step, from 0, whose memory is measured: the optimiser has what it keeps by then, and the monitor, which looks at
-// the first steps and then every eighth at most, does not look.
+// the first steps and then every eighth at most, does not look. It takes the way that everybody's steps take, of which
+// a chain (models/chain.h) would show nothing.
 constexpr std::int64_t typical_step = 5;
 
 double rate_at(const RunKey& key, std::int64_t step) {
@@ -265,8 +268,15 @@ class Run {
 
   // The loss of these examples; its gradients are the optimiser's then.
   double differentiate(const at::Tensor& chosen) {
-    const at::Tensor loss =
-        task_->loss(network_->forward(data_.train.x.index_select(0, chosen)), data_.train.y.index_select(0, chosen));
+    const auto [x, y] = batch_of(data_.train, chosen);
+    if (models::Chain* const chain = network_->chain(); chain && step_ != typical_step) {
+      if (const at::Tensor rows = x.flatten(1); chain->trains(rows)) {
+        const tasks::Task::Differentiated found = task_->differentiated(chain->forward(rows, true), y);
+        chain->backward(found.gradient);
+        return found.loss;
+      }
+    }
+    const at::Tensor loss = task_->loss(network_->forward(x), y);
     // On a GPU this waits for it, so that the time of the step is all of it.
     const double value = loss.item<double>();
     optimiser_->zero_gradients();

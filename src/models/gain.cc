@@ -2,6 +2,11 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <mutex>
+#include <span>
+#include <utility>
+#include <vector>
 
 namespace ogee::models {
 namespace {
@@ -23,11 +28,26 @@ double gated_second_moment(const Activation& activation) {
   return sum / weights;
 }
 
+double gated_gain(const Activation& activation) {
+  static std::mutex mutex;
+  static std::map<std::pair<const Function*, std::vector<double>>, double> known;
+  const std::span<const double> parameters = activation.parameters();
+  const std::pair key(&activation.function(), std::vector<double>(parameters.begin(), parameters.end()));
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+  }
+  const double made = 1 / std::sqrt(gated_second_moment(activation));
+  constexpr std::size_t most = 256;
+  const std::lock_guard lock(mutex);
+  if (known.size() >= most) known.clear();
+  return known.emplace(key, made).first->second;
+}
+
 }  // namespace
 
 double gain(const Activation& activation) {
-  const double value =
-      activation.spec().inputs == 1 ? properties(activation).gain : 1 / std::sqrt(gated_second_moment(activation));
+  const double value = activation.spec().inputs == 1 ? properties(activation).gain : gated_gain(activation);
   return std::isfinite(value) ? std::clamp(value, 0.25, 4.0) : 1.0;
 }
 

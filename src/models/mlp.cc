@@ -8,6 +8,8 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "models/announce.h"
+#include "models/chain.h"
 #include "models/network.h"
 
 namespace ogee::models {
@@ -65,10 +67,15 @@ class Mlp : public Network {
       }
     }
     project("output", data.outputs());
+    for (std::size_t next = 0; const Step& step : steps_) {
+      const bool tamed = step.activated && next > 0 && packed_ > 1;
+      chain_.add({step.map.weight, step.map.bias, step.activated ? layers[next++].unit : nullptr, tamed});
+    }
   }
 
   at::Tensor forward(at::Tensor x) override {
     x = x.flatten(1);
+    if (!recording && !at::GradMode::is_enabled() && !observed() && chain_.runs(x)) return chain_.forward(x, false);
     std::size_t next = 0;
     for (const Step& step : steps_) {
       if (step.activated && next > 0) x = tame(x);
@@ -76,6 +83,7 @@ class Mlp : public Network {
     }
     return x;
   }
+  Chain* chain() override { return &chain_; }
 
  private:
   struct Step {
@@ -83,6 +91,7 @@ class Mlp : public Network {
     bool activated;
   };
   std::vector<Step> steps_;
+  Chain chain_;
 };
 
 }  // namespace

@@ -29,6 +29,8 @@ struct Settings {
   std::shared_ptr<const Design> design = nullptr;  // where there is one, all the rest but the activation is its own
 };
 
+class Chain;
+
 // mlp and convnet are plain deep stacks, without normalisation and residual connections, so that the activation has to
 // do the work. Learned parameters: one set per layer, or per unit. Gated functions take the packed pre-activation, gate
 // first. Outputs are [n, data.outputs()], of a text [n, tokens, data.outputs()].
@@ -42,6 +44,8 @@ class Network : public torch::nn::Module {
   };
 
   virtual at::Tensor forward(at::Tensor x) = 0;
+  // The same network as a chain that is run by hand, where it is one. x is then [n, inputs].
+  virtual Chain* chain() { return nullptr; }
   // From the input to the output.
   std::vector<Layer> layers;
   // Keeps pre-activations, and their gradients after backward.

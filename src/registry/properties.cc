@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
 
 #include "registry/catalogue.h"
 
@@ -87,9 +91,7 @@ Saturation saturation(const Curve& curve, double side) {
   return s;
 }
 
-}  // namespace
-
-Properties properties(const Activation& activation) {
+Properties computed(const Activation& activation) {
   const Spec& spec = activation.spec();
   if (spec.inputs != 1) throw Error(std::string(spec.name) + ": properties are of functions of one input");
   const Curve curve(activation);
@@ -167,6 +169,26 @@ Properties properties(const Activation& activation) {
   p.gain = 1 / std::sqrt(square / mass);
   p.zero_share = zero / mass;
   return p;
+}
+
+}  // namespace
+
+// Tens of milliseconds each, and asked for again and again: those of the last few hundred activations are kept.
+Properties properties(const Activation& activation) {
+  using Key = std::pair<const Function*, std::vector<double>>;
+  static std::mutex mutex;
+  static std::map<Key, Properties> known;
+  const std::span<const double> parameters = activation.parameters();
+  Key key{&activation.function(), {parameters.begin(), parameters.end()}};
+  {
+    const std::lock_guard lock(mutex);
+    if (const auto found = known.find(key); found != known.end()) return found->second;
+  }
+  Properties made = computed(activation);
+  constexpr std::size_t most = 256;
+  const std::lock_guard lock(mutex);
+  if (known.size() >= most) known.clear();
+  return known.emplace(std::move(key), std::move(made)).first->second;
 }
 
 }  // namespace ogee

@@ -1,3 +1,8 @@
+#include <ATen/record_function.h>
+
+#include <algorithm>
+
+#include "kernels/dense/rows.h"
 #include "tasks/task.h"
 
 namespace ogee::tasks {
@@ -66,6 +71,23 @@ class Classification : public Task {
   }
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
     return at::cross_entropy_loss(output, y);
+  }
+  Differentiated differentiated(const at::Tensor& output, const at::Tensor& y) const override {
+    // An observer wants to see the loss.
+    if (at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value()) return Task::differentiated(output, y);
+    const bool plain = output.is_cpu() && output.dim() == 2 && output.scalar_type() == torch::kFloat &&
+                       output.is_contiguous() && output.numel() > 0 && y.is_cpu() && y.dim() == 1 &&
+                       y.scalar_type() == torch::kLong && y.is_contiguous() && y.size(0) == output.size(0);
+    if (!plain) return Task::differentiated(output, y);
+    const std::int64_t rows = output.size(0), classes = output.size(1);
+    const auto* const answers = y.data_ptr<std::int64_t>();
+    // LibTorch knows what to say of others.
+    if (std::any_of(answers, answers + rows, [&](std::int64_t answer) { return answer < 0 || answer >= classes; }))
+      return Task::differentiated(output, y);
+    Differentiated found{0, torch::empty(output.sizes())};
+    found.loss = kernels::dense::cross_entropy(static_cast<std::size_t>(rows), static_cast<std::size_t>(classes),
+                                               output.data_ptr<float>(), answers, found.gradient.data_ptr<float>());
+    return found;
   }
 };
 

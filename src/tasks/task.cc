@@ -16,6 +16,13 @@ at::Tensor constant_answer(const data::Dataset& data, std::int64_t examples) {
 
 }  // namespace
 
+Task::Differentiated Task::differentiated(const at::Tensor& output, const at::Tensor& y) const {
+  const torch::AutoGradMode with_gradients(true);
+  const at::Tensor leaf = output.detach().requires_grad_();
+  const at::Tensor mean = loss(leaf, y);
+  return {mean.item<double>(), torch::autograd::grad({mean}, {leaf})[0].contiguous()};
+}
+
 Measure Task::loss_measure() const {
   return {[this](const at::Tensor& output, const at::Tensor& y) {
             return one_number(loss(output, y)) * static_cast<double>(y.size(0));

@@ -24,6 +24,12 @@ class Task {
   const Metric& metric() const { return metric_; }
   // The mean over a batch, differentiable.
   virtual at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const = 0;
+  // The same and its gradient by the output, which is no part of a graph.
+  struct Differentiated {
+    double loss;
+    at::Tensor gradient;
+  };
+  virtual Differentiated differentiated(const at::Tensor& output, const at::Tensor& y) const;
   // What the error is made from: a vector of doubles that adds up over examples, and the error it comes to.
   at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const { return measure_.statistics(output, y); }
   double error(const at::Tensor& sums, double examples) const { return measure_.error(sums, examples); }

@@ -13,7 +13,6 @@
 #include "hwy/aligned_allocator.h"
 #include "kernels.h"
 #include "kernels/noise.h"
-#include "kernels/recurrent/products.h"
 
 namespace ogee::test {
 namespace {
@@ -26,9 +25,6 @@ using kernels::recurrent::gru_backward;
 using kernels::recurrent::gru_forward;
 using kernels::recurrent::lstm_backward;
 using kernels::recurrent::lstm_forward;
-using kernels::recurrent::multiply;
-using kernels::recurrent::Packed;
-using kernels::recurrent::Product;
 using kernels::recurrent::Step;
 using kernels::recurrent::Way;
 
@@ -263,61 +259,6 @@ TEST(RecurrentStep, NoiseGoesByElement) {
   step.noise.call += calls_a_step;
   lstm_forward(step, 0, rows);
   EXPECT_NE(h, h2);
-}
-
-// Every height of a block and every end of a panel, several stretches of k, transposed factors, and where sums start.
-template <class T>
-void check_products(double tolerance) {
-  const auto element = [](std::size_t i, std::size_t j) {
-    return static_cast<T>((i * 31 + j * 7 + 1) % 17) / T{8} - T{1};
-  };
-  for (const std::size_t m : {0, 1, 5, 12, 13, 100}) {
-    for (const std::size_t n : {1, 16, 33, 70}) {
-      for (const std::size_t k : {0, 1, 17, 300}) {
-        for (const bool turned : {false, true}) {
-          const auto stride = [](std::size_t x) { return static_cast<std::ptrdiff_t>(x); };
-          std::vector<T> a(m * k), b(k * n), c(m * (n + 3), T{1}), row(n, T{2});
-          for (std::size_t i = 0; i < m; ++i) {
-            for (std::size_t j = 0; j < k; ++j) a[turned ? j * m + i : i * k + j] = element(i, j);
-          }
-          for (std::size_t i = 0; i < k; ++i) {
-            for (std::size_t j = 0; j < n; ++j) b[turned ? j * k + i : i * n + j] = element(j, i);
-          }
-          const auto memory = hwy::AllocateAligned<T>(Packed<T>::room(k, n) + 1);
-          const Packed<T> packed(memory.get(), {b.data(), turned ? 1 : stride(n), turned ? stride(k) : 1}, k, n);
-          Product<T> product{m,
-                             {a.data(), turned ? 1 : stride(k), turned ? stride(m) : 1},
-                             &packed,
-                             c.data(),
-                             stride(n + 3),
-                             row.data(),
-                             0};
-          multiply(product, 0, packed.panels());  // 2 + ab
-          product.start = c.data();
-          product.start_stride = product.c_stride;
-          multiply(product, 0, packed.panels() / 2);  // 2 + 2ab, in two parts
-          multiply(product, packed.panels() / 2, packed.panels());
-          for (std::size_t i = 0; i < m; ++i) {
-            for (std::size_t j = 0; j < n; ++j) {
-              double sum = 0;
-              for (std::size_t l = 0; l < k; ++l)
-                sum += static_cast<double>(element(i, l)) * static_cast<double>(element(j, l));
-              ASSERT_NEAR(c[i * (n + 3) + j], 2 + 2 * sum, tolerance) << m << " " << n << " " << k << " " << turned;
-            }
-            for (std::size_t j = n; j < n + 3; ++j) ASSERT_EQ(c[i * (n + 3) + j], T{1}) << "beyond the end of a row";
-          }
-        }
-      }
-    }
-  }
-}
-TEST(RecurrentStep, ProductsAreRight) {
-  for (const std::string& target : targets()) {
-    SCOPED_TRACE(target);
-    const OnTarget on(target);
-    check_products<double>(1e-11);
-    check_products<float>(1e-3);
-  }
 }
 
 }  // namespace

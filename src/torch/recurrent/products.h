@@ -5,43 +5,44 @@
 
 #include <algorithm>
 
-#include "kernels/recurrent/products.h"
+#include "kernels/dense/products.h"
 #include "torch/call.h"
 
 namespace ogee::torch_call::recurrent {
 
 template <class T>
-kernels::recurrent::Matrix<T> matrix_of(const at::Tensor& t) {
+kernels::dense::Matrix<T> matrix_of(const at::Tensor& t) {
   return {static_cast<const T*>(t.data_ptr()), t.stride(0), t.stride(1)};
 }
 template <class T>
 struct PackedTensor {
   at::Tensor memory;
-  kernels::recurrent::Packed<T> matrix;
+  kernels::dense::Panels<T> matrix;
 };
 // Two dimensions, any strides.
 template <class T>
 PackedTensor<T> packed(const at::Tensor& t) {
   const auto rows = static_cast<std::size_t>(t.size(0)), columns = static_cast<std::size_t>(t.size(1));
-  const std::size_t room = kernels::recurrent::Packed<T>::room(rows, columns);
+  const std::size_t room = kernels::dense::Panels<T>::room(rows, columns);
   const at::Tensor memory = at::empty({static_cast<std::int64_t>(room)}, t.options());
-  return {memory, {static_cast<T*>(memory.data_ptr()), matrix_of<T>(t), rows, columns}};
+  return {memory,
+          kernels::dense::Panels<T>::packed(static_cast<T*>(memory.data_ptr()), matrix_of<T>(t), rows, columns)};
 }
 
 // out = start + a*b. out's rows have no gaps; start is undefined, a row, or out itself.
 template <class T>
 void multiply_into(const at::Tensor& out, const at::Tensor& a, const PackedTensor<T>& packed_b,
                    const at::Tensor& start = {}) {
-  const kernels::recurrent::Packed<T>& b = packed_b.matrix;
+  const kernels::dense::Panels<T>& b = packed_b.matrix;
   TORCH_INTERNAL_ASSERT(out.stride(1) == 1 || out.size(1) <= 1);
   const at::Tensor row = start.defined() && start.dim() == 1 ? start.contiguous() : at::Tensor();
-  kernels::recurrent::Product<T> product{static_cast<std::size_t>(out.size(0)),
-                                         matrix_of<T>(a),
-                                         &b,
-                                         static_cast<T*>(out.data_ptr()),
-                                         out.stride(0),
-                                         nullptr,
-                                         0};
+  kernels::dense::Product<T> product{static_cast<std::size_t>(out.size(0)),
+                                     matrix_of<T>(a),
+                                     &b,
+                                     static_cast<T*>(out.data_ptr()),
+                                     out.stride(0),
+                                     nullptr,
+                                     0};
   if (row.defined()) {
     product.start = static_cast<const T*>(row.data_ptr());
   } else if (start.defined()) {
@@ -53,9 +54,9 @@ void multiply_into(const at::Tensor& out, const at::Tensor& a, const PackedTenso
   constexpr std::size_t few = 1 << 20;
   const std::size_t shares =
       product.m * b.rows() * b.columns() < few || at::in_parallel_region() ? 1 : std::min(threads, panels);
-  if (shares <= 1) return kernels::recurrent::multiply(product, 0, panels);
+  if (shares <= 1) return kernels::dense::multiply(product, 0, panels);
   on_torch_threads()(shares, [&](std::size_t i) {
-    kernels::recurrent::multiply(product, i * panels / shares, (i + 1) * panels / shares);
+    kernels::dense::multiply(product, i * panels / shares, (i + 1) * panels / shares);
   });
 }
 
