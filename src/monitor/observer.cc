@@ -147,7 +147,7 @@ struct Callbacks {
   static std::shared_ptr<void> applied(const torch_call::LinearHeard& heard) {
     if (mine != nullptr) return nullptr;
     const Entry entry;
-    if (entry.observer == nullptr || !entry.observer->hearing_.load(std::memory_order_relaxed)) return nullptr;
+    if (entry.observer == nullptr || !entry.observer->hears()) return nullptr;
     try {
       return entry.observer->applied(heard);
     } catch (const std::exception& error) {
@@ -337,7 +337,8 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
       call->activation = true;
       if (++thread.activations == 1) {
         shown_.fetch_add(1, std::memory_order_relaxed);
-        see_input(*call, *op, inputs);
+        // Behind nodes that tell of themselves nobody knows where its input comes from; the next window will show it.
+        if (!hearing_.load(std::memory_order_relaxed)) see_input(*call, *op, inputs);
       }
     }
   }

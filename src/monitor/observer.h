@@ -117,6 +117,10 @@ class Observer {
   void open_window();
   void close_window();
   void forward_on_thread();
+  // The first node of a window ends the one before.
+  bool hears() const {
+    return hearing_.load(std::memory_order_relaxed) || hearing_next_.load(std::memory_order_relaxed);
+  }
   bool told_of_all() const;
   void judge_hearing(bool first);
   // Of one call's inputs. Windows without a gap show the course of things in fewer each.
@@ -164,12 +168,12 @@ class Observer {
   // Nodes that tell of themselves. In this step: activations that operators showed, those of them that would have told,
   // those that did.
   std::atomic<std::int64_t> shown_{0}, apart_{0}, told_{0};
-  std::atomic<bool> hearing_{false};  // the window at hand is theirs
-  bool hearing_next_ = false;
-  std::int64_t tellers_ = 0;  // in a forward pass
+  std::atomic<bool> hearing_{false};       // the window at hand is theirs
+  std::atomic<bool> hearing_next_{false};  // and so is the next one
+  std::int64_t tellers_ = 0;               // in a forward pass
   std::int64_t windows_opened_ = 1, mishearings_ = 0;
   std::map<const c10::TensorImpl*, Teller> by_weight_;
-  std::atomic<bool> training_{false};          // a backward pass was seen
+  std::atomic<bool> training_{false};  // a backward pass was seen
   std::int64_t hooks_now_ = 0, hooks_before_ = 0;
   std::int64_t passes_ = 0;  // without backward: uses of the first layer
   std::int64_t next_window_ = 0;

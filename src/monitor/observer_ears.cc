@@ -44,7 +44,7 @@ void Observer::switch_to(Ear ear) {
 Ear Observer::ear_for_next_step() const {
   const std::int64_t ahead = steps_ + 1 - window_;
   if (!watching_ || (ahead >= 2 && options_.every() != 1)) return Ear::nothing;
-  if (ahead >= 2 ? hearing_next_ : hearing_.load()) return Ear::nothing;
+  if (ahead >= 2 ? hearing_next_ : hearing_) return Ear::nothing;
   return phased_ ? Ear::names : Ear::operators;
 }
 
@@ -68,7 +68,9 @@ void Observer::forward_on_thread() {
   if (!other && !within) return;
   if (other ? several_.exchange(true) : recomputes_.exchange(true)) return;
   const std::lock_guard lock(mutex_);
-  phased_ = hearing_ = hearing_next_ = false;
+  phased_ = false;
+  hearing_ = false;
+  hearing_next_ = false;
   if (watching_) attend(Ear::operators);
 }
 
@@ -95,8 +97,8 @@ void Observer::judge_hearing(bool first) {
   if (hearing_ && !all) ++mishearings_;
   const bool same = first || (hearing_next_ && (hearing_ || tellers_ == shown_));
   if (!hearing_) tellers_ = shown_;
-  hearing_next_ = all && same && mishearings_ < most_mishearings &&
-                  (first || (windows_opened_ + 1) % windows_between_looks != 0);
+  hearing_next_ =
+      all && same && mishearings_ < most_mishearings && (first || (windows_opened_ + 1) % windows_between_looks != 0);
 }
 
 Teller* Observer::teller_for(const torch_call::LinearHeard& heard) {

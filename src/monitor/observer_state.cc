@@ -94,7 +94,7 @@ struct Carrier {
               {"losses_seen", o.losses_seen_},
               {"phased", o.phased_.load()},
               {"steady", o.steady_},
-              {"hearing_next", o.hearing_next_},
+              {"hearing_next", o.hearing_next_.load()},
               {"tellers", o.tellers_},
               {"windows_opened", o.windows_opened_},
               {"mishearings", o.mishearings_},

@@ -124,8 +124,10 @@ void Observer::begin_step() {
     if (options_.this_thread()) attend(Ear::operators);
   }
   // Gradients come by hooks. Should the pass end without the last of them, the ear for the next step is wanted at once.
-  if (!options_.this_thread() && phased_) attend(shut ? Ear::nothing : ear_for_next_step());
-  else if (!options_.this_thread()) attend(watching_ ? Ear::operators : Ear::nothing);
+  if (!options_.this_thread() && phased_)
+    attend(shut ? Ear::nothing : ear_for_next_step());
+  else if (!options_.this_thread())
+    attend(watching_ ? Ear::operators : Ear::nothing);
 }
 
 void Observer::open_window() {
@@ -133,7 +135,7 @@ void Observer::open_window() {
   window_ = steps_ + 1;
   watching_ = true;
   ++windows_opened_;
-  hearing_ = hearing_next_;
+  hearing_ = hearing_next_.load();
 }
 
 void Observer::close_window() {

@@ -91,14 +91,14 @@ struct ThreadState {
   std::uint64_t observer = 0;
   std::uint64_t stretch = 0;
   std::int64_t step = -1;
-  int activations = 0;     // nested
+  int activations = 0;  // nested
   int opaque = 0;
   std::int64_t place = 0;  // activations without a weight, in this pass
   std::string node;        // whose backward runs
   AddressMap<Origin> origins;
   AddressMap<const c10::TensorImpl*> views_of_weights;
   std::unordered_map<const char*, const Operator*> operators;
-  std::vector<float> slopes;                // where gradients are computed
+  std::vector<float> slopes;                           // where gradients are computed
   std::vector<std::unique_ptr<std::byte[]>> contexts;  // memory for those of calls to come
 };
 ThreadState& thread_state();

@@ -121,10 +121,8 @@ View look(const at::Tensor& t, const Pick& p, Block& copy) {
       t.numel() == p.rows * p.units * p.inner && t.numel() > 0 && p.unit_step == 1 && p.inner_taken == p.inner &&
       (p.unit_dim < 0 || (t.dim() > p.unit_dim && t.size(p.unit_dim) == p.units))) {
     const auto width = static_cast<std::size_t>(p.units * p.inner);
-    return {t.data_ptr<float>() + static_cast<std::size_t>(p.first_row) * width,
-            static_cast<std::size_t>(p.rows_taken),
-            static_cast<std::size_t>(p.units),
-            static_cast<std::size_t>(p.inner),
+    return {t.data_ptr<float>() + static_cast<std::size_t>(p.first_row) * width, static_cast<std::size_t>(p.rows_taken),
+            static_cast<std::size_t>(p.units), static_cast<std::size_t>(p.inner),
             static_cast<std::size_t>(p.row_step) * width};
   }
   return take(t, p, copy) ? View(copy) : View();

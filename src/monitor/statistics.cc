@@ -32,7 +32,8 @@ HWY_INLINE void for_vectors(const float* x, std::size_t n, float pad, F f) {
   f(hn::Load(d, rest));
 }
 
-// Sums of the first four powers of x - pivot. A number that is not finite, or whose power is none, makes the last one so.
+// Sums of the first four powers of x - pivot. A number that is not finite, or whose power is none, makes the last one
+// so.
 HWY_ATTR void power_sums(const float* x, std::size_t n, float pivot, double* sums) {
   const D d;
   const auto centre = hn::Set(d, pivot);
