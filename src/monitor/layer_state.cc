@@ -15,7 +15,6 @@ constexpr double fading = 15.0 / 16;
 
 void add(Sums& to, const Sums& more) {
   to.n += more.n;
-  to.sum += more.sum;
   to.squares += more.squares;
   to.zeros += more.zeros;
 }
@@ -43,11 +42,12 @@ LayerState::LayerState(std::string name, std::string op, std::shared_ptr<const F
   record_.history.reserve(most_history);
 }
 
-void LayerState::input(const Block& z, std::int64_t units, std::int64_t unit_step, std::int64_t elements) {
+void LayerState::input(const View& z, std::int64_t units, std::int64_t unit_step, std::int64_t elements,
+                       std::size_t most) {
   ++record_.calls;
   record_.elements += static_cast<double>(elements);
-  z_.merge(moments_of(z.all()));
-  quantiles_.add(z.all());
+  z_.merge(moments_of(z));
+  quantiles_.add(z, most);
   if (sides_.left.size() != z.units) {
     sides_.reset(z.units);
     seen_a_unit_ = 0;
@@ -62,9 +62,9 @@ void LayerState::input(const Block& z, std::int64_t units, std::int64_t unit_ste
   seen_a_unit_ += static_cast<double>(z.rows * z.inner);
 }
 
-void LayerState::output(const Block& y, std::span<const float> quiet) {
-  add(y_, sums_of(y.all()));
-  y_moments_.merge(moments_of(y.all()));
+void LayerState::output(const View& y, std::span<const float> quiet) {
+  add(y_, sums_of(y));
+  y_moments_.merge(moments_of(y));
   // Directions change slowly, and cost more than all else: once a window, and not in each of windows without a gap.
   if (!covariance_taken_ && record_.calls >= covariance_due_) {
     covariance_.add(y);
@@ -73,9 +73,9 @@ void LayerState::output(const Block& y, std::span<const float> quiet) {
     covariance_taken_ = true;
     covariance_due_ = record_.calls + calls_between_covariances;
   }
-  if (quiet.size() == y.all().size() && !quiet.empty()) {
+  if (quiet.size() == y.count() && !quiet.empty()) {
     for (std::size_t i = 0; i < quiet.size(); ++i) {
-      const double d = static_cast<double>(y.value[i]) - quiet[i];
+      const double d = static_cast<double>(y.row(i / y.width())[i % y.width()]) - quiet[i];
       if (!std::isfinite(d)) continue;
       noise_squares_ += d * d;
       noise_n_ += 1;
@@ -84,10 +84,10 @@ void LayerState::output(const Block& y, std::span<const float> quiet) {
   }
 }
 
-void LayerState::gradient(const Block& dy, const Block& dz) {
-  add(dy_, sums_of(dy.all()));
-  const bool known = dz.value.size() == dy.value.size();
-  if (known) add(dz_, sums_of(dz.all()));
+void LayerState::gradient(const View& dy, const View& dz) {
+  add(dy_, sums_of(dy));
+  const bool known = dz.count() == dy.count();
+  if (known) add(dz_, sums_of(dz));
   if (unit_gradient_.size() == dy.units) largest_magnitudes(known ? dz : dy, unit_gradient_);
 }
 

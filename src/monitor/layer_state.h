@@ -21,12 +21,13 @@ class LayerState {
  public:
   LayerState(std::string name, std::string op, std::shared_ptr<const Function> function, std::int64_t order);
 
-  // One call's input, before it ran. `unit_step`: every so-manieth unit is in the sample.
-  void input(const Block& z, std::int64_t units, std::int64_t unit_step, std::int64_t elements);
+  // One call's input, before it ran. `unit_step`: every so-manieth unit is in the sample. `most`: so many of them show
+  // the quantiles; 0: all.
+  void input(const View& z, std::int64_t units, std::int64_t unit_step, std::int64_t elements, std::size_t most);
   // Its output; `quiet`: what it would have been without noise, or empty.
-  void output(const Block& y, std::span<const float> quiet);
+  void output(const View& y, std::span<const float> quiet);
   // The loss's gradient by the output, and by the input where that is known.
-  void gradient(const Block& dy, const Block& dz);
+  void gradient(const View& dy, const View& dz);
   // Learned parameters of the function at this call, one array each.
   void parameters(std::size_t which, std::size_t count, std::span<const float> values);
 

@@ -54,6 +54,21 @@ class Entry {
   bool own_ = false;
 };
 
+}  // namespace
+
+void* CallContext::operator new(std::size_t size) {
+  auto& kept = thread_state().contexts;
+  if (kept.empty()) return new std::byte[size];
+  void* const memory = kept.back().release();
+  kept.pop_back();
+  return memory;
+}
+void CallContext::operator delete(void* memory) {
+  auto& kept = thread_state().contexts;
+  std::unique_ptr<std::byte[]> bytes(static_cast<std::byte*>(memory));
+  if (kept.size() < 16) kept.push_back(std::move(bytes));
+}
+
 const Operator* operator_of(const at::RecordFunction& fn) {
   auto& known = thread_state().operators;
   const auto found = known.find(fn.name());
@@ -79,8 +94,6 @@ const Operator* operator_of(const at::RecordFunction& fn) {
   return op.get();
 }
 
-}  // namespace
-
 // What LibTorch calls: never throws into the program.
 struct Callbacks {
   template <bool of_thread>
@@ -89,7 +102,14 @@ struct Callbacks {
     const Entry entry;
     if (entry.observer == nullptr) return nullptr;
     try {
-      return entry.observer->start(fn);
+      auto context = entry.observer->start(fn);
+      // A product of many matrices calls thousands of operators, of whom nobody else wants to know, either.
+      if (auto* call = static_cast<CallContext*>(context.get());
+          call != nullptr && call->opaque && at::getStepCallbacks(at::RecordScope::FUNCTION).callbacks_.size() == 1) {
+        call->hushed = true;
+        at::enableRecordFunction(false);
+      }
+      return context;
     } catch (const std::exception& error) {
       entry.observer->note(fmt::format("{}: {}", fn.name(), error.what()));
       return nullptr;
@@ -99,17 +119,56 @@ struct Callbacks {
     if (context == nullptr) return;
     const Entry entry;
     auto* call = static_cast<CallContext*>(context);
+    if (call->hushed) at::enableRecordFunction(true);
     if (call->node) {
       thread_state().node.clear();
       return;
     }
     if (call->activation) --thread_state().activations;
+    if (call->opaque) --thread_state().opaque;
     if (entry.observer == nullptr) return;
     try {
       entry.observer->end(fn, context);
     } catch (const std::exception& error) {
       entry.observer->note(fmt::format("{}: {}", fn.name(), error.what()));
     }
+  }
+  static std::unique_ptr<at::ObserverContext> name(const at::RecordFunction& fn) {
+    if (!at::GradMode::is_enabled() || mine != nullptr) return nullptr;
+    const Entry entry;
+    if (entry.observer == nullptr) return nullptr;
+    try {
+      entry.observer->name_heard(fn);
+    } catch (const std::exception& error) {
+      entry.observer->note(fmt::format("{}: {}", fn.name(), error.what()));
+    }
+    return nullptr;
+  }
+  static std::shared_ptr<void> applied(const torch_call::LinearHeard& heard) {
+    if (mine != nullptr) return nullptr;
+    const Entry entry;
+    if (entry.observer == nullptr || !entry.observer->hears()) return nullptr;
+    try {
+      return entry.observer->applied(heard);
+    } catch (const std::exception& error) {
+      entry.observer->note(fmt::format("a linear layer: {}", error.what()));
+      return nullptr;
+    }
+  }
+  static void gradients(const std::shared_ptr<void>& of, const at::Tensor& dy, const at::Tensor& dz) {
+    const auto& sighting = *static_cast<const Sighting*>(of.get());
+    const Entry entry;
+    if (entry.observer == nullptr || entry.observer->number_ != sighting.observer) return;
+    try {
+      entry.observer->gradients(sighting, dy, dz);
+    } catch (const std::exception& error) {
+      entry.observer->note(fmt::format("a linear layer's gradient: {}", error.what()));
+    }
+  }
+  static void apart() {
+    if (mine != nullptr) return;
+    const Entry entry;
+    if (entry.observer != nullptr) entry.observer->apart_.fetch_add(1, std::memory_order_relaxed);
   }
   static void weight(std::uint64_t number, std::size_t weight, const at::Tensor& gradient) {
     const Entry entry;
@@ -180,10 +239,17 @@ Observer::Observer(MonitorOptions options, std::function<double()> learning_rate
     callback.scopes({at::RecordScope::FUNCTION});
   }
   handle_ = options_.this_thread() ? at::addThreadLocalCallback(callback) : at::addGlobalCallback(callback);
+  if (options_.this_thread() || trace_) return;
+  at::RecordFunctionCallback names(Callbacks::name);
+  names_handle_ = at::addGlobalCallback(names.scopes({at::RecordScope::FUNCTION}));
+  at::disableCallback(names_handle_);
+  static const torch_call::Listener listener{Callbacks::applied, Callbacks::gradients, Callbacks::apart};
+  torch_call::listen(&listener);
 }
 
 Observer::~Observer() {
   at::removeCallback(handle_);
+  if (names_handle_ != at::INVALID_CALLBACK_HANDLE) at::removeCallback(names_handle_);
   if (options_.this_thread()) {
     mine = nullptr;
   } else {
@@ -194,25 +260,6 @@ Observer::~Observer() {
     const at::Tensor tensor = weight.tensor();
     if (tensor.defined() && weight.hook >= 0) tensor.remove_hook(static_cast<unsigned>(weight.hook));
   }
-}
-
-void Observer::callbacks_on(bool on) {
-  wanted_ = on;
-  // Autograd's engine gives the thread its callbacks back after a backward pass as they were before, and it is in
-  // backward passes that the monitor learns of steps: see between_steps.
-  if (!options_.this_thread()) switch_callbacks(on);
-}
-
-void Observer::between_steps() {
-  const std::lock_guard lock(mutex_);
-  switch_callbacks(wanted_);
-}
-
-void Observer::switch_callbacks(bool on) {
-  if (on == enabled_ || trace_) return;
-  enabled_ = on;
-  if (on) ++stretch_;
-  on ? at::reenableCallback(handle_) : at::disableCallback(handle_);
 }
 
 void Observer::note(const std::string& text) {
@@ -238,7 +285,7 @@ bool Observer::measuring(bool grad_mode) {
       close_window();
       if (options_.every() == 1) open_window();
     }
-    return watching_;
+    return watching_ && steps_ + 1 >= window_;
   }
   return ahead == 0 || ahead == 1;
 }
@@ -250,6 +297,7 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
     call->node = true;
     return call;
   }
+  if (thread_state().opaque > 0) return nullptr;
   const Operator* op = operator_of(fn);
   const bool grad_mode = at::GradMode::is_enabled();
   const bool measure = measuring(grad_mode);
@@ -269,18 +317,29 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
     thread.place = 0;
     thread.step = step;
   }
-  if (grad_mode) forward_step_.store(step + 1, std::memory_order_relaxed);
+  if (grad_mode) {
+    forward_step_.store(step + 1, std::memory_order_relaxed);
+    if (measure) forward_on_thread();
+  }
   auto inputs = fn.inputs();
   if (op->arguments > 0 && inputs.size() > op->arguments) inputs = inputs.slice(inputs.size() - op->arguments);
   auto call = std::make_unique<CallContext>();
   call->op = op;
+  if (op->opaque && !trace_) {
+    call->opaque = true;
+    ++thread.opaque;
+  }
   const Own own;
   if (measure) {
     call->origin = origin_of(*op, inputs, grad_mode);
     call->follows = true;
     if (op->kind == Kind::activation) {
       call->activation = true;
-      if (++thread.activations == 1) see_input(*call, *op, inputs);
+      if (++thread.activations == 1) {
+        shown_.fetch_add(1, std::memory_order_relaxed);
+        // Behind nodes that tell of themselves nobody knows where its input comes from; the next window will show it.
+        if (!hearing_.load(std::memory_order_relaxed)) see_input(*call, *op, inputs);
+      }
     }
   }
   if (trace_) call->trace = std::make_unique<NonFiniteTrace::Pending>(trace_->before(*op, inputs));
@@ -307,8 +366,8 @@ void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
         if (place > 0) origin.path = place;
         if (origin.weight >= 0 || origin.path > 0) {
           thread.origins[t.unsafeGetTensorImpl()] = origin;
-        } else {
-          thread.origins.erase(t.unsafeGetTensorImpl());
+        } else if (Origin* known = thread.origins.find(t.unsafeGetTensorImpl())) {
+          *known = Origin();  // another tensor's, that had the address before
         }
       });
     }

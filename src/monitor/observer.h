@@ -4,6 +4,11 @@
 // cost next to nothing; the callbacks, which cost something for each operator, are on only in windows of two steps. The
 // update that follows a step is read off the weights themselves (a sample of them), before the next.
 //
+// Ears. What a forward pass is made of is learned in the first window, with callbacks on for all that runs. Later ones
+// want operators' tensors in forward passes alone; between a backward pass and the next forward pass operators' names
+// do, which cost half, and during a backward pass nothing is wanted but what hooks tell. Where all activations run in
+// nodes that tell of themselves (torch/listener.h), those take the callbacks' place.
+//
 // Layers. A layer is a function behind a weight: what the program's operators make of a weight's product, up to the
 // next weight, belongs to that weight. Where a result is a list (the chunks of a recurrent cell's gates), its place in
 // the list counts too. Without weights, layers are told apart by their order in the pass.
@@ -29,6 +34,7 @@
 #include "monitor/show/output.h"
 #include "monitor/weights.h"
 #include "ogee/monitor.h"
+#include "torch/listener.h"
 
 namespace ogee::monitor {
 
@@ -46,9 +52,23 @@ struct Sighting {
   Pick pick;
   Block z;
   std::shared_ptr<const Function> function;
+  std::uint64_t observer = 0;  // its number
+};
+
+// What the callbacks are called for.
+enum class Ear { nothing, names, operators };
+
+// An activation that tells of itself, by the weight in front of it.
+struct Teller {
+  std::size_t layer = 0, weight = 0;  // their numbers
+  const ogee::Function* function = nullptr;
+  std::vector<double> values;
+  std::shared_ptr<const Function> facts;
+  std::shared_ptr<Sighting> sighting;  // of the last call; used again when nobody else holds it
 };
 
 struct CallContext;
+struct ThreadState;
 
 class Observer {
  public:
@@ -82,6 +102,10 @@ class Observer {
   void end(const at::RecordFunction& fn, at::ObserverContext* context);
   void weight_gradient(std::size_t weight, const at::Tensor& gradient);
   void output_gradient(const std::shared_ptr<Sighting>& sighting, const at::Tensor& gradient);
+  void name_heard(const at::RecordFunction& fn);
+  // From the nodes that tell of themselves.
+  std::shared_ptr<Sighting> applied(const torch_call::LinearHeard& heard);
+  void gradients(const Sighting& sighting, const at::Tensor& dy, const at::Tensor& dz);
 
   bool measuring(bool grad_mode);
   Origin origin_of(const Operator& op, c10::ArrayRef<const c10::IValue> arguments, bool grad_mode);
@@ -92,8 +116,20 @@ class Observer {
   void begin_step();
   void open_window();
   void close_window();
-  void callbacks_on(bool on);
-  void switch_callbacks(bool on);
+  void forward_on_thread();
+  // The first node of a window ends the one before.
+  bool hears() const {
+    return hearing_.load(std::memory_order_relaxed) || hearing_next_.load(std::memory_order_relaxed);
+  }
+  bool told_of_all() const;
+  void judge_hearing(bool first);
+  // Of one call's inputs. Windows without a gap show the course of things in fewer each.
+  std::size_t most_for_quantiles() const { return options_.sample() == 0 ? 0 : options_.every() == 1 ? 512 : 4096; }
+  void backward_ends();
+  Ear ear_for_next_step() const;
+  void attend(Ear ear);
+  void switch_to(Ear ear);
+  Teller* teller_for(const torch_call::LinearHeard& heard);
   void note(const std::string& text);
   void add_loss(double value);
   void add_non_finite(NonFinite found);
@@ -102,7 +138,7 @@ class Observer {
   const std::function<double()> learning_rate_;
   const Clock::time_point began_ = Clock::now();
   std::uint64_t number_;  // of this observer in the process
-  at::CallbackHandle handle_ = at::INVALID_CALLBACK_HANDLE;
+  at::CallbackHandle handle_ = at::INVALID_CALLBACK_HANDLE, names_handle_ = at::INVALID_CALLBACK_HANDLE;
   std::unique_ptr<NonFiniteTrace> trace_;
   std::unique_ptr<show::Output> output_;
 
@@ -122,8 +158,22 @@ class Observer {
   std::atomic<std::uint64_t> stretch_{1};      // how often the callbacks were switched on
   std::atomic<bool> watching_{true};           // a window is open
   std::atomic<std::int64_t> window_{1};        // its first step
-  bool enabled_ = true, wanted_ = true;        // the callbacks
-  std::atomic<bool> training_{false};          // a backward pass was seen
+  Ear ear_ = Ear::operators, wanted_ = Ear::operators;
+  // What the first window has shown: that passes are told apart, and so ears can be shut in some; later only less.
+  std::atomic<bool> phased_{false};
+  bool steady_ = true;                                    // backward passes call as many hooks as the one before
+  std::atomic<bool> in_backward_{false};                  // from the first hook of a pass to the last
+  std::atomic<bool> recomputes_{false}, several_{false};  // runs forward in backward passes, on several threads
+  std::atomic<const ThreadState*> forward_thread_{nullptr};
+  // Nodes that tell of themselves. In this step: activations that operators showed, those of them that would have told,
+  // those that did.
+  std::atomic<std::int64_t> shown_{0}, apart_{0}, told_{0};
+  std::atomic<bool> hearing_{false};       // the window at hand is theirs
+  std::atomic<bool> hearing_next_{false};  // and so is the next one
+  std::int64_t tellers_ = 0;               // in a forward pass
+  std::int64_t windows_opened_ = 1, mishearings_ = 0;
+  std::map<const c10::TensorImpl*, Teller> by_weight_;
+  std::atomic<bool> training_{false};  // a backward pass was seen
   std::int64_t hooks_now_ = 0, hooks_before_ = 0;
   std::int64_t passes_ = 0;  // without backward: uses of the first layer
   std::int64_t next_window_ = 0;

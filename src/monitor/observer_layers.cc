@@ -60,12 +60,11 @@ Origin Observer::origin_of(const Operator& op, c10::ArrayRef<const c10::IValue> 
   if (op.weight >= 0 && static_cast<std::size_t>(op.weight) < arguments.size() &&
       arguments[static_cast<std::size_t>(op.weight)].isTensor()) {
     const at::Tensor& w = arguments[static_cast<std::size_t>(op.weight)].toTensor();
-    const auto view =
-        w.defined() ? thread.views_of_weights.find(w.unsafeGetTensorImpl()) : thread.views_of_weights.end();
+    const auto* const view = w.defined() ? thread.views_of_weights.find(w.unsafeGetTensorImpl()) : nullptr;
     // Still the view that was seen: a later tensor may have its address.
-    if (view != thread.views_of_weights.end() && w.is_view() && w._base().unsafeGetTensorImpl() == view->second) {
+    if (view != nullptr && w.is_view() && w._base().unsafeGetTensorImpl() == *view) {
       const std::lock_guard lock(mutex_);
-      const auto known = weight_numbers_.find(view->second);
+      const auto known = weight_numbers_.find(*view);
       if (known != weight_numbers_.end()) return {static_cast<std::int64_t>(known->second), 0, op.channels_first};
     }
     // Without a graph nothing tells a weight from any other matrix, but that these operators take one there.
@@ -79,12 +78,12 @@ Origin Observer::origin_of(const Operator& op, c10::ArrayRef<const c10::IValue> 
   std::int64_t first = -2;
   for (const c10::IValue& value : arguments) {
     visit_tensors(value, [&](const at::Tensor& t, std::uint32_t) {
-      const auto found = thread.origins.find(t.unsafeGetTensorImpl());
-      if (found == thread.origins.end()) return;
+      const Origin* const found = thread.origins.find(t.unsafeGetTensorImpl());
+      if (found == nullptr || (found->weight < 0 && found->path == 0)) return;
       if (first == -2) {
-        first = found->second.weight;
-        origin = found->second;
-      } else if (found->second.weight != first && found->second.path == 0 && origin.path == 0) {
+        first = found->weight;
+        origin = *found;
+      } else if (found->weight != first && found->path == 0 && origin.path == 0) {
         residual = true;
       }
     });
@@ -115,7 +114,7 @@ void Observer::see_input(CallContext& call, const Operator& op, c10::ArrayRef<co
     LayerState& layer = layers_[sighting->layer];
     if (!layer.function()) layer.set_function(sighting->function);
     sighting->step = steps_ + 1;
-    layer.input(sighting->z, sighting->pick.units, sighting->pick.unit_step, seen->z.numel());
+    layer.input(sighting->z, sighting->pick.units, sighting->pick.unit_step, seen->z.numel(), most_for_quantiles());
     for (const auto& [which, tensor] : seen->learned) {
       const std::size_t count = sighting->function ? sighting->function->activation.spec().parameters.size() : 1;
       if (which < count) layer.parameters(which, count, take_evenly(tensor, 4096));
@@ -172,11 +171,12 @@ void Observer::see_output(CallContext& call, const std::vector<c10::IValue>& out
   const auto began = Clock::now();
   const at::Tensor& y = outputs[0].toTensor();
   Sighting& sighting = *call.sighting;
-  Block block;
-  if (!take(y, sighting.pick, block)) return;
+  Block copy;
+  const View block = look(y, sighting.pick, copy);
+  if (block.data == nullptr) return;
   std::vector<float> quiet;
   if (call.seen->training && sighting.function && sighting.function->facts.noisy && !sighting.function->facts.gated) {
-    quiet.resize(block.all().size());
+    quiet.resize(block.count());
     forward<float>(sighting.function->activation, sighting.z.all(), std::span<float>(quiet),
                    {.mode = Mode::evaluation});
   }

@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* what = "ogee monitor state 1";
+constexpr const char* what = "ogee monitor state 2";
 
 template <class T>
 void number_from(const Json& json, T& value) {  // null is NaN
@@ -92,6 +92,12 @@ struct Carrier {
               {"last_loss", o.last_loss_},
               {"loss_stride", o.loss_stride_},
               {"losses_seen", o.losses_seen_},
+              {"phased", o.phased_.load()},
+              {"steady", o.steady_},
+              {"hearing_next", o.hearing_next_.load()},
+              {"tellers", o.tellers_},
+              {"windows_opened", o.windows_opened_},
+              {"mishearings", o.mishearings_},
               {"weights", Json::array()},
               {"layers", Json::array()}};
     for (const Weight& weight : o.weights_)
@@ -117,6 +123,12 @@ struct Carrier {
     number_from(json.at("last_loss"), o.last_loss_);
     o.loss_stride_ = json.at("loss_stride").get<std::int64_t>();
     o.losses_seen_ = json.at("losses_seen").get<std::int64_t>();
+    o.phased_ = json.at("phased").get<bool>();
+    o.steady_ = json.at("steady").get<bool>();
+    o.hearing_next_ = json.at("hearing_next").get<bool>();
+    o.tellers_ = json.at("tellers").get<std::int64_t>();
+    o.windows_opened_ = json.at("windows_opened").get<std::int64_t>();
+    o.mishearings_ = json.at("mishearings").get<std::int64_t>();
     for (const Json& weight : json.at("weights")) {
       const auto name = weight.at("name").get<std::string>();
       const auto found = parameters.find(name);
@@ -132,7 +144,7 @@ struct Carrier {
     }
     for (const Json& layer : json.at("layers")) to(layer, o.layers_);
     o.watching_ = false;
-    o.callbacks_on(false);
+    o.attend(Ear::nothing);
   }
 };
 

@@ -16,6 +16,7 @@ namespace {
 
 constexpr std::int64_t shortest_gap = 6, longest_gap = 500;
 constexpr std::size_t times_kept = 15;
+constexpr std::int64_t windows_until_sure = 16;
 
 void keep(std::vector<double>& values, double value) {
   if (values.size() == times_kept) values.erase(values.begin());
@@ -59,20 +60,26 @@ void Observer::weight_gradient(std::size_t number, const at::Tensor& gradient) {
     const auto began = Clock::now();
     weight.gradient(gradient);
     own_nanoseconds_ += (Clock::now() - began).count();
-    // All hooks have been: what is left of the window, its last update, the weights themselves tell later.
-    if (ahead == 1 && hooks_now_ == hooks_before_ && options_.every() != 1) callbacks_on(false);
   }
+  if (hooks_now_ == hooks_before_) backward_ends();
 }
 
 void Observer::output_gradient(const std::shared_ptr<Sighting>& sighting, const at::Tensor& gradient) {
   const Own own;
   const auto began = Clock::now();
-  Block dy, dz;
-  if (!take(gradient, sighting->pick, dy)) return;
+  Block copy;
+  View dy = look(gradient, sighting->pick, copy), dz;
+  if (dy.data == nullptr) return;
   if (sighting->function && !sighting->function->facts.gated) {
-    dz = dy;
-    backward<float>(sighting->function->activation, sighting->z.all(), dy.all(), std::span<float>(dz.value),
-                    {.mode = Mode::evaluation});
+    if (!dy.dense()) {
+      if (!take(gradient, sighting->pick, copy)) return;
+      dy = copy;
+    }
+    std::vector<float>& slopes = thread_state().slopes;
+    slopes.resize(dy.count());
+    backward<float>(sighting->function->activation, sighting->z.all(), std::span<const float>(dy.data, dy.count()),
+                    std::span<float>(slopes), {.mode = Mode::evaluation});
+    dz = View(slopes.data(), dy.rows, dy.units, dy.inner, dy.width());
   }
   const std::lock_guard lock(mutex_);
   layers_[sighting->layer].gradient(dy, dz);
@@ -86,8 +93,12 @@ void Observer::output_gradient(const std::shared_ptr<Sighting>& sighting, const 
 void Observer::begin_step() {
   training_ = true;
   ++steps_;
+  if (steps_ > 2 && hooks_now_ != hooks_before_) steady_ = false;
   hooks_before_ = hooks_now_;
   hooks_now_ = 0;
+  in_backward_ = hooks_before_ > 1 && steady_;
+  // Short trainings on several threads can go by while one of them is here.
+  const bool shut = in_backward_ && windows_opened_ > windows_until_sure;
   const auto now = Clock::now();
   const double seconds = std::chrono::duration<double>(now - step_began_).count();
   step_began_ = now;
@@ -99,27 +110,38 @@ void Observer::begin_step() {
       for (Weight& weight : weights_) {
         if (weight.hook >= 0) weight.read();
       }
+      judge_hearing(ahead == 0);
     } else if (ahead >= 2) {
+      if (hearing_ && told_ == 0) hearing_next_ = false;  // nobody has called to close it: it was not heard
       close_window();
     }
   } else if (steps_ > 3) {
     keep(idle_seconds_, seconds);
   }
+  shown_ = apart_ = told_ = 0;
   if (!watching_ && steps_ + 1 >= next_window_) {
     open_window();
-    callbacks_on(true);
+    if (options_.this_thread()) attend(Ear::operators);
   }
+  // Gradients come by hooks. Should the pass end without the last of them, the ear for the next step is wanted at once.
+  if (!options_.this_thread() && phased_)
+    attend(shut ? Ear::nothing : ear_for_next_step());
+  else if (!options_.this_thread())
+    attend(watching_ ? Ear::operators : Ear::nothing);
 }
 
 void Observer::open_window() {
   for (Weight& weight : weights_) weight.forget_updates();
   window_ = steps_ + 1;
   watching_ = true;
+  ++windows_opened_;
+  hearing_ = hearing_next_.load();
 }
 
 void Observer::close_window() {
   const auto began = Clock::now();
   watching_ = false;
+  if (steps_ <= 3) phased_ = !trace_ && !options_.this_thread() && training_ && !recomputes_ && !several_;
   std::vector<WeightNumbers> numbers(weights_.size());
   for (std::size_t i = 0; i < weights_.size(); ++i) {
     if (weights_[i].hook >= 0) weights_[i].read();
@@ -173,7 +195,7 @@ void Observer::add_non_finite(NonFinite found) {
 
 void Observer::finish(const Record& record, const std::vector<Finding>& findings) {
   const std::lock_guard lock(mutex_);  // a window may be closing
-  switch_callbacks(false);
+  switch_to(Ear::nothing);
   output_->finish(record, findings);
 }
 

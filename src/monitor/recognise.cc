@@ -78,6 +78,12 @@ Operator operator_named(const std::string& full, std::size_t arguments) {
   std::string_view name = std::string_view(full).substr(space.size());
   op.in_place = name.ends_with('_') && !name.ends_with("__");
   if (op.in_place) name.remove_suffix(1);
+  op.composite = one_of(name, {"linear", "matmul", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
+                               "conv_transpose3d"});
+  op.opaque = one_of(name, {"bmm", "baddbmm", "mm", "addmm", "mv", "addmv", "dot", "convolution", "embedding", "cat",
+                            "stack", "clone", "contiguous", "native_layer_norm", "native_batch_norm",
+                            "native_group_norm", "_softmax", "_log_softmax", "nll_loss_forward"});
+  op.tidying = one_of(name, {"zero", "detach", "requires_grad", "_foreach_zero"});
   if (torch_call::is_aten_activation(name)) {
     op.kind = Kind::activation;
   } else if (one_of(name, {"linear", "conv1d", "conv2d", "conv3d", "convolution", "_convolution", "conv_transpose1d",

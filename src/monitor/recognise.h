@@ -45,6 +45,9 @@ struct Operator {
   int weight = -1;              // which argument is the weight, for Kind::weighted
   bool in_place = false;        // its name ends in "_"
   bool channels_first = false;  // a convolution: units lie along dimension 1
+  bool composite = false;       // takes a weight, and hands it to operators within
+  bool opaque = false;          // what runs within is none of the program's: a product of many matrices, one by one
+  bool tidying = false;         // of gradients, between two steps: tells nothing of the next one
 };
 Operator operator_named(const std::string& name, std::size_t arguments);
 

@@ -116,17 +116,41 @@ bool take(const at::Tensor& tensor, const Pick& p, Block& block) {
   return true;
 }
 
+View look(const at::Tensor& t, const Pick& p, Block& copy) {
+  if (t.defined() && t.scalar_type() == at::kFloat && t.is_contiguous() && t.device().is_cpu() && !t.is_neg() &&
+      t.numel() == p.rows * p.units * p.inner && t.numel() > 0 && p.unit_step == 1 && p.inner_taken == p.inner &&
+      (p.unit_dim < 0 || (t.dim() > p.unit_dim && t.size(p.unit_dim) == p.units))) {
+    const auto width = static_cast<std::size_t>(p.units * p.inner);
+    return {t.data_ptr<float>() + static_cast<std::size_t>(p.first_row) * width, static_cast<std::size_t>(p.rows_taken),
+            static_cast<std::size_t>(p.units), static_cast<std::size_t>(p.inner),
+            static_cast<std::size_t>(p.row_step) * width};
+  }
+  return take(t, p, copy) ? View(copy) : View();
+}
+
 std::vector<float> take_evenly(const at::Tensor& tensor, std::int64_t most) {
-  if (!tensor.defined() || !at::isFloatingType(tensor.scalar_type()) || tensor.layout() != at::kStrided) return {};
-  const at::Tensor flat = tensor.dim() == 1        ? tensor
-                          : tensor.is_contiguous() ? tensor.view({-1})
-                                                   : tensor.reshape({-1});
-  const std::int64_t step = std::max<std::int64_t>(1, (flat.numel() + most - 1) / most);
+  std::vector<float> values;
+  take_evenly(tensor, most, values);
+  return values;
+}
+
+void take_evenly(const at::Tensor& tensor, std::int64_t most, std::vector<float>& values) {
+  values.clear();
+  if (!tensor.defined() || !at::isFloatingType(tensor.scalar_type()) || tensor.layout() != at::kStrided) return;
+  const std::int64_t count = tensor.numel();
   // An odd step does not fall on the same columns of a matrix of even width again and again.
-  const Pick p{0, 1, flat.numel(), 1, 1, step | 1, 0, 1, (flat.numel() + (step | 1) - 1) / (step | 1), 1, 0};
+  const std::int64_t step = std::max<std::int64_t>(1, (count + most - 1) / most) | 1, taken = (count + step - 1) / step;
+  if (tensor.scalar_type() == at::kFloat && tensor.is_contiguous() && tensor.device().is_cpu() && !tensor.is_neg()) {
+    values.resize(static_cast<std::size_t>(taken));
+    const float* const from = tensor.data_ptr<float>();
+    for (std::int64_t i = 0; i < taken; ++i) values[static_cast<std::size_t>(i)] = from[i * step];
+    return;
+  }
+  const at::Tensor plain = tensor.detach();
+  const at::Tensor flat = plain.dim() == 1 ? plain : plain.is_contiguous() ? plain.view({-1}) : plain.reshape({-1});
+  const Pick p{0, 1, count, 1, 1, step, 0, 1, taken, 1, 0};
   Block block;
-  if (!take(flat, p, block)) return {};
-  return std::move(block.value);
+  if (take(flat, p, block)) values = std::move(block.value);
 }
 
 }  // namespace ogee::monitor

@@ -26,7 +26,11 @@ Pick pick(at::IntArrayRef sizes, bool channels_first, std::int64_t most, std::ui
 // The sample; false if the tensor is of another shape than the pick's, or has no floating-point numbers.
 bool take(const at::Tensor& tensor, const Pick& pick, Block& block);
 
+// The same without copying, where the numbers lie as a View can say; else in `copy`. No data where `take` says false.
+View look(const at::Tensor& tensor, const Pick& pick, Block& copy);
+
 // A few hundred evenly spaced elements, in order; at most `most`.
 std::vector<float> take_evenly(const at::Tensor& tensor, std::int64_t most);
+void take_evenly(const at::Tensor& tensor, std::int64_t most, std::vector<float>& values);
 
 }  // namespace ogee::monitor

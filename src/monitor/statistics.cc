@@ -16,116 +16,174 @@ namespace ogee::monitor::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 using D = hn::ScalableTag<float>;
 
-template <class V>
-HWY_INLINE V finite_or_zero(V x) {
-  return hn::IfThenElseZero(hn::IsFinite(x), x);
-}
+// Sums in float of a few dozen terms a lane at most, so that they stay exact to about six digits.
+constexpr std::size_t terms = 64;
 
-// n, sum, sum of squares, zeros.
-HWY_ATTR void power_sums(const float* x, std::size_t n, double* result) {
+// n floats as vectors, `pad` behind the last one.
+template <class F>
+HWY_INLINE void for_vectors(const float* x, std::size_t n, float pad, F f) {
   const D d;
   const std::size_t lanes = hn::Lanes(d);
-  const auto one = hn::Set(d, 1.0F), nothing = hn::Zero(d);
-  double count = 0, sum = 0, squares = 0, zeros = 0;
   std::size_t i = 0;
-  while (i + lanes <= n) {
-    // Float sums of a few hundred terms at most, so that they stay exact to about six digits.
-    const std::size_t stop = std::min(n, i + 64 * lanes);
-    auto c = nothing, s = nothing, q = nothing, z = nothing;
-    for (; i + lanes <= stop; i += lanes) {
-      const auto raw = hn::LoadU(d, x + i);
-      const auto valid = hn::IsFinite(raw);
-      const auto v = hn::IfThenElseZero(valid, raw);
-      c = hn::Add(c, hn::IfThenElseZero(valid, one));
-      s = hn::Add(s, v);
-      q = hn::MulAdd(v, v, q);
-      z = hn::Add(z, hn::IfThenElseZero(hn::Eq(raw, nothing), one));
-    }
-    count += hn::GetLane(hn::SumOfLanes(d, c));
-    sum += hn::GetLane(hn::SumOfLanes(d, s));
-    squares += hn::GetLane(hn::SumOfLanes(d, q));
-    zeros += hn::GetLane(hn::SumOfLanes(d, z));
-    if (stop - i < lanes && stop == n) break;
-  }
-  for (; i < n; ++i) {
-    if (!std::isfinite(x[i])) continue;
-    count += 1;
-    sum += x[i];
-    squares += static_cast<double>(x[i]) * x[i];
-    zeros += x[i] == 0 ? 1 : 0;
-  }
-  result[0] = count;
-  result[1] = sum;
-  result[2] = squares;
-  result[3] = zeros;
+  for (; i + lanes <= n; i += lanes) f(hn::LoadU(d, x + i));
+  if (i == n) return;
+  HWY_ALIGN float rest[HWY_MAX_BYTES / sizeof(float)];
+  for (std::size_t k = 0; k < lanes; ++k) rest[k] = i + k < n ? x[i + k] : pad;
+  f(hn::Load(d, rest));
 }
 
-// Sums of the second to fourth powers of what is off the mean.
-HWY_ATTR void central_sums(const float* x, std::size_t n, float mean, double* result) {
+// Sums of the first four powers of x - pivot. A number that is not finite, or whose power is none, makes the last one
+// so.
+HWY_ATTR void power_sums(const float* x, std::size_t n, float pivot, double* sums) {
   const D d;
-  const std::size_t lanes = hn::Lanes(d);
-  const auto centre = hn::Set(d, mean);
-  double second = 0, third = 0, fourth = 0;
-  std::size_t i = 0;
-  while (i + lanes <= n) {
-    const std::size_t stop = std::min(n, i + 64 * lanes);
-    auto s = hn::Zero(d), t = hn::Zero(d), f = hn::Zero(d);
-    for (; i + lanes <= stop; i += lanes) {
-      const auto raw = hn::LoadU(d, x + i);
-      const auto v = hn::IfThenElseZero(hn::IsFinite(raw), hn::Sub(raw, centre));
-      const auto v2 = hn::Mul(v, v);
-      s = hn::Add(s, v2);
-      t = hn::MulAdd(v2, v, t);
-      f = hn::MulAdd(v2, v2, f);
-    }
-    second += hn::GetLane(hn::SumOfLanes(d, s));
-    third += hn::GetLane(hn::SumOfLanes(d, t));
-    fourth += hn::GetLane(hn::SumOfLanes(d, f));
-    if (stop - i < lanes && stop == n) break;
+  const auto centre = hn::Set(d, pivot);
+  const std::size_t stretch = terms * hn::Lanes(d);
+  for (std::size_t i = 0; i < n; i += stretch) {
+    auto a1 = hn::Zero(d), a2 = a1, a3 = a1, a4 = a1, b1 = a1, b2 = a1, b3 = a1, b4 = a1;
+    for_vectors(x + i, std::min(stretch, n - i), pivot, [&](auto raw) HWY_ATTR {
+      const auto v = hn::Sub(raw, centre), v2 = hn::Mul(v, v);
+      // Two of each, in turns: one would wait for itself.
+      const auto s1 = hn::Add(b1, v), s2 = hn::Add(b2, v2), s3 = hn::MulAdd(v2, v, b3), s4 = hn::MulAdd(v2, v2, b4);
+      b1 = a1, b2 = a2, b3 = a3, b4 = a4;
+      a1 = s1, a2 = s2, a3 = s3, a4 = s4;
+    });
+    sums[0] += hn::GetLane(hn::SumOfLanes(d, hn::Add(a1, b1)));
+    sums[1] += hn::GetLane(hn::SumOfLanes(d, hn::Add(a2, b2)));
+    sums[2] += hn::GetLane(hn::SumOfLanes(d, hn::Add(a3, b3)));
+    sums[3] += hn::GetLane(hn::SumOfLanes(d, hn::Add(a4, b4)));
   }
-  for (; i < n; ++i) {
-    if (!std::isfinite(x[i])) continue;
-    const double v = static_cast<double>(x[i]) - mean;
-    second += v * v;
-    third += v * v * v;
-    fourth += v * v * v * v;
-  }
-  result[0] = second;
-  result[1] = third;
-  result[2] = fourth;
 }
 
-// One row of units side by side.
-HWY_ATTR void sides_across(const float* z, std::size_t n, const float* bounds, float* left, float* right, float* zero) {
+// The sum of squares, not finite where some number is not; and how many are 0.
+HWY_ATTR void square_sums(const float* x, std::size_t n, double* squares, std::size_t* zeros) {
+  const D d;
+  const auto nothing = hn::Zero(d);
+  const std::size_t stretch = terms * hn::Lanes(d);
+  std::size_t none = 0;
+  for (std::size_t i = 0; i < n; i += stretch) {
+    auto a = nothing, b = nothing;
+    const std::size_t here = std::min(stretch, n - i);
+    for_vectors(x + i, here, 0, [&](auto v) HWY_ATTR {
+      none += hn::CountTrue(d, hn::Eq(v, nothing));
+      const auto sum = hn::MulAdd(v, v, b);
+      b = a;
+      a = sum;
+    });
+    *squares += hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
+  }
+  const std::size_t lanes = hn::Lanes(d);
+  *zeros += none - (lanes - n % lanes) % lanes;  // less those behind the last one
+}
+
+// Rows of units side by side.
+HWY_ATTR void sides_across(const float* z, std::size_t rows, std::size_t stride, std::size_t n, const float* bounds,
+                           float* left, float* right, float* zero) {
   const D d;
   const std::size_t lanes = hn::Lanes(d);
   const auto l = hn::Set(d, bounds[0]), r = hn::Set(d, bounds[1]), zl = hn::Set(d, bounds[2]),
              zr = hn::Set(d, bounds[3]);
-  const auto one = hn::Set(d, 1.0F);
+  const auto one = hn::Set(d, 1.0F), nothing = hn::Zero(d);
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const auto v = hn::LoadU(d, z + i);
-    hn::StoreU(hn::Add(hn::LoadU(d, left + i), hn::IfThenElseZero(hn::Le(v, l), one)), d, left + i);
-    hn::StoreU(hn::Add(hn::LoadU(d, right + i), hn::IfThenElseZero(hn::Ge(v, r), one)), d, right + i);
-    const auto flat = hn::Or(hn::Le(v, zl), hn::Ge(v, zr));
-    hn::StoreU(hn::Add(hn::LoadU(d, zero + i), hn::IfThenElseZero(flat, one)), d, zero + i);
+    auto on_left = nothing, on_right = nothing, flat = nothing;
+    for (std::size_t row = 0; row < rows; ++row) {
+      const auto v = hn::LoadU(d, z + row * stride + i);
+      on_left = hn::Add(on_left, hn::IfThenElseZero(hn::Le(v, l), one));
+      on_right = hn::Add(on_right, hn::IfThenElseZero(hn::Ge(v, r), one));
+      flat = hn::Add(flat, hn::IfThenElseZero(hn::Or(hn::Le(v, zl), hn::Ge(v, zr)), one));
+    }
+    hn::StoreU(hn::Add(hn::LoadU(d, left + i), on_left), d, left + i);
+    hn::StoreU(hn::Add(hn::LoadU(d, right + i), on_right), d, right + i);
+    hn::StoreU(hn::Add(hn::LoadU(d, zero + i), flat), d, zero + i);
   }
   for (; i < n; ++i) {
-    left[i] += z[i] <= bounds[0] ? 1.0F : 0.0F;
-    right[i] += z[i] >= bounds[1] ? 1.0F : 0.0F;
-    zero[i] += z[i] <= bounds[2] || z[i] >= bounds[3] ? 1.0F : 0.0F;
+    for (std::size_t row = 0; row < rows; ++row) {
+      const float v = z[row * stride + i];
+      left[i] += v <= bounds[0] ? 1.0F : 0.0F;
+      right[i] += v >= bounds[1] ? 1.0F : 0.0F;
+      zero[i] += v <= bounds[2] || v >= bounds[3] ? 1.0F : 0.0F;
+    }
   }
 }
 
-HWY_ATTR void magnitudes_across(const float* g, std::size_t n, float* most) {
+// One unit's numbers.
+HWY_ATTR void sides_along(const float* z, std::size_t n, const float* bounds, float* counts) {
+  const D d;
+  const auto l = hn::Set(d, bounds[0]), r = hn::Set(d, bounds[1]), zl = hn::Set(d, bounds[2]),
+             zr = hn::Set(d, bounds[3]);
+  std::size_t left = 0, right = 0, zero = 0;
+  for_vectors(z, n, std::numeric_limits<float>::quiet_NaN(), [&](auto v) HWY_ATTR {
+    left += hn::CountTrue(d, hn::Le(v, l));
+    right += hn::CountTrue(d, hn::Ge(v, r));
+    zero += hn::CountTrue(d, hn::Or(hn::Le(v, zl), hn::Ge(v, zr)));
+  });
+  counts[0] = static_cast<float>(left);
+  counts[1] = static_cast<float>(right);
+  counts[2] = static_cast<float>(zero);
+}
+
+template <class V>
+HWY_INLINE V finite_magnitude(V x) {
+  return hn::IfThenElseZero(hn::IsFinite(x), hn::Abs(x));
+}
+
+HWY_ATTR void magnitudes_across(const float* g, std::size_t rows, std::size_t stride, std::size_t n, float* most) {
   const D d;
   const std::size_t lanes = hn::Lanes(d);
   std::size_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    hn::StoreU(hn::Max(hn::LoadU(d, most + i), hn::Abs(finite_or_zero(hn::LoadU(d, g + i)))), d, most + i);
+    auto largest = hn::LoadU(d, most + i);
+    for (std::size_t row = 0; row < rows; ++row)
+      largest = hn::Max(largest, finite_magnitude(hn::LoadU(d, g + row * stride + i)));
+    hn::StoreU(largest, d, most + i);
   }
   for (; i < n; ++i) {
-    if (std::isfinite(g[i])) most[i] = std::max(most[i], std::fabs(g[i]));
+    for (std::size_t row = 0; row < rows; ++row) {
+      const float v = g[row * stride + i];
+      if (std::isfinite(v)) most[i] = std::max(most[i], std::fabs(v));
+    }
+  }
+}
+
+HWY_ATTR float largest_along(const float* g, std::size_t n) {
+  const D d;
+  auto largest = hn::Zero(d);
+  for_vectors(g, n, 0, [&](auto v) HWY_ATTR { largest = hn::Max(largest, finite_magnitude(v)); });
+  return hn::GetLane(hn::MaxOfLanes(d, largest));
+}
+
+// The sum, and the sum of magnitudes.
+HWY_ATTR void sign_sums(const float* x, std::size_t n, double* sums) {
+  const D d;
+  auto sum = hn::Zero(d), magnitudes = sum;
+  for_vectors(x, n, 0, [&](auto v) HWY_ATTR {
+    sum = hn::Add(sum, v);
+    magnitudes = hn::Add(magnitudes, hn::Abs(v));
+  });
+  sums[0] = hn::GetLane(hn::SumOfLanes(d, sum));
+  sums[1] = hn::GetLane(hn::SumOfLanes(d, magnitudes));
+}
+
+// Sums of squares of what is now, of the way from before to now, of the last way; the product of the two ways. `last`
+// becomes this way.
+HWY_ATTR void way_sums(const float* now, const float* before, float* last, std::size_t n, double* sums) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d), stretch = terms * lanes;
+  for (std::size_t begin = 0; begin < n; begin += stretch) {
+    auto size = hn::Zero(d), way = size, old = size, product = size;
+    for (std::size_t i = begin; i < std::min(n, begin + stretch); i += lanes) {  // all padded with zeros
+      const auto here = hn::LoadU(d, now + i), step = hn::Sub(here, hn::LoadU(d, before + i)),
+                 was = hn::LoadU(d, last + i);
+      size = hn::MulAdd(here, here, size);
+      way = hn::MulAdd(step, step, way);
+      old = hn::MulAdd(was, was, old);
+      product = hn::MulAdd(step, was, product);
+      hn::StoreU(step, d, last + i);
+    }
+    sums[0] += hn::GetLane(hn::SumOfLanes(d, size));
+    sums[1] += hn::GetLane(hn::SumOfLanes(d, way));
+    sums[2] += hn::GetLane(hn::SumOfLanes(d, old));
+    sums[3] += hn::GetLane(hn::SumOfLanes(d, product));
   }
 }
 
@@ -135,9 +193,13 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ogee::monitor {
 HWY_EXPORT(power_sums);
-HWY_EXPORT(central_sums);
+HWY_EXPORT(square_sums);
 HWY_EXPORT(sides_across);
+HWY_EXPORT(sides_along);
 HWY_EXPORT(magnitudes_across);
+HWY_EXPORT(largest_along);
+HWY_EXPORT(sign_sums);
+HWY_EXPORT(way_sums);
 
 double median(std::vector<double> values) {
   std::erase_if(values, [](double v) { return !std::isfinite(v); });
@@ -168,40 +230,124 @@ double Moments::deviation() const { return n > 0 ? std::sqrt(m2 / n) : std::nume
 double Moments::skew() const { return m2 > 0 ? std::sqrt(n) * m3 / std::pow(m2, 1.5) : 0; }
 double Moments::kurtosis() const { return m2 > 0 ? n * m4 / (m2 * m2) - 3 : 0; }
 
-Moments moments_of(std::span<const float> x) {
-  double sums[4], central[3];
-  HWY_DYNAMIC_DISPATCH(power_sums)(x.data(), x.size(), sums);
+namespace {
+
+// A value that lies among them, as powers of large numbers would drown what differs.
+float pivot_of(const View& x) {
+  const std::size_t n = std::min<std::size_t>(x.width(), 64);
+  float sum = 0;
+  for (std::size_t i = 0; i < n; ++i) sum += x.data[i];
+  return std::isfinite(sum) ? sum / static_cast<float>(n) : 0;
+}
+
+// Numbers among which some are not finite, or too large for the quick way.
+Moments slow_moments_of(const View& x) {
+  Moments m;
+  for (int pass = 0; pass < 2; ++pass) {
+    for (std::size_t r = 0; r < x.rows; ++r) {
+      for (std::size_t i = 0; i < x.width(); ++i) {
+        const double v = x.row(r)[i];
+        if (!std::isfinite(v)) continue;
+        if (pass == 0) {
+          m.n += 1;
+          m.mean += v;
+        } else {
+          const double off = v - m.mean;
+          m.m2 += off * off;
+          m.m3 += off * off * off;
+          m.m4 += off * off * off * off;
+        }
+      }
+    }
+    if (pass == 0 && m.n > 0) m.mean /= m.n;
+  }
+  return m;
+}
+
+Sums slow_sums_of(const View& x) {
+  Sums s;
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    for (std::size_t i = 0; i < x.width(); ++i) {
+      const double v = x.row(r)[i];
+      if (!std::isfinite(v)) continue;
+      s.n += 1;
+      s.squares += v * v;
+      s.zeros += v == 0 ? 1 : 0;
+    }
+  }
+  return s;
+}
+
+// Calls f with pieces that lie in one.
+template <class F>
+void for_stretches(const View& x, F f) {
+  if (x.dense()) {
+    f(x.data, x.count());
+    return;
+  }
+  for (std::size_t r = 0; r < x.rows; ++r) f(x.row(r), x.width());
+}
+
+}  // namespace
+
+Moments moments_of(const View& x) {
+  if (x.count() == 0) return {};
+  const float pivot = pivot_of(x);
+  double s[4] = {};
+  for_stretches(x, [&](const float* at, std::size_t n) { HWY_DYNAMIC_DISPATCH(power_sums)(at, n, pivot, s); });
+  if (!std::isfinite(s[3])) return slow_moments_of(x);
   Moments result;
-  result.n = sums[0];
-  if (result.n == 0) return result;
-  const double mean = sums[1] / sums[0];
-  const auto pivot = static_cast<float>(mean);
-  HWY_DYNAMIC_DISPATCH(central_sums)(x.data(), x.size(), pivot, central);
-  result.mean = mean;
-  result.m2 = central[0];
-  result.m3 = central[1];
-  result.m4 = central[2];
+  const double n = static_cast<double>(x.count()), off = s[0] / n;
+  result.n = n;
+  result.mean = pivot + off;
+  result.m2 = std::max(0.0, s[1] - n * off * off);
+  result.m3 = s[2] - 3 * off * s[1] + 2 * n * off * off * off;
+  result.m4 = std::max(0.0, s[3] - 4 * off * s[2] + 6 * off * off * s[1] - 3 * n * off * off * off * off);
   return result;
 }
 
-Sums sums_of(std::span<const float> x) {
-  double sums[4];
-  HWY_DYNAMIC_DISPATCH(power_sums)(x.data(), x.size(), sums);
+Sums sums_of(const View& x) {
+  Sums result;
+  std::size_t zeros = 0;
+  for_stretches(x, [&](const float* at, std::size_t n) {
+    HWY_DYNAMIC_DISPATCH(square_sums)(at, n, &result.squares, &zeros);
+  });
+  if (!std::isfinite(result.squares)) return slow_sums_of(x);
+  result.n = static_cast<double>(x.count());
+  result.zeros = static_cast<double>(zeros);
+  return result;
+}
+
+SignSums sign_sums_of(std::span<const float> x) {
+  double sums[2];
+  HWY_DYNAMIC_DISPATCH(sign_sums)(x.data(), x.size(), sums);
+  return {sums[0], sums[1]};
+}
+
+WaySums way_sums_of(const std::vector<float>& now, const std::vector<float>& before, std::vector<float>& last) {
+  double sums[4] = {};
+  HWY_DYNAMIC_DISPATCH(way_sums)(now.data(), before.data(), last.data(), now.size(), sums);
   return {sums[0], sums[1], sums[2], sums[3]};
 }
 
-void Histogram::add(std::span<const float> x) {
-  std::size_t count = 0;
+void Histogram::add(const View& x, std::size_t most) {
+  // An odd step does not fall on the same units again and again.
+  const std::size_t step = most == 0 || x.count() <= most ? 1 : (x.count() / most) | 1;
+  std::size_t count = 0, at = 0;
   Range range[2] = {used_[0], used_[1]};
-  for (const float v : x) {
-    const auto bits = std::bit_cast<std::uint32_t>(v);
-    if ((bits & 0x7f800000U) == 0x7f800000U) continue;
-    const std::uint32_t bin = bits >> dropped_bits;
-    ++bin_[bin];
-    Range& r = range[bits >> 31];
-    r.low = std::min(r.low, bin);
-    r.high = std::max(r.high, bin);
-    ++count;
+  for (std::size_t r = 0; r < x.rows; ++r) {
+    const float* const row = x.row(r);
+    for (; at < x.width(); at += step) {
+      const auto bits = std::bit_cast<std::uint32_t>(row[at]);
+      if ((bits & 0x7f800000U) == 0x7f800000U) continue;
+      const std::uint32_t bin = bits >> dropped_bits;
+      ++bin_[bin];
+      Range& side = range[bits >> 31];
+      side.low = std::min(side.low, bin);
+      side.high = std::max(side.high, bin);
+      ++count;
+    }
+    at -= x.width();
   }
   used_[0] = range[0];
   used_[1] = range[1];
@@ -256,140 +402,33 @@ void SideCounts::reset(std::size_t units) {
   zero.assign(units, 0);
 }
 
-void count_sides(const Block& z, const Bounds& bounds, SideCounts& counts) {
+void count_sides(const View& z, const Bounds& bounds, SideCounts& counts) {
   const float limits[] = {bounds.left, bounds.right, bounds.zero_left, bounds.zero_right};
   if (z.inner == 1) {
-    for (std::size_t r = 0; r < z.rows; ++r) {
-      HWY_DYNAMIC_DISPATCH(sides_across)
-      (z.value.data() + r * z.units, z.units, limits, counts.left.data(), counts.right.data(), counts.zero.data());
-    }
+    HWY_DYNAMIC_DISPATCH(sides_across)
+    (z.data, z.rows, z.stride, z.units, limits, counts.left.data(), counts.right.data(), counts.zero.data());
     return;
   }
   for (std::size_t r = 0; r < z.rows; ++r) {
     for (std::size_t u = 0; u < z.units; ++u) {
-      const float* v = z.value.data() + (r * z.units + u) * z.inner;
-      int left = 0, right = 0, zero = 0;
-      for (std::size_t i = 0; i < z.inner; ++i) {
-        left += v[i] <= bounds.left;
-        right += v[i] >= bounds.right;
-        zero += v[i] <= bounds.zero_left || v[i] >= bounds.zero_right;
-      }
-      counts.left[u] += static_cast<float>(left);
-      counts.right[u] += static_cast<float>(right);
-      counts.zero[u] += static_cast<float>(zero);
+      float here[3];
+      HWY_DYNAMIC_DISPATCH(sides_along)(z.row(r) + u * z.inner, z.inner, limits, here);
+      counts.left[u] += here[0];
+      counts.right[u] += here[1];
+      counts.zero[u] += here[2];
     }
   }
 }
 
-void largest_magnitudes(const Block& g, std::span<float> most) {
+void largest_magnitudes(const View& g, std::span<float> most) {
   if (g.inner == 1) {
-    for (std::size_t r = 0; r < g.rows; ++r) {
-      HWY_DYNAMIC_DISPATCH(magnitudes_across)(g.value.data() + r * g.units, g.units, most.data());
-    }
+    HWY_DYNAMIC_DISPATCH(magnitudes_across)(g.data, g.rows, g.stride, g.units, most.data());
     return;
   }
   for (std::size_t r = 0; r < g.rows; ++r) {
-    for (std::size_t u = 0; u < g.units; ++u) {
-      const float* v = g.value.data() + (r * g.units + u) * g.inner;
-      for (std::size_t i = 0; i < g.inner; ++i) {
-        if (std::isfinite(v[i])) most[u] = std::max(most[u], std::fabs(v[i]));
-      }
-    }
+    for (std::size_t u = 0; u < g.units; ++u)
+      most[u] = std::max(most[u], HWY_DYNAMIC_DISPATCH(largest_along)(g.row(r) + u * g.inner, g.inner));
   }
-}
-
-void Covariance::add(const Block& y) {
-  const std::size_t units = std::min(y.units, most_units);
-  const std::size_t available = y.rows * y.inner, samples = std::min(available, most_samples);
-  if (units < 2 || samples < 4) return;
-  if (units != units_) {
-    units_ = units;
-    samples_ = 0;
-    sum_.assign(units * units, 0);
-  }
-  // Centred within the sample, which a mean that moves in training does not disturb.
-  std::vector<float> x(samples * units);
-  for (std::size_t s = 0; s < samples; ++s) {
-    const std::size_t at = s * available / samples, row = at / y.inner, inner = at % y.inner;
-    for (std::size_t u = 0; u < units; ++u) {
-      const std::size_t unit = u * y.units / units;
-      const float v = y.value[(row * y.units + unit) * y.inner + inner];
-      if (!std::isfinite(v)) return;
-      x[u * samples + s] = v;
-    }
-  }
-  std::vector<float> means(units);
-  double variance = 0;  // summed over units
-  for (std::size_t u = 0; u < units; ++u) {
-    float mean = 0, squares = 0;
-    for (std::size_t s = 0; s < samples; ++s) mean += x[u * samples + s];
-    mean /= static_cast<float>(samples);
-    for (std::size_t s = 0; s < samples; ++s) {
-      x[u * samples + s] -= mean;
-      squares += x[u * samples + s] * x[u * samples + s];
-    }
-    means[u] = mean;
-    variance += squares / static_cast<float>(samples - 1);
-  }
-  // The places of one image are no samples of their own.
-  compare_means(means, variance, std::max<std::size_t>(2, std::min(samples, y.rows)));
-  constexpr double kept = 0.8;  // of older windows: about five count
-  samples_ = kept * samples_ + static_cast<double>(samples - 1);
-  for (std::size_t u = 0; u < units; ++u) {
-    for (std::size_t v = 0; v <= u; ++v) {
-      float lane[8] = {};
-      std::size_t s = 0;
-      for (; s + 8 <= samples; s += 8) {
-        for (std::size_t k = 0; k < 8; ++k) lane[k] += x[u * samples + s + k] * x[v * samples + s + k];
-      }
-      double dot = 0;
-      for (const float part : lane) dot += part;
-      for (; s < samples; ++s) dot += x[u * samples + s] * x[v * samples + s];
-      double& sum = sum_[u * units + v];
-      sum = kept * sum + dot;
-      sum_[v * units + u] = sum;
-    }
-  }
-}
-
-void Covariance::compare_means(const std::vector<float>& means, double variance, std::size_t samples) {
-  constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
-  const double chance = variance / static_cast<double>(samples);
-  double squares = 0, moves = 0;
-  for (std::size_t u = 0; u < means.size(); ++u) {
-    squares += static_cast<double>(means[u]) * means[u];
-    if (means_.size() == means.size()) moves += (static_cast<double>(means[u]) - means_[u]) * (means[u] - means_[u]);
-  }
-  const auto over = [&](double sum, double by_chance) { return std::sqrt(std::max(0.0, sum - by_chance) / variance); };
-  offset_ = variance > 0 ? over(squares, chance) : unknown;
-  moved_ = variance > 0 && means_.size() == means.size() ? over(moves, 2 * chance) : unknown;
-  means_ = means;
-}
-
-double Covariance::rank() const {
-  if (units_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  double trace = 0, squares = 0;
-  for (std::size_t u = 0; u < units_; ++u) trace += sum_[u * units_ + u];
-  for (const double s : sum_) squares += s * s;
-  if (!(trace > 0)) return std::numeric_limits<double>::quiet_NaN();
-  // n samples of independent units add trace^2/n to the expected sum of squares: taken off again.
-  const double corrected = std::max(squares - trace * trace / samples_, trace * trace / static_cast<double>(units_));
-  return std::min(1.0, trace * trace / corrected / static_cast<double>(units_));
-}
-
-double Covariance::correlation() const {
-  if (units_ == 0) return std::numeric_limits<double>::quiet_NaN();
-  double sum = 0, pairs = 0;
-  for (std::size_t u = 0; u < units_; ++u) {
-    for (std::size_t v = 0; v < u; ++v) {
-      const double scale = sum_[u * units_ + u] * sum_[v * units_ + v];
-      if (!(scale > 0)) continue;
-      const double c = sum_[u * units_ + v];
-      sum += std::sqrt(std::max(0.0, c * c / scale - 1 / samples_));
-      pairs += 1;
-    }
-  }
-  return pairs > 0 ? sum / pairs : std::numeric_limits<double>::quiet_NaN();
 }
 
 }  // namespace ogee::monitor

@@ -11,11 +11,11 @@ namespace ogee::monitor {
 namespace {
 
 constexpr std::int64_t most_weights = 512, most_gradients = 1024, most_rows = 16, most_columns = 256;
+// So many that lie in a row are quicker to go through than a few hundred apart.
+constexpr std::int64_t few_gradients = 8192;
 
-double squares(const std::vector<float>& x) {
-  double sum = 0;
-  for (const float v : x) sum += static_cast<double>(v) * v;
-  return sum;
+bool plain(const at::Tensor& t) {
+  return t.defined() && t.device().is_cpu() && t.scalar_type() == at::kFloat && t.is_contiguous() && !t.is_neg();
 }
 
 }  // namespace
@@ -31,59 +31,58 @@ at::Tensor Weight::tensor() const {
 }
 
 void Weight::read() {
-  const at::Tensor now = tensor();
-  if (!now.defined()) return;
-  std::vector<float> at = take_evenly(now.detach(), most_weights);
-  if (at.empty()) return;
-  const double size = squares(at);
-  weight_ = std::sqrt(size / static_cast<double>(at.size()));
-  if (before_.size() == at.size()) {
-    std::vector<float> update(at.size());
-    for (std::size_t i = 0; i < at.size(); ++i) update[i] = at[i] - before_[i];
-    const double moved = squares(update);
-    if (size > 0) {
-      ratio_sum_ += std::sqrt(moved / size);
-      ratio_n_ += 1;
-    }
-    if (update_.size() == update.size()) {
-      const double last = squares(update_);
-      double dot = 0;
-      for (std::size_t i = 0; i < update.size(); ++i) dot += static_cast<double>(update[i]) * update_[i];
-      if (moved > 0 && last > 0) {
-        cosine_sum_ += dot / std::sqrt(moved * last);
-        cosine_n_ += 1;
-      }
-    }
-    update_ = std::move(update);
+  const at::Tensor tensor = this->tensor();
+  if (!tensor.defined()) return;
+  take_evenly(tensor, most_weights, now_);
+  if (now_.empty()) return;
+  const auto count = static_cast<double>(now_.size());
+  now_.resize((now_.size() + padding - 1) / padding * padding);
+  const bool moved = before_.size() == now_.size(), turned = moved && update_.size() == now_.size();
+  if (!moved) before_ = now_;
+  if (!turned) update_.assign(now_.size(), 0.0F);
+  const WaySums sums = way_sums_of(now_, before_, update_);
+  if (!moved) update_.clear();
+  std::swap(before_, now_);
+  weight_ = std::sqrt(sums.size / count);
+  if (moved && sums.size > 0) {
+    ratio_sum_ += std::sqrt(sums.way / sums.size);
+    ratio_n_ += 1;
   }
-  before_ = std::move(at);
+  if (turned && sums.way > 0 && sums.last_way > 0) {
+    cosine_sum_ += sums.product / (std::sqrt(sums.way) * std::sqrt(sums.last_way));
+    cosine_n_ += 1;
+  }
 }
 
 void Weight::gradient(const at::Tensor& g) {
-  const Sums sums = sums_of(take_evenly(g, most_gradients));
+  const bool here = plain(g);
+  const Sums sums = here && g.numel() <= few_gradients
+                        ? sums_of(std::span<const float>(g.data_ptr<float>(), static_cast<std::size_t>(g.numel())))
+                        : sums_of(take_evenly(g, most_gradients));
   gradient_.n += sums.n;
   gradient_.squares += sums.squares;
   if (g.dim() < 2 || g.size(0) != rows_) return;
   // A unit's incoming weights are a row: the sum against the sum of magnitudes.
-  const at::Tensor rows = g.dim() == 2 ? g : g.reshape({g.size(0), -1});
-  const std::int64_t row_step = (rows.size(0) + most_rows - 1) / most_rows;
-  const std::int64_t columns = std::min(rows.size(1), most_columns);
+  const std::int64_t rows = g.size(0), width = rows > 0 ? g.numel() / rows : 0, columns = std::min(width, most_columns);
   if (columns < 4) return;
-  const Pick p{0,       1, rows.size(0), rows.size(1), 0, row_step, 0, 1, (rows.size(0) + row_step - 1) / row_step,
-               columns, 0};
-  Pick rows_as_units = p;
+  const std::int64_t row_step = (rows + most_rows - 1) / most_rows, taken = (rows + row_step - 1) / row_step;
   Block block;
-  if (!take(rows, rows_as_units, block)) return;
+  const float* from = nullptr;
+  std::int64_t stride = 0;
+  if (here) {
+    from = g.data_ptr<float>();
+    stride = row_step * width;
+  } else {
+    const at::Tensor flat = g.dim() == 2 ? g : g.reshape({rows, -1});
+    if (!take(flat, Pick{0, 1, rows, width, 1, row_step, 0, 1, taken, columns, 0}, block)) return;
+    from = block.value.data();
+    stride = columns;
+  }
   double sum_of_shares = 0, counted = 0;
-  for (std::size_t u = 0; u < block.units; ++u) {
-    double sum = 0, magnitudes = 0;
-    for (std::size_t i = 0; i < block.inner; ++i) {
-      const double v = block.value[u * block.inner + i];
-      sum += v;
-      magnitudes += std::fabs(v);
-    }
-    if (!(magnitudes > 0)) continue;
-    sum_of_shares += std::fabs(sum) / magnitudes;
+  for (std::int64_t u = 0; u < taken; ++u) {
+    const SignSums unit = sign_sums_of({from + u * stride, static_cast<std::size_t>(columns)});
+    if (!(unit.magnitudes > 0)) continue;
+    sum_of_shares += std::fabs(unit.sum) / unit.magnitudes;
     counted += 1;
   }
   if (counted == 0) return;

@@ -38,7 +38,7 @@ class Weight {
   c10::weak_intrusive_ptr<c10::TensorImpl, at::UndefinedTensorImpl> tensor_;
   std::string name_;
   std::int64_t rows_ = 0, fan_in_ = 0;
-  std::vector<float> before_, update_;
+  std::vector<float> now_, before_, update_;  // padded with zeros
   double weight_ = not_measured, ratio_sum_ = 0, ratio_n_ = 0, cosine_sum_ = 0, cosine_n_ = 0;
   Sums gradient_;
   double one_sign_sum_ = 0, one_sign_n_ = 0, row_length_ = 0;

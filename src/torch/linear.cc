@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <optional>
 
 #include "torch/apply.h"
 #include "torch/autocast.h"
 #include "torch/derivatives.h"
+#include "torch/listener.h"
 #include "torch/node.h"
 
 namespace ogee::torch_call {
@@ -19,6 +21,8 @@ namespace {
 using c10::optional;
 using torch::autograd::SavedVariable;
 using torch::autograd::variable_list;
+
+std::atomic<const Listener*> the_listener{nullptr};
 
 // What the activation's Request is made of, but for the pre-activation.
 struct Unit {
@@ -60,6 +64,7 @@ class LinearNode final : public OgeeNode {
     keyed_ = key.has_value();
     if (keyed_) key_ = SavedVariable(*key, false);
   }
+  void tell(std::shared_ptr<void> heard) { heard_ = std::move(heard); }
 
   variable_list apply(variable_list&& gradients) override {
     const std::lock_guard<std::mutex> lock(mutex_);
@@ -86,6 +91,9 @@ class LinearNode final : public OgeeNode {
     for (std::size_t i = 0, next = 1; i < parameters.size(); ++i)
       if (wants(wanted, i)) results[3 + i] = found[next++];
     const at::Tensor& dz = found[0];
+    if (heard_) {
+      if (const Listener* listener = listening()) listener->gradients(heard_, dy, dz);
+    }
     const at::Tensor flat = rows(dz);
     if (task_should_compute_output(1)) results[1] = flat.t().mm(rows(x));
     if (biased_ && task_should_compute_output(2)) results[2] = flat.sum(0);
@@ -97,17 +105,19 @@ class LinearNode final : public OgeeNode {
   void released() override {
     for (SavedVariable* v : {&x_, &weight_, &bias_, &z_, &key_}) v->reset_data();
     for (SavedVariable& p : parameters_) p.reset_data();
+    heard_ = nullptr;
   }
 
  private:
   std::optional<Unit> unit_;
   SavedVariable x_, weight_, bias_, z_, key_;
   std::vector<SavedVariable> parameters_;
+  std::shared_ptr<void> heard_;
   bool biased_ = false, keyed_ = false;
 };
 
-// Whether one node may stand for both: a graph is made, of plain tensors on the CPU, and nobody looks at operators.
-bool together(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::TensorList parameters) {
+// Whether one node may stand for both as far as the tensors go: a graph is made, of plain ones on the CPU.
+bool joinable(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::TensorList parameters) {
   if (!at::GradMode::is_enabled() || torch::jit::tracer::isTracing() || autocast_type(x).has_value()) return false;
   const auto plain = [&](const at::Tensor& t) {
     return t.is_cpu() && t.layout() == at::kStrided && is_float(t.scalar_type()) &&
@@ -120,10 +130,21 @@ bool together(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& b
     if (!plain(p)) return false;
     needed = needed || p.requires_grad();
   }
-  return needed && !at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value();
+  return needed;
+}
+
+// And nobody looks at operators.
+bool together(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::TensorList parameters) {
+  if (!joinable(x, weight, bias, parameters)) return false;
+  if (!at::getStepCallbacksUnlessEmpty(at::RecordScope::FUNCTION).has_value()) return true;
+  if (const Listener* listener = listening()) listener->apart();
+  return false;
 }
 
 }  // namespace
+
+void listen(const Listener* listener) { the_listener.store(listener, std::memory_order_release); }
+const Listener* listening() { return the_listener.load(std::memory_order_acquire); }
 
 at::Tensor run_linear(const Entry& entry, const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias,
                       at::TensorList tensors, at::IntArrayRef slots, at::ArrayRef<double> values,
@@ -145,7 +166,9 @@ at::Tensor run_linear(const Entry& entry, const at::Tensor& x, const at::Tensor&
     const at::Tensor z = at::linear(x, weight, given);
     const optional<at::Tensor> key = training ? optional<at::Tensor>(draw_key(z)) : c10::nullopt;
     made.node->keep(z, key);
-    y = kernel_forward(unit.request(z, tensors, key));
+    const Request request = unit.request(z, tensors, key);
+    y = kernel_forward(request);
+    if (const Listener* listener = listening()) made.node->tell(listener->applied({request, weight, y}));
   }
   made.attach(y);
   return y;
