@@ -165,7 +165,7 @@ struct QuickSlopes<Xsilu> : QuickAll {
     const Float z = gate.magnitude(x[0]);
     const auto s = gate.sides(z);
     d[0] = fused(factor, silu_slope(s, z, x[0]), minus_alpha);
-    d[1] = (2.0 * abs(x[0])) * s.half;
+    d[1] = abs(x[0]) * (2.0 * s.half);
   }
 };
 

@@ -10,7 +10,7 @@
 #include <cstddef>
 #include <limits>
 
-#include "kernels/quick/learned_tables-inl.h"
+#include "kernels/quick/learned_gates-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -44,9 +44,19 @@ struct ArctanTail {
   HWY_INLINE Float times(Float m, const Place& at) const {
     return fused(m, table.coefficient<0>(at), (m * at.t) * table.tail<1>(at));
   }
+  // (m + rest) times it, where rest is what rounding left out of a product m
+  HWY_INLINE Float times_exactly(Float m, Float rest, const Place& at) const {
+    const Float c = table.coefficient<0>(at);
+    return fused(m, c, fused(m * at.t, table.tail<1>(at), rest * c));
+  }
   // g(|x|) - g(-|x|) = 2 atan(|x|)/pi, |x| <= 1; exact to a few units near 0, where the leading coefficient is 1/2.
   HWY_INLINE Float near(const Place& at) const {
     return 2.0 * fused_minus(at.t, table.tail<1>(at), 0.5 - table.coefficient<0>(at));
+  }
+  // m times that, also where x is subnormal and m large
+  HWY_INLINE Float near(Float m, const Place& at) const {
+    const Float c = fused_minus(table.coefficient<0>(at), 2.0, Float::constant(1.0));
+    return fused(m, c, -((m * (2.0 * at.t)) * table.tail<1>(at)));
   }
 };
 
@@ -90,9 +100,11 @@ struct QuickValue<Xatlu> : Quick {
 template <>
 struct QuickSlopes<Xatlu> : QuickAll {
   ArctanSlope slope;
+  ArctanTail tail;
   Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     slope.load();
+    tail.load();
     factor = Float::constant(1 + 2 * p[0]);
     alpha = Float::constant(p[0]);
     minus_alpha = -alpha;
@@ -103,10 +115,9 @@ struct QuickSlopes<Xatlu> : QuickAll {
     const auto p = ArctanPoint::of(x[0]);
     const auto s = slope(p);
     d[0] = fused(factor, select(x[0] < 0.0, s.left, 1.0 - s.left), minus_alpha);
-    // x (2 g(x) - 1) = 2 |x| (1/2 - g(-|x|)), and g(-|x|) is the slope there plus u/(pi (1 + u^2)), u = |x| or w.
-    const Float u = select(p.far, p.inverse, p.size);
-    const Float rest = u * reciprocal(fused(u, u, 1.0));
-    d[1] = (2.0 * p.size) * fused_minus(rest, 0.31830988618379067154, s.half);
+    // x (2 g(x) - 1) = |x| (1 - 2 g(-|x|))
+    const auto at = tail.place(p);
+    d[1] = p.size * select(p.far, fused_minus(tail.times(p.inverse, at), 2.0, Float::constant(1.0)), tail.near(at));
   }
 };
 

@@ -182,8 +182,7 @@ struct BSplineForm {
     HWY_INLINE void add(const BSplineForm& form, Float, const State& at, Float flow) {
       by_base = fused(flow, at.self_gated, by_base);
       const Float t = at.t, r = at.r, tr = fused(t, r, 1.0);
-      const Float n[4] = {(r * r) * ((1.0 / 6) * r), fused(0.5 * r, tr, 1.0 / 6), fused(0.5 * t, tr, 1.0 / 6),
-                          (t * t) * ((1.0 / 6) * t)};
+      const Float n[4] = {cube(r), fused(3.0 * r, tr, 1.0), fused(3.0 * t, tr, 1.0), cube(t)};  // times 6
       // A lane adds to four neighbours among the eight sums, one of each residue modulo 4: turned to begin with the
       // residue 0, its four numbers serve two sums each, by masks from a table of the interval's neighbours.
       const __m512i turn = _mm512_add_epi32(at.k, _mm512_set1_epi32(1));
@@ -203,20 +202,24 @@ struct BSplineForm {
       add_to<6>(sums, v[2], flow, c6);
       add_to<7>(sums, v[3], flow, c7);
     }
+    static HWY_INLINE Float cube(Float x) {  // rounded once
+      const Float square = x * x;
+      return fused(square, x, fused(x, x, -square) * x);
+    }
     template <int I>
     static HWY_INLINE void add_to(__m512i sums, Float v, Float flow, Float& sum) {
       sum = add_product(FloatTruth{_mm512_test_epi32_mask(sums, _mm512_set1_epi32(1 << I))}, flow, v, sum);
     }
     HWY_INLINE void flush(const Row<float>& row, const double*) {
       *row.sum[0] += sum_of(by_base);
-      *row.sum[1] += sum_of(c0);
-      *row.sum[2] += sum_of(c1);
-      *row.sum[3] += sum_of(c2);
-      *row.sum[4] += sum_of(c3);
-      *row.sum[5] += sum_of(c4);
-      *row.sum[6] += sum_of(c5);
-      *row.sum[7] += sum_of(c6);
-      *row.sum[8] += sum_of(c7);
+      *row.sum[1] += sum_of(c0) / 6;
+      *row.sum[2] += sum_of(c1) / 6;
+      *row.sum[3] += sum_of(c2) / 6;
+      *row.sum[4] += sum_of(c3) / 6;
+      *row.sum[5] += sum_of(c4) / 6;
+      *row.sum[6] += sum_of(c5) / 6;
+      *row.sum[7] += sum_of(c6) / 6;
+      *row.sum[8] += sum_of(c7) / 6;
     }
   };
 

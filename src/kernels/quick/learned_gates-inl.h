@@ -18,16 +18,23 @@ namespace ogee::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
+// m, or -m where x is negative
+HWY_INLINE Float times_sign(Float m, Float x) { return {hn::Xor(m.v, hn::And(x.v, hn::SignBit(SingleTag())))}; }
+
 template <class Table>
 struct TwoSided {
   LookUp<Table> table;
   // g(-z) in two parts, the leading coefficient and the rest, and their sum; and 1/2 - g(-z), which is exact to a few
   // units near 0, too, where the first interval's polynomial is 1/2 + z h(z).
   struct Sides {
-    Float leading, rest, tail, half;
+    Float leading, rest, tail, half, t, h;  // rest = t h
     HWY_INLINE Float high() const { return 1.0 - tail; }
     HWY_INLINE Float slope() const { return fused_minus(tail, tail, tail); }  // a sigmoid's
     HWY_INLINE Float at(Float x) const { return select(x < 0.0, tail, high()); }
+    // m (1 - 2 g(-z)), also where z is subnormal and m large
+    HWY_INLINE Float centred(Float m) const {
+      return fused(m, fused_minus(leading, 2.0, Float::constant(1.0)), -((m * (2.0 * t)) * h));
+    }
   };
 
   HWY_INLINE void load() { table.load(); }
@@ -67,8 +74,8 @@ struct TwoSided {
     return at;
   }
   HWY_INLINE Sides sides(const Place& at) const {
-    const Float c = table.template coefficient<0>(at), rest = at.t * table.template tail<1>(at);
-    return {c, rest, c + rest, (0.5 - c) - rest};
+    const Float c = table.template coefficient<0>(at), h = table.template tail<1>(at), rest = at.t * h;
+    return {c, rest, c + rest, (0.5 - c) - rest, at.t, h};
   }
   HWY_INLINE Float times(Float m, const Place& at) const {
     return fused(m, table.template coefficient<0>(at), (m * at.t) * table.template tail<1>(at));
@@ -133,14 +140,15 @@ struct ScaledSigmoid {
   };
   HWY_INLINE static Slopes slopes(const SigmoidSides::Sides& s, const Point& p) {
     const Float z = p.magnitude;
-    return {s.tail * fused(z, s.rest, fused(z, s.leading, (1.0 - z) - p.low)),
+    return {s.tail * (fused(z, s.leading, 1.0 - z) + fused_minus(p.low, 1.0 - s.leading, z * s.rest)),
             s.high() * fused(z, s.tail, Float::constant(1.0))};
   }
   HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {
     const FloatTruth left = p.z < 0.0;
     const Float one = Float::constant(1.0), z = p.magnitude;
-    const Float most = base_and_leading(s, z, left, select(left, (one - z) - p.low, one));
-    return s.at(p.z) * fused(z, select(left, s.rest, s.tail), most);
+    const Float most = base_and_leading(s, z, left, select(left, one - z, one));
+    const Float rest = z * select(left, s.rest, s.tail);
+    return s.at(p.z) * (most + select(left, fused_minus(p.low, one - s.leading, rest), rest));
   }
 };
 

@@ -59,26 +59,28 @@ struct SnakeForm {
     return a;
   }
 
-  // By alpha (s/alpha) (2 x c - s/alpha), s and c of an argument within pi/2: an even number of quarter turns changes
-  // neither s^2 nor s c, an odd one swaps the squares and the product's sign.
+  // By alpha s (2 w s' - s)/alpha^2, s and s' the sine and its slope at w = alpha x, of an argument y within pi/4: an
+  // even number of quarter turns changes neither s^2 nor s s', an odd one swaps the squares and the product's sign. The
+  // difference vanishes in every half turn, beyond the first where y is small: there what is left of sine and cosine,
+  // less y and 1, rounds little.
   struct Sums {
-    Float line, square;  // of x s c and of s^2
-    HWY_INLINE void clear() { line = square = Float::constant(0.0); }
-    HWY_INLINE void add(const SnakeForm&, Float x, Argument a, Float flow) {
+    Float sum;
+    HWY_INLINE void clear() { sum = Float::constant(0.0); }
+    HWY_INLINE void add(const SnakeForm&, Float, Argument a, Float flow) {
       const auto half = nearest(a.z, 2 * inverse_pi);
-      const Float y = reduced(a, 0.5 * half.number), y2 = y * y;
+      Float rest;
+      const Float y = reduced(a, 0.5 * half.number, &rest), y2 = y * y;
       using P = Lane<SingleTag>::P;
-      const Float s = fused(y * y2, polynomial(y2, P::sin), y);
-      const Float c = fused(y2 * y2, polynomial(y2, P::cos), fused(y2, Float::constant(-0.5), Float::constant(1.0)));
+      const Float s = fused(y * y2, polynomial(y2, P::sin), rest);                                            // less y
+      const Float c = fused(y2 * y2, polynomial(y2, P::cos), fused(y2, Float::constant(-0.5), -(y * rest)));  // less 1
       const FloatTruth odd = {_mm512_test_epi32_mask(_mm512_castps_si512(half.shifted.v.raw), _mm512_set1_epi32(1))};
-      const Float first = select(odd, c, s), second = select(odd, -s, c);
-      const Float by_s = flow * first;
-      line = fused(by_s * x, second, line);
-      square = fused(by_s, first, square);
+      const Float twice = 2.0 * a.z, low = 2.0 * a.low;
+      const Float even_sum = (twice - y) + fused(twice, c, low - s);
+      const Float odd_sum = fused(twice, y, 1.0) + fused(twice, s, fused(low, y, c));
+      const Float factor = select(odd, -(1.0 + c), y + s);
+      sum = fused(flow * factor, select(odd, odd_sum, even_sum), sum);
     }
-    HWY_INLINE void flush(const Row<float>& row, const double* p) {
-      *row.sum[0] += (2 * sum_of(line) - sum_of(square) / p[0]) / p[0];
-    }
+    HWY_INLINE void flush(const Row<float>& row, const double* p) { *row.sum[0] += sum_of(sum) / (p[0] * p[0]); }
   };
 
  private:

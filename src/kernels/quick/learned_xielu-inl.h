@@ -23,7 +23,7 @@ namespace ogee::HWY_NAMESPACE {
 struct XieluForm {
   LookUp<tables::XieluRatio> ratio;
   LookUp<tables::XieluExponential> exponential;
-  Float ap, twice_ap, sn, minus_sn, sn_rest, an, minus_an, an_rest, beta, eps, rise_at_eps, value_at_eps;
+  Float ap, twice_ap, sn, minus_sn, sn_rest, an, minus_an, an_rest, beta, eps, rise_at_eps, rise_rest, value_at_eps;
   struct State {
     Float rise, excess;  // exp(m) - 1 and that less x
     FloatTruth right, bend;
@@ -46,7 +46,9 @@ struct XieluForm {
     auto below = static_cast<float>(p[3]);
     if (below > p[3]) below = std::nextafter(below, -std::numeric_limits<float>::infinity());
     eps = Float::constant(below);
-    rise_at_eps = Float::constant(std::expm1(p[3]));
+    const double rise = std::expm1(p[3]);
+    rise_at_eps = Float::constant(rise);
+    rise_rest = Float::constant(rise - static_cast<float>(rise));
     value_at_eps = Float::constant(curve * std::expm1(p[3]));
     return true;
   }
@@ -76,7 +78,7 @@ struct XieluForm {
     // (c - 1 - centre) + t (c1 - 1) + t^2 h2.
     const Float rise = fused(at.t, h, c - 1.0);
     const Float excess = fused(at.t * at.t, h2, fused(at.t, c1 - 1.0, (c - 1.0) - at.centre)) + (z - x);
-    return {select(bend, rise_at_eps, rise), select(bend, rise_at_eps - x, excess), right, bend};
+    return {select(bend, rise_at_eps, rise), select(bend, (rise_at_eps - x) + rise_rest, excess), right, bend};
   }
 
   // By p x^2 sigmoid(p) right of 0, by n sigmoid(n) (rise - x) left of it, by beta x or the rise, by eps the growth
