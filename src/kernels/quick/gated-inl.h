@@ -7,7 +7,8 @@
 #endif
 
 #include "kernels/quick/forms-inl.h"
-#include "kernels/quick/learned_arctan-inl.h"
+#include "kernels/quick/gated_arctan-inl.h"
+#include "kernels/quick/gated_scaled-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
 #include "kernels/quick/learned_normal-inl.h"
 
@@ -179,8 +180,9 @@ struct QuickSlopes<Xgeglu> : QuickAll {
     const auto parts = normal.parts(x[0]);
     d[0] = (factor * parts.density) * x[1];
     d[1] = fused(factor, parts.gate(x[0]), minus_alpha);
-    const Float z = abs(x[0]);
-    d[2] = with_sign_of(select(z < 1.0, z * parts.near(), parts.far()), x[0]) * x[1];
+    // The product with b comes first, as a may be subnormal and b large.
+    const Float z = abs(x[0]), m = times_sign(x[1], x[0]);
+    d[2] = select(z < 1.0, (z * m) * parts.near(), m * parts.far());
   }
 };
 
@@ -195,80 +197,13 @@ struct QuickSlopes<Xswiglu> : QuickAll {
     minus_alpha = -alpha;
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return gate.within(x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.within(x[0]), x[1]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto s = gate.sides(gate.magnitude(x[0]));
     d[0] = s.slope() * (factor * x[1]);
     d[1] = fused(factor, s.at(x[0]), minus_alpha);
-    d[2] = with_sign_of(2.0 * s.half, x[0]) * x[1];
+    d[2] = s.centred(times_sign(x[1], x[0]));
   }
-};
-
-// u sigmoid(k u)*b
-template <>
-struct QuickValue<GegluQuick> : Quick {
-  ScaledSigmoid gate;
-  HWY_INLINE bool load(const double*) {
-    gate.load(1.702);
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
-  HWY_INLINE Float operator()(const Float* x) const { return gate.times(x[0], x[1], x[0]); }
-};
-
-template <>
-struct QuickValue<ScaledSwiglu> : Quick {
-  ScaledSigmoid gate;
-  HWY_INLINE bool load(const double* p) {
-    gate.load(p[0]);
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
-  HWY_INLINE Float operator()(const Float* x) const { return gate.times(gate.signed_factor * x[0], x[1], x[0]); }
-};
-
-template <>
-struct QuickSlopes<ScaledSwiglu> : QuickAll {  // by scale a g(scale a) b, g the slope of silu
-  ScaledSigmoid gate;
-  HWY_INLINE bool load(const double* p) {
-    gate.load(p[0]);
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.above(x[0]), x[0]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const auto z = gate.point(x[0]);
-    const auto s = gate.sides(z);
-    const Float slope = gate.slope(s, z) * x[1];
-    d[0] = gate.signed_factor * slope;
-    d[1] = s.at(z.z) * z.z;
-    d[2] = x[0] * slope;
-  }
-};
-
-// g sigmoid(alpha g) (u + 1), g = min(a, limit), u = min(max(b, -limit), limit)
-template <>
-struct QuickValue<SwigluOai> : Quick {
-  ScaledSigmoid gate;
-  Float limit, minus_limit;
-  HWY_INLINE bool load(const double* p) {
-    limit = Float::constant(p[0]);
-    minus_limit = -limit;
-    gate.load(p[1]);
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(least(x[0])), y); }
-  HWY_INLINE Float operator()(const Float* x) const {
-    const Float g = least(x[0]), u = least({hn::Max(minus_limit.v, x[1].v)}), v = u + 1.0, m = g * v;
-    const auto z = gate.point(g);
-    const FloatTruth left = z.z < 0.0;
-    // What rounding u + 1 and the product leaves out.
-    const Float rest = fused(g, u - (v - 1.0), fused(g, v, -m));
-    const Float y = gate.gate.times_exactly(m, rest, z.magnitude, z.low);
-    return select(left, y, m - (y - rest));
-  }
-
- private:
-  HWY_INLINE Float least(Float x) const { return {hn::Min(limit.v, x.v)}; }  // NaN passes
 };
 
 // a (gate(a) (1 + 2 alpha) - alpha) b
@@ -307,7 +242,7 @@ struct QuickSlopes<XswigluSecond> : QuickAll {
     const auto s = gate.sides(z);
     d[0] = fused(factor, silu_slope(s, z, x[0]), minus_alpha) * x[1];
     d[1] = fused(factor, s.at(x[0]), minus_alpha) * x[0];
-    d[2] = ((2.0 * abs(x[0])) * s.half) * x[1];
+    d[2] = ((0.5 * abs(x[0])) * x[1]) * (4.0 * s.half);  // in an order that neither overflows nor loses small products
   }
 };
 
@@ -328,50 +263,7 @@ struct QuickSlopes<XgegluSecond> : QuickAll {
     d[0] = fused(factor, parts.slope(x[0]), minus_alpha) * x[1];
     d[1] = fused(factor, parts.gate(x[0]), minus_alpha) * x[0];
     const Float z = abs(x[0]);
-    d[2] = select(z < 1.0, (z * z) * parts.near(), z * parts.far()) * x[1];
-  }
-};
-
-template <>
-struct QuickValue<Xatglu> : Quick {
-  ArctanTail tail;
-  Float factor, alpha, minus_alpha;
-  HWY_INLINE bool load(const double* p) {
-    tail.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(abs(x[0]) <= 1e37, y); }
-  HWY_INLINE Float operator()(const Float* x) const {
-    const auto p = ArctanPoint::of(x[0]);
-    const Float m = factor * x[1];
-    const Float y = tail.times(select(p.far, m / p.size, m), tail.place(p));
-    return fused(minus_alpha, x[1], select(x[0] < 0.0, y, m - y));
-  }
-};
-
-template <>
-struct QuickSlopes<Xatglu> : QuickAll {
-  ArctanTail tail;
-  Float factor, alpha, minus_alpha;
-  HWY_INLINE bool load(const double* p) {
-    tail.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
-    return true;
-  }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 1e9; }
-  HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const auto p = ArctanPoint::of(x[0]);
-    const auto at = tail.place(p);
-    const Float y = tail.times(select(p.far, p.inverse, 1.0), at);
-    // 1/(pi (1 + x^2))
-    d[0] = ((factor * 0.31830988618379067154) * reciprocal(fused(x[0], x[0], 1.0))) * x[1];
-    d[1] = fused(factor, select(x[0] < 0.0, y, 1.0 - y), minus_alpha);
-    d[2] = with_sign_of(select(p.far, fused_minus(y, 2.0, Float::constant(1.0)), tail.near(at)), x[0]) * x[1];
+    d[2] = ((0.5 * z) * x[1]) * (2.0 * select(z < 1.0, z * parts.near(), parts.far()));
   }
 };
 
