@@ -2,7 +2,7 @@
 # A header with a checksum, for each family of functions, of all that its float32 kernels are made of, by which stored
 # measurements know whose they are: what all share, and the definitions up to its own, as later ones build on earlier
 # ones. Quick forms count for the families that include them. How a call is cut into rows, conversions, noise, masks, threads,
-# sparse products and recurrent cells do no arithmetic of a function's.
+# sparse products, memories and recurrent cells do no arithmetic of a function's.
 cmake_minimum_required(VERSION 3.22)
 file(GLOB shared LIST_DIRECTORIES false "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*"
      "${DIRECTORY}/kernels/quick/forms-inl.h" "${DIRECTORY}/kernels/quick/rows-inl.h" "${DIRECTORY}/accuracy/*")

@@ -32,7 +32,7 @@ if(TARGET ogee_torch)
   install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/torch.h ${PROJECT_SOURCE_DIR}/include/ogee/libtorch.h
                 ${PROJECT_SOURCE_DIR}/include/ogee/torch_sparse.h
                 ${PROJECT_SOURCE_DIR}/include/ogee/torch_overlap.h
-                ${PROJECT_SOURCE_DIR}/include/ogee/torch_recurrent.h
+                ${PROJECT_SOURCE_DIR}/include/ogee/torch_memory.h ${PROJECT_SOURCE_DIR}/include/ogee/torch_recurrent.h
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT torch)
 endif()
 if(TARGET ogee_monitor)

@@ -24,8 +24,8 @@ LEVEL = {layer: level for level, layers in enumerate(ORDER) for layer in layers}
 BESIDE = {("models", "data")}
 # A public header's layer; None is below all.
 PUBLIC = {"spec.h": None, "ogee.h": None, "sparse.h": None, "libtorch.h": "torch", "torch.h": "torch",
-          "torch_sparse.h": "torch", "torch_overlap.h": "torch", "torch_recurrent.h": "torch", "monitor.h": "monitor",
-          "monitor_record.h": "monitor", "lab.h": "lab"}
+          "torch_sparse.h": "torch", "torch_overlap.h": "torch", "torch_recurrent.h": "torch", "torch_memory.h": "torch",
+          "monitor.h": "monitor", "monitor_record.h": "monitor", "lab.h": "lab"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.M)
 SUFFIXES = {".h", ".cc", ".inc", ".in", ".cu", ".cuh"}
 

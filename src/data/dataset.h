@@ -11,12 +11,16 @@
 
 namespace ogee::data {
 
+// Stands for the bits of steps without an answer.
+inline constexpr float not_asked = -1;
+
 struct Part {
   // [n, features], [n, channels, height, width] or, of a series, [n, steps, columns], float32; of a text [n, tokens],
   // int64. Windows of a series overlap in memory: copy before writing.
   at::Tensor x;
   // [n] class numbers (int64) or standardised values (float32); of a text [n, tokens]: the token after each (int64);
-  // of a series [n, horizon, columns]: the steps that follow, standardised (float32).
+  // of a series [n, horizon, columns]: the steps that follow, standardised (float32); of recall [n, steps, bits]: 0, 1
+  // or, at a step that is not asked for, not_asked (float32).
   at::Tensor y;
   std::int64_t size() const { return x.defined() ? x.size(0) : 0; }
 };
@@ -26,7 +30,7 @@ struct Dataset {
   Goal goal = Goal::classification;
   std::vector<std::int64_t> shape;  // of one example: {features}, {channels, height, width}, {tokens}, {steps, columns}
   std::vector<std::string> classes;  // classification; of a text: the vocabulary
-  std::int64_t answers = 1;          // regression and forecasting: numbers in one answer
+  std::int64_t answers = 1;          // regression, forecasting, recall: numbers in one answer
   double target_deviation = 1;       // regression: undoes the standardisation of the target
   bool masked = false;               // a text of which only some tokens are asked for: y is below 0 at the others
   double baseline = 0;               // the error of a constant answer on the test part
@@ -35,11 +39,14 @@ struct Dataset {
   std::vector<std::string> notes;
   std::string fingerprint;  // of everything above, to tell changed data from the same
 
-  // What a network gives for one example, or for one token of a text.
+  // What a network gives for one example, or for one step of a text or of recall.
   std::int64_t outputs() const { return classes.empty() ? answers : static_cast<std::int64_t>(classes.size()); }
   bool images() const { return shape.size() == 3; }
   bool series() const { return shape.size() == 2; }
   bool text() const { return goal == Goal::language; }
+  bool recall() const { return goal == Goal::recall; }
+  // Whether every step has an answer of its own.
+  bool stepwise() const { return text() || recall(); }
 };
 
 struct Request {

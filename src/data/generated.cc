@@ -17,7 +17,10 @@ struct Kind {
   const char* name;
   Dataset (*load)(const Request&);
 };
-constexpr Kind kinds[] = {{"unique_integers", load_unique_integers}, {"programs", load_programs}};
+constexpr Kind kinds[] = {{"unique_integers", load_unique_integers},
+                          {"programs", load_programs},
+                          {"copy", load_copy},
+                          {"associative_recall", load_associative_recall}};
 
 std::string name_of(const std::string& data) { return data.substr(0, data.find('(')); }
 

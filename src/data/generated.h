@@ -65,6 +65,8 @@ std::array<std::vector<std::string>, 3> draw_parts(const Sizes& sizes, const std
 // One function for each kind, one file each.
 Dataset load_unique_integers(const Request& request);
 Dataset load_programs(const Request& request);
+Dataset load_copy(const Request& request);
+Dataset load_associative_recall(const Request& request);
 
 Dataset load_generated(const Request& request);
 

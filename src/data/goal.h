@@ -7,7 +7,8 @@ enum class Goal {
   classification,  // one of several classes for each example
   regression,      // one number
   language,        // the next token, at every place of a text
-  forecasting      // the next steps of a series
+  forecasting,     // the next steps of a series
+  recall           // bits, at some steps of a sequence
 };
 
 }  // namespace ogee::data

@@ -119,14 +119,16 @@ void check_training(const Experiment& experiment) {
   if (experiment.device == "cuda" && !torch::cuda::is_available())
     throw Error("--device cuda: this LibTorch finds no CUDA device");
   const OptimiserSettings& optimiser = experiment.optimiser;
-  if (optimiser.name != "adam" && optimiser.name != "sgd")
-    throw Error(fmt::format("optimiser {}: expected adam or sgd", optimiser.name));
+  if (optimiser.name != "adam" && optimiser.name != "sgd" && optimiser.name != "rmsprop")
+    throw Error(fmt::format("optimiser {}: expected adam, sgd or rmsprop", optimiser.name));
   if (!(optimiser.momentum >= 0 && optimiser.momentum < 1))
     throw Error(fmt::format("momentum {:g}: expected 0 or more, below 1", optimiser.momentum));
   if (optimiser.momentum > 0 && optimiser.name == "adam")
-    throw Error("momentum is the optimiser sgd's; adam's is fixed at 0.9");
+    throw Error("momentum is the optimisers sgd's and rmsprop's; adam's is fixed at 0.9");
   if (!(optimiser.clip_norm >= 0 && optimiser.clip_norm <= 1e9))
     throw Error(fmt::format("clip_norm {:g}: expected 0 to 1e9", optimiser.clip_norm));
+  if (!(optimiser.clip_value >= 0 && optimiser.clip_value <= 1e9))
+    throw Error(fmt::format("clip_value {:g}: expected 0 to 1e9", optimiser.clip_value));
   if (!(optimiser.weight_decay >= 0 && optimiser.weight_decay <= 1))
     throw Error(fmt::format("weight decay {:g}: expected 0 to 1", optimiser.weight_decay));
 }
@@ -344,6 +346,7 @@ nlohmann::ordered_json to_json(const Experiment& experiment) {
   json["optimiser"] = optimiser.name;
   if (optimiser.momentum > 0) json["momentum"] = optimiser.momentum;
   if (optimiser.clip_norm > 0) json["clip_norm"] = optimiser.clip_norm;
+  if (optimiser.clip_value > 0) json["clip_value"] = optimiser.clip_value;
   if (optimiser.weight_decay > 0) json["weight_decay"] = optimiser.weight_decay;
   json["schedule"] = "5 % linear warm-up, then cosine to 0";
   if (experiment.learning_rate > 0) {

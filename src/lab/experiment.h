@@ -42,10 +42,11 @@ struct ArmSettings {
 };
 
 struct OptimiserSettings {
-  std::string name = "adam";  // or sgd
-  double momentum = 0;        // of sgd
-  double weight_decay = 0;    // adam: decoupled from the gradient (AdamW); sgd: added to it
+  std::string name = "adam";  // or sgd, or rmsprop
+  double momentum = 0;        // of sgd and rmsprop
+  double weight_decay = 0;    // adam: decoupled from the gradient (AdamW); sgd, rmsprop: added to it
   double clip_norm = 0;       // what the norm of all gradients together is cut down to; 0: not at all
+  double clip_value = 0;      // what the size of each element of the gradient is cut down to, first; 0: not at all
 };
 
 // Zeros are resolved by `resolve`.

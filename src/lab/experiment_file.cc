@@ -123,6 +123,7 @@ void take_experiment(Table& table, Experiment& experiment) {
     training.take("optimiser", experiment.optimiser.name);
     training.take("momentum", experiment.optimiser.momentum, 0, true, 1);
     training.take("clip_norm", experiment.optimiser.clip_norm, 0, false, 1e9);
+    training.take("clip_value", experiment.optimiser.clip_value, 0, false, 1e9);
     training.take("weight_decay", experiment.optimiser.weight_decay, 0, true, 1);
   });
   table.take("fairness", [&](Table& fairness) {
@@ -207,9 +208,10 @@ std::string to_toml(const Experiment& experiment) {
   training.insert("device", experiment.device);
   if (experiment.data_parallel) training.insert("data_parallel", true);
   training.insert("optimiser", experiment.optimiser.name);
-  if (experiment.optimiser.name == "sgd") training.insert("momentum", experiment.optimiser.momentum);
+  if (experiment.optimiser.name != "adam") training.insert("momentum", experiment.optimiser.momentum);
   training.insert("weight_decay", experiment.optimiser.weight_decay);
   if (experiment.optimiser.clip_norm > 0) training.insert("clip_norm", experiment.optimiser.clip_norm);
+  if (experiment.optimiser.clip_value > 0) training.insert("clip_value", experiment.optimiser.clip_value);
   toml::array rates;
   for (const double rate : experiment.rates) rates.push_back(rate);
   toml::table fairness{

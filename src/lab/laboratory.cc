@@ -32,7 +32,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* goal_names[] = {"classification", "regression", "language model", "forecasting"};
+constexpr const char* goal_names[] = {"classification", "regression", "language model", "forecasting", "recall"};
 
 DataFacts facts_of(const data::Dataset& data, const std::string& metric) {
   DataFacts facts;

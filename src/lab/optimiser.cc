@@ -11,7 +11,7 @@ namespace {
 class FlatAdam : public FlatOptimiser {
  public:
   FlatAdam(torch::nn::Module& network, const OptimiserSettings& settings)
-      : FlatOptimiser(network, settings.clip_norm), weight_decay_(settings.weight_decay) {
+      : FlatOptimiser(network, settings), weight_decay_(settings.weight_decay) {
     moments_ = {torch::zeros_like(values_), torch::zeros_like(values_)};
   }
 
@@ -44,7 +44,7 @@ class FlatAdam : public FlatOptimiser {
 class FlatSgd : public FlatOptimiser {
  public:
   FlatSgd(torch::nn::Module& network, const OptimiserSettings& settings)
-      : FlatOptimiser(network, settings.clip_norm), momentum_(settings.momentum), weight_decay_(settings.weight_decay) {
+      : FlatOptimiser(network, settings), momentum_(settings.momentum), weight_decay_(settings.weight_decay) {
     if (momentum_ > 0) moments_ = {torch::zeros_like(values_)};
   }
 
@@ -58,9 +58,34 @@ class FlatSgd : public FlatOptimiser {
   const double momentum_, weight_decay_;
 };
 
+// In Graves' form (2013, 1308.0850, equations 38 to 41): over the deviation of a gradient, not its mean square.
+class FlatRmsprop : public FlatOptimiser {
+ public:
+  FlatRmsprop(torch::nn::Module& network, const OptimiserSettings& settings)
+      : FlatOptimiser(network, settings), momentum_(settings.momentum), weight_decay_(settings.weight_decay) {
+    moments_ = {torch::zeros_like(values_), torch::zeros_like(values_), torch::zeros_like(values_)};
+  }
+
+ private:
+  void update(double rate) override {
+    constexpr double decay = 0.95, epsilon = 1e-4;
+    if (weight_decay_ > 0) gradients_.add_(values_, weight_decay_);
+    at::Tensor &square = moments_[0], &mean = moments_[1], &delta = moments_[2];
+    square.mul_(decay).addcmul_(gradients_, gradients_, 1 - decay);
+    mean.mul_(decay).add_(gradients_, 1 - decay);
+    // Rounding may make the variance a little negative.
+    const at::Tensor deviation = square.addcmul(mean, mean, -1).clamp_min_(0).add_(epsilon).sqrt_();
+    delta.mul_(momentum_).addcdiv_(gradients_, deviation, -rate);
+    values_.add_(delta);
+  }
+
+  const double momentum_, weight_decay_;
+};
+
 }  // namespace
 
-FlatOptimiser::FlatOptimiser(torch::nn::Module& network, double clip_norm) : clip_norm_(clip_norm) {
+FlatOptimiser::FlatOptimiser(torch::nn::Module& network, const OptimiserSettings& settings)
+    : clip_norm_(settings.clip_norm), clip_value_(settings.clip_value) {
   const torch::NoGradGuard no_gradients;
   std::vector<at::Tensor> flat;
   for (const at::Tensor& parameter : network.parameters()) flat.push_back(parameter.detach().reshape({-1}));
@@ -81,6 +106,7 @@ FlatOptimiser::FlatOptimiser(torch::nn::Module& network, double clip_norm) : cli
 void FlatOptimiser::step(double rate) {
   const torch::NoGradGuard no_gradients;
   ++steps;
+  if (clip_value_ > 0) gradients_.clamp_(-clip_value_, clip_value_);
   if (clip_norm_ > 0)
     if (const double norm = gradients_.norm().item<double>(); norm > clip_norm_) gradients_.mul_(clip_norm_ / norm);
   update(rate);
@@ -94,6 +120,7 @@ std::vector<at::Tensor> FlatOptimiser::state() const {
 
 std::unique_ptr<FlatOptimiser> make_optimiser(const OptimiserSettings& settings, torch::nn::Module& network) {
   if (settings.name == "sgd") return std::make_unique<FlatSgd>(network, settings);
+  if (settings.name == "rmsprop") return std::make_unique<FlatRmsprop>(network, settings);
   return std::make_unique<FlatAdam>(network, settings);
 }
 

@@ -1,4 +1,4 @@
-// Adam and SGD over one flat buffer.
+// Adam, SGD and RMSProp over one flat buffer.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +26,14 @@ class FlatOptimiser {
   std::int64_t steps = 0;
 
  protected:
-  FlatOptimiser(torch::nn::Module& network, double clip_norm);
+  FlatOptimiser(torch::nn::Module& network, const OptimiserSettings& settings);
   virtual void update(double rate) = 0;
 
   at::Tensor values_, exchanged_, gradients_;
   std::vector<at::Tensor> moments_;
 
  private:
-  const double clip_norm_;  // 0: none
+  const double clip_norm_, clip_value_;  // 0: none
 };
 
 std::unique_ptr<FlatOptimiser> make_optimiser(const OptimiserSettings& settings, torch::nn::Module& network);

@@ -17,28 +17,41 @@ struct Model {
   const char* name;
   Make make;
   std::int64_t depth, width;
-  bool text, flat, series;  // fits these; all fit pictures
-  const char* needs;        // in words
+  bool text, flat, series, recall;  // fits these; all fit pictures
+  const char* needs;                // in words
 };
 constexpr Model models[] = {
-    {"mlp", make_mlp, 12, 64, false, true, true, "examples of their own, not running text"},
-    {"convnet", make_convnet, 2, 16, false, false, false, "images"},
-    {"resnet", make_resnet, 3, 16, false, true, true, "examples of their own, not running text"},
-    {"lstm", make_lstm, 2, 64, true, false, true, "a sequence: text, a series or images, row by row"},
-    {"gru", make_gru, 2, 64, true, false, true, "a sequence: text, a series or images, row by row"},
-    {"transformer", make_transformer, 2, 64, true, false, true, "a sequence: text, a series or images, row by row"},
+    {"mlp", make_mlp, 12, 64, false, true, true, false, "examples of their own, not running text"},
+    {"convnet", make_convnet, 2, 16, false, false, false, false, "images"},
+    {"resnet", make_resnet, 3, 16, false, true, true, false, "examples of their own, not running text"},
+    {"lstm", make_lstm, 2, 64, true, false, true, true, "a sequence: text, a series or images, row by row"},
+    {"gru", make_gru, 2, 64, true, false, true, true, "a sequence: text, a series or images, row by row"},
+    {"transformer", make_transformer, 2, 64, true, false, true, false,
+     "a sequence: text, a series or images, row by row"},
+    {"ntm", make_ntm, 1, 100, true, false, true, true, "a sequence: text, a series or images, row by row"},
 };
 
 const Model& model_of(const Settings& settings) {
   const std::string name = name_of(settings);
   for (const Model& model : models)
     if (name == model.name) return model;
-  throw Error(fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru or transformer", settings.model));
+  throw Error(fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru, transformer or ntm", settings.model));
 }
 
 bool fits(const Model& model, const data::Dataset& data) {
   if (data.text()) return model.text;
+  if (data.recall()) return model.recall;
   return data.images() || (data.series() ? model.series : model.flat);
+}
+
+// "128x20".
+bool read_memory(const std::string& text, MemorySettings& memory) {
+  const char *at = text.data(), *last = at + text.size();
+  const auto locations = std::from_chars(at, last, memory.locations);
+  if (locations.ec != std::errc() || locations.ptr == last || *locations.ptr != 'x') return false;
+  const auto width = std::from_chars(locations.ptr + 1, last, memory.width);
+  const auto fits = [](std::int64_t size, std::int64_t most) { return size >= 1 && size <= most; };
+  return width.ec == std::errc() && width.ptr == last && fits(memory.locations, 65536) && fits(memory.width, 4096);
 }
 
 // name(key=value, ...) into settings.
@@ -55,18 +68,25 @@ void read_attributes(Settings& settings) {
     at = end + 1;
     const std::size_t equals = item.find('=');
     const std::string key = item.substr(0, equals);
-    const bool recurrent = name == "lstm" || name == "gru";
-    if (recurrent && (key == "gates" || key == "head")) {
+    const bool recurrent = name == "lstm" || name == "gru", ntm = name == "ntm";
+    const std::string word = equals == std::string::npos ? "" : item.substr(equals + 1);
+    if ((recurrent && (key == "gates" || key == "head")) || (ntm && (key == "gates" || key == "controller"))) {
       const auto one_of = [&](const char* usual, const char* other) {
-        const std::string word = equals == std::string::npos ? "" : item.substr(equals + 1);
         if (word != usual && word != other)
           throw Error(fmt::format("--model {}: {} is '{}', expected {} or {}", text, key, word, usual, other));
         return word == other;
       };
       if (key == "gates")
         settings.all_gates = one_of("sigmoid", "all");
+      else if (ntm)
+        settings.memory.feedforward = one_of("lstm", "feedforward");
       else
         settings.mean_head = one_of("last", "mean");
+      continue;
+    }
+    if (ntm && key == "memory") {
+      if (!read_memory(word, settings.memory))
+        throw Error(fmt::format("--model {}: memory is '{}', expected LOCATIONSxWIDTH, as in 128x20", text, word));
       continue;
     }
     std::int64_t value = 0;
@@ -80,11 +100,15 @@ void read_attributes(Settings& settings) {
     } else if (name == "transformer" && key == "heads") {
       if (value < 1) throw Error(fmt::format("--model {}: heads is {}, expected 1 or more", text, value));
       settings.heads = value;
+    } else if (ntm && (key == "reads" || key == "writes")) {
+      if (value < 1 || value > 64) throw Error(fmt::format("--model {}: {} is {}, expected 1 to 64", text, key, value));
+      (key == "reads" ? settings.memory.reads : settings.memory.writes) = value;
     } else {
       throw Error(fmt::format("--model {}: {} has no attribute '{}'{}", text, name, key,
                               name == "resnet"        ? "; it has batch_norm"
                               : name == "transformer" ? "; it has heads"
                               : recurrent             ? "; it has gates and head"
+                              : ntm                   ? "; it has controller, gates, memory, reads and writes"
                                                       : ""));
     }
   }
@@ -96,23 +120,26 @@ std::string name_of(const Settings& settings) { return settings.model.substr(0, 
 
 Settings resolve(Settings settings, const data::Dataset& data) {
   if (settings.design) return settings;
-  if (settings.model.empty()) settings.model = data.text() ? "transformer" : "mlp";
+  if (settings.model.empty()) settings.model = data.text() ? "transformer" : data.recall() ? "lstm" : "mlp";
   const Model& model = model_of(settings);
   read_attributes(settings);
   if (!fits(model, data)) {
     const std::string what = data.text()     ? "is running text"
+                             : data.recall() ? "asks for answers along a sequence"
                              : data.series() ? fmt::format("is a series of {} columns", data.shape[1])
                                              : fmt::format("has {} columns", data.shape[0]);
     throw Error(fmt::format("--model {} needs {}, and {} {}: use --model {}", model.name, model.needs, data.name, what,
-                            data.text()     ? "lstm, gru or transformer"
-                            : data.series() ? "mlp, lstm, gru or transformer"
+                            data.text()     ? "lstm, gru, transformer or ntm"
+                            : data.recall() ? "lstm, gru or ntm"
+                            : data.series() ? "mlp, lstm, gru, transformer or ntm"
                                             : "mlp"));
   }
-  if (settings.mean_head && data.text())
-    throw Error(
-        fmt::format("--model {}: head=mean gives one answer to all of a sequence, and {} is running text, which "
-                    "asks for one after every token",
-                    settings.model, data.name));
+  if (settings.mean_head && data.stepwise())
+    throw Error(fmt::format(
+        "--model {}: head=mean gives one answer to all of a sequence, and {} {}", settings.model, data.name,
+        data.text() ? "is running text, which asks for one after every token" : "asks for answers along it"));
+  if (settings.memory.feedforward && settings.all_gates)
+    throw Error(fmt::format("--model {}: a feedforward controller has no gates", settings.model));
   const bool flat_resnet = model.make == make_resnet && !data.images();
   if (settings.depth == 0) settings.depth = flat_resnet ? 6 : model.depth;
   if (settings.width == 0) settings.width = flat_resnet ? 64 : model.width;
@@ -126,6 +153,9 @@ Settings resolve(Settings settings, const data::Dataset& data) {
 }
 
 void check_activation(const Settings& settings) {
+  if (name_of(settings) == "ntm" && Activation(settings.activation).spec().inputs > 1)
+    throw Error(fmt::format("--model {}: {} takes two inputs, and a controller's units have one", settings.model,
+                            settings.activation));
   if (!settings.all_gates) return;
   try {
     gate_functions(settings.activation);

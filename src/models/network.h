@@ -13,9 +13,17 @@
 
 namespace ogee::models {
 
+// Of a neural Turing machine (ntm.cc).
+struct MemorySettings {
+  std::int64_t locations = 128, width = 20;
+  std::int64_t reads = 1, writes = 1;  // heads
+  bool feedforward = false;            // its controller; else an lstm
+};
+
 struct Settings {
-  // mlp, convnet, resnet, lstm, gru or transformer, with attributes: resnet(batch_norm=1), transformer(heads=2),
-  // lstm(gates=all, head=mean). Empty: transformer for text, else mlp.
+  // mlp, convnet, resnet, lstm, gru, transformer or ntm, with attributes: resnet(batch_norm=1), transformer(heads=2),
+  // lstm(gates=all, head=mean), ntm(controller=feedforward, memory=128x20, reads=1, writes=1). Empty: transformer for
+  // text, lstm for recall, else mlp.
   std::string model = "mlp";
   std::int64_t depth = 0, width = 0;  // 0: the model's own
   std::string activation = "relu";
@@ -24,8 +32,9 @@ struct Settings {
   // The attributes, which `resolve` reads from `model`.
   bool batch_norm = false;
   std::int64_t heads = 0;
-  bool all_gates = false;  // lstm, gru: the activation's kin stand for the sigmoids, too (gates.h)
+  bool all_gates = false;  // lstm, gru, ntm: the activation's kin stand for the sigmoids, too (gates.h)
   bool mean_head = false;  // lstm, gru: the answer comes from the mean over time, by way of a layer of relu units
+  MemorySettings memory;
   std::shared_ptr<const Design> design = nullptr;  // where there is one, all the rest but the activation is its own
 };
 
@@ -33,7 +42,7 @@ class Chain;
 
 // mlp and convnet are plain deep stacks, without normalisation and residual connections, so that the activation has to
 // do the work. Learned parameters: one set per layer, or per unit. Gated functions take the packed pre-activation, gate
-// first. Outputs are [n, data.outputs()], of a text [n, tokens, data.outputs()].
+// first. Outputs are [n, data.outputs()], of what asks at every step [n, steps, data.outputs()].
 class Network : public torch::nn::Module {
  public:
   // An activation and the pre-activation that it saw last ([n, units], or [n, channels, height, width]; of sequences
@@ -112,5 +121,6 @@ std::shared_ptr<Network> make_resnet(const Settings& settings, const data::Datas
 std::shared_ptr<Network> make_lstm(const Settings& settings, const data::Dataset& data, at::Generator random);
 std::shared_ptr<Network> make_gru(const Settings& settings, const data::Dataset& data, at::Generator random);
 std::shared_ptr<Network> make_transformer(const Settings& settings, const data::Dataset& data, at::Generator random);
+std::shared_ptr<Network> make_ntm(const Settings& settings, const data::Dataset& data, at::Generator random);
 
 }  // namespace ogee::models

@@ -1,7 +1,7 @@
 // LSTM (Hochreiter and Schmidhuber 1997, with Gers' forget gate) and GRU (Cho et al. 2014), `depth` layers of `width`
 // units, with any activation where the cell has tanh; the gates stay sigmoids, which is what makes them gates. Tokens
-// are embedded in `width` numbers. A text gets an answer after every token, all else one after the last step, or, with
-// head=mean, one from the mean over all steps by way of a layer of relu units.
+// are embedded in `width` numbers. A text and recall get an answer after every step, all else one after the last, or,
+// with head=mean, one from the mean over all steps by way of a layer of relu units.
 //
 //   LSTM  c = f*c + i*phi(candidate);  h = o*phi(c)       GRU  h = (1 - z)*phi(W x + r*(U h)) + z*h
 //
@@ -30,6 +30,7 @@ class Recurrent : public Network {
       : Network(settings, std::move(random)),
         gates_(gates),
         text_(data.text()),
+        stepwise_(data.stepwise()),
         all_gates_(settings.all_gates),
         mean_head_(settings.mean_head ? settings.width : 0) {
     if (all_gates_) functions_ = gate_functions(settings.activation);
@@ -43,7 +44,7 @@ class Recurrent : public Network {
     // Step by step: [steps, n, features].
     x = text_ ? at::embedding(embedding_, x.t()) : as_sequence(x).transpose(0, 1);
     for (std::size_t i = 0; i < cells_.size(); ++i) {
-      const bool whole = text_ || mean_head_ > 0 || i + 1 < cells_.size();
+      const bool whole = stepwise_ || mean_head_ > 0 || i + 1 < cells_.size();
       if (all_gates_ && !recording) {
         const at::Tensor y = ogee::recurrent(fused(i), x).y;
         x = whole ? y : y.select(0, -1);
@@ -63,7 +64,7 @@ class Recurrent : public Network {
     end_steps();
     if (mean_head_ > 0) x = at::relu(at::linear(x.mean(0), head_.weight, head_.bias));
     x = at::linear(x, output_.weight, output_.bias);
-    return text_ ? x.transpose(0, 1) : x;
+    return stepwise_ ? x.transpose(0, 1) : x;
   }
 
  protected:
@@ -106,7 +107,7 @@ class Recurrent : public Network {
   std::vector<std::int64_t> units_;  // by layer
   std::vector<Cell> cells_;
   const std::int64_t gates_;
-  const bool text_, all_gates_;
+  const bool text_, stepwise_, all_gates_;
   std::size_t activations_ = 0;  // of a cell; gates=all
 
  private:

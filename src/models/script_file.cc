@@ -71,6 +71,10 @@ at::Tensor fitted_output(const c10::IValue& result, std::int64_t examples, const
           output.size(2) < outputs)
         throw refuse(fmt::format("[{}, {}, {}] for {} tokens", examples, data.shape[0], outputs, outputs));
       return output;
+    case data::Goal::recall:
+      if (output.sizes() != at::IntArrayRef({examples, data.shape[0], outputs}))
+        throw refuse(fmt::format("[{}, {}, {}] for {} bits a step", examples, data.shape[0], outputs, outputs));
+      return output;
     case data::Goal::regression:
     case data::Goal::forecasting:
       if (output.numel() != examples * outputs)

@@ -32,9 +32,12 @@ constexpr Metric all[] = {
     {"error", "token error", Goal::language, true, false},
     {"mse", "MSE", Goal::forecasting, false, false},
     {"mae", "MAE", Goal::forecasting, false, false},
+    {"wrong_bits", "wrong bits", Goal::recall, true, false},
+    {"error", "error", Goal::recall, true, true},
+    {"loss", "loss", Goal::recall, false, false},
 };
 
-constexpr const char* goal_words[] = {"classes", "values", "a text", "a series"};
+constexpr const char* goal_words[] = {"classes", "values", "a text", "a series", "recall"};
 
 // "rmse, mae, r2 or loss", of those that fit.
 std::string listed(Goal goal, std::int64_t classes, std::vector<std::string_view>& keys) {

@@ -9,6 +9,8 @@ namespace {
 
 // The same answer to each of so many examples, in the network's own terms.
 at::Tensor constant_answer(const data::Dataset& data, std::int64_t examples) {
+  // Bits are even: the answer that is never surer of one than of the other.
+  if (data.recall()) return torch::zeros({examples, data.shape[0], data.outputs()});
   if (data.goal != data::Goal::classification) return torch::zeros({examples, data.outputs()});  // the mean
   const at::Tensor frequency = torch::bincount(data.train.y.cpu(), {}, data.outputs()).to(torch::kFloat);
   return (frequency / frequency.sum()).log().unsqueeze(0).expand({examples, data.outputs()});
@@ -37,6 +39,7 @@ std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& me
     case data::Goal::regression: return make_regression(its, data.target_deviation);
     case data::Goal::language: return make_language(its, data.shape[0] * data.outputs(), data.masked);
     case data::Goal::forecasting: return make_forecasting(its);
+    case data::Goal::recall: return make_recall(its);
   }
   throw Error("a data set of an unknown kind");
 }

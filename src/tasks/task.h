@@ -54,6 +54,7 @@ std::unique_ptr<Task> make_regression(const Metric& metric, double target_deviat
 // `masked`: not every token is asked for.
 std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers, bool masked);
 std::unique_ptr<Task> make_forecasting(const Metric& metric);
+std::unique_ptr<Task> make_recall(const Metric& metric);
 
 // Judged by the metric of this key (metric.h), "" by the usual one. Throws Error on one that does not fit.
 std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& metric = "");

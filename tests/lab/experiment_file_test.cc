@@ -37,6 +37,7 @@ optimiser = "sgd"
 momentum = 0.9
 weight_decay = 1e-4
 clip_norm = 5
+clip_value = 10
 device = "cpu"
 data_parallel = true
 [fairness]
@@ -71,6 +72,7 @@ TEST(ExperimentFile, SaysAll) {
   EXPECT_EQ(e.optimiser.name, "sgd");
   EXPECT_EQ(e.optimiser.momentum, 0.9);
   EXPECT_EQ(e.optimiser.clip_norm, 5);
+  EXPECT_EQ(e.optimiser.clip_value, 10);
   EXPECT_EQ(e.rates, (std::vector<double>{0.01, 0.1}));
   EXPECT_FALSE(e.match_parameters);
   EXPECT_TRUE(e.data_parallel);
@@ -111,7 +113,7 @@ TEST(ExperimentFile, MistakesAreNamedWithTheirPlace) {
   EXPECT_EQ(
       error_of("[fairness]\nmetric = \"macro_f\"\n"),
       "e.toml:2:10: there is no metric 'macro_f'; did you mean 'macro_f1'?; expected one of error, balanced_error, "
-      "macro_f1, top5_error, loss, rmse, mae, r2, perplexity, bits, mse");
+      "macro_f1, top5_error, loss, rmse, mae, r2, perplexity, bits, mse, wrong_bits");
   EXPECT_EQ(error_of("model = 3\n"), "e.toml:1:9: model is 3; expected a table");
   EXPECT_NE(error_of("[training\n").find("e.toml:1:"), std::string::npos);
   EXPECT_NE(error_of("[[arm]]\nname = \"x\"\n").find("either an activation, or a list"), std::string::npos);
@@ -148,7 +150,7 @@ TEST(ExperimentFile, WhatCannotBeIsRefused) {
             std::string::npos);
   EXPECT_NE(refused("[[arm]]\nactivation = \"relu\"\nper_channel = true\n").find("no learned parameter"),
             std::string::npos);
-  EXPECT_NE(refused("[training]\noptimiser = \"sgdd\"\n").find("expected adam or sgd"), std::string::npos);
+  EXPECT_NE(refused("[training]\noptimiser = \"sgdd\"\n").find("expected adam, sgd or rmsprop"), std::string::npos);
   EXPECT_NE(refused("[fairness]\nmetric = \"mae\"\n").find("--metric mae: it is for values, a series; expected error"),
             std::string::npos);
   EXPECT_NE(refused("[training]\nmomentum = 0.9\n").find("sgd's"), std::string::npos);

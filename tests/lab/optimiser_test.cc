@@ -1,4 +1,6 @@
-// The one-pass Adam against Adam in double, written out.
+// The one-pass Adam, and RMSProp with its clipping, against the same in double, written out.
+#include "ogee/libtorch.h"
+
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -6,6 +8,7 @@
 #include <vector>
 
 #include "lab/adam_pass.h"
+#include "lab/optimiser.h"
 
 namespace ogee::lab {
 namespace {
@@ -35,6 +38,35 @@ TEST(AdamPass, IsAdamAtEveryLength) {
       EXPECT_NEAR(w[i], w64[i], 2e-5) << "element " << i << " of " << size;
       EXPECT_NEAR(v[i], v64[i], 1e-5 * v64[i]);
     }
+  }
+}
+
+// Graves 2013, equations 38 to 41, the gradient's elements cut first.
+TEST(Rmsprop, IsGravesWithItsElementsCut) {
+  struct One : torch::nn::Module {
+    One() : w(register_parameter("w", torch::tensor({1.0F, -2.0F, 0.5F}))) {}
+    at::Tensor w;
+  } network;
+  OptimiserSettings settings{"rmsprop"};
+  settings.momentum = 0.9;
+  settings.weight_decay = 0.01;
+  settings.clip_value = 2;
+  const auto optimiser = make_optimiser(settings, network);
+  double w[] = {1, -2, 0.5}, n[3] = {}, g[3] = {}, delta[3] = {};
+  std::mt19937 random(1);
+  std::normal_distribution<float> normal(0, 2);
+  for (int step = 0; step < 30; ++step) {
+    for (int i = 0; i < 3; ++i) {
+      const float drawn = normal(random);
+      network.w.mutable_grad()[i] = drawn;
+      const double e = std::min(2.0, std::max(-2.0, static_cast<double>(drawn))) + 0.01 * w[i];
+      n[i] = 0.95 * n[i] + 0.05 * e * e;
+      g[i] = 0.95 * g[i] + 0.05 * e;
+      delta[i] = 0.9 * delta[i] - 0.01 * e / std::sqrt(n[i] - g[i] * g[i] + 1e-4);
+      w[i] += delta[i];
+    }
+    optimiser->step(0.01);
+    for (int i = 0; i < 3; ++i) EXPECT_NEAR(network.w[i].item<double>(), w[i], 1e-5 * (1 + step)) << step;
   }
 }
 
