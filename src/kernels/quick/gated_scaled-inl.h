@@ -37,7 +37,7 @@ struct QuickSlopes<GegluQuick> : Quick {
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto z = gate.point(x[0]);
     const auto s = gate.sides(z);
-    d[0] = gate.slope(s, z) * x[1];
+    d[0] = gate.slope_exactly(s, z) * x[1];
     d[1] = s.at(z.z) * x[0];
   }
 };
@@ -112,7 +112,7 @@ struct QuickSlopes<SwigluOai> : Quick {
     const Float g = least(x[0]), u = least({hn::Max(minus_limit.v, x[1].v)});
     const auto z = gate.point(g);
     const auto s = gate.sides(z);
-    const Float slope = gate.slope(s, z);
+    const Float slope = gate.slope_exactly(s, z);
     d[0] = select(limit > x[0], fused(slope, u, slope), 0.0);
     d[1] = select(limit > abs(x[1]), s.at(z.z) * g, 0.0);
   }

@@ -140,10 +140,17 @@ struct ScaledSigmoid {
   };
   HWY_INLINE static Slopes slopes(const SigmoidSides::Sides& s, const Point& p) {
     const Float z = p.magnitude;
-    return {s.tail * (fused(z, s.leading, 1.0 - z) + fused_minus(p.low, 1.0 - s.leading, z * s.rest)),
+    return {s.tail * fused(z, s.rest, fused(z, s.leading, (1.0 - z) - p.low)),
             s.high() * fused(z, s.tail, Float::constant(1.0))};
   }
   HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {
+    const FloatTruth left = p.z < 0.0;
+    const Float one = Float::constant(1.0), z = p.magnitude;
+    const Float most = base_and_leading(s, z, left, select(left, (one - z) - p.low, one));
+    return s.at(p.z) * fused(z, select(left, s.rest, s.tail), most);
+  }
+  // The same for a factor whose products round: what is left out of them meets the other small numbers first.
+  HWY_INLINE static Float slope_exactly(const SigmoidSides::Sides& s, const Point& p) {
     const FloatTruth left = p.z < 0.0;
     const Float one = Float::constant(1.0), z = p.magnitude;
     const Float most = base_and_leading(s, z, left, select(left, one - z, one));
