@@ -138,27 +138,31 @@ HWY_INLINE Exponential<D> exp_parts(Lane<D> x) {
   return {fused(r * r, polynomial(r, Lane<D>::P::exp), r) + 1.0, k};
 }
 
-// Above exp_high the result is infinite. Below exp_low it is 0, four times it, too (in Wide arithmetic: any product
-// with a float), and must not be computed: a result that underflows takes many processors a hundred times as long as
-// others.
+// Above exp_high the result is infinite. Below exp_low it is 0, four times it, too, and is not computed: a result that
+// underflows takes many processors a hundred times as long as others.
 template <class D>
-inline constexpr double exp_low = is_wide<D>                   ? -340.0
-                                  : sizeof(hn::TFromD<D>) == 4 ? -107.0
-                                                               : -749.0;
+inline constexpr double exp_low = sizeof(hn::TFromD<D>) == 4 ? -107.0 : -749.0;
 template <class D>
 inline constexpr double exp_high = sizeof(hn::TFromD<D>) == 4 ? 89.0 : 710.0;
+// For the same reason Wide arithmetic takes no exponential of less than this, whose product with any float is 0 as a
+// float: but not 0 itself, as its product with infinity is none.
+template <class D>
+HWY_INLINE Lane<D> exp_argument(Lane<D> x) {
+  if constexpr (is_wide<D>) return at_least(x, -340.0);
+  return x;
+}
 
 template <class D>
 HWY_INLINE Lane<D> exp(Lane<D> x) {
   const Truth<D> gone = x < exp_low<D>;
-  const Exponential<D> e = exp_parts(at_most(select(gone, 0.0, x), exp_high<D>));
+  const Exponential<D> e = exp_parts(exp_argument(at_most(select(gone, 0.0, x), exp_high<D>)));
   return select(gone, 0.0, scaled(e.mantissa, e.exponent));
 }
 // exp(-|x|)
 template <class D>
 HWY_INLINE Lane<D> exp_decay(Lane<D> x) {
   const Truth<D> gone = abs(x) > -exp_low<D>;
-  const Exponential<D> e = exp_parts(select(gone, 0.0, -abs(x)));
+  const Exponential<D> e = exp_parts(exp_argument(select(gone, 0.0, -abs(x))));
   return select(gone, 0.0, scaled(e.mantissa, e.exponent));
 }
 
@@ -265,14 +269,14 @@ HWY_INLINE Lane<D> over_square(Lane<D> top, const Exponential<D>& p) {
 template <class D>
 HWY_INLINE Lane<D> sigmoid_slope(Lane<D> x) {
   const Truth<D> gone = abs(x) > -exp_low<D>;
-  const Exponential<D> p = exp_parts(select(gone, 0.0, -abs(x)));
+  const Exponential<D> p = exp_parts(exp_argument(select(gone, 0.0, -abs(x))));
   return select(gone, 0.0, over_square(p.mantissa, p));
 }
 template <class D>
 HWY_INLINE Lane<D> sech2(Lane<D> x) {
   const Lane<D> z = 2.0 * abs(x);
   const Truth<D> gone = z > -exp_low<D>;
-  const Exponential<D> p = exp_parts(select(gone, 0.0, -abs(z)));  // the same as in tanh, for both
+  const Exponential<D> p = exp_parts(exp_argument(select(gone, 0.0, -abs(z))));  // the same as in tanh, for both
   return select(gone, 0.0, over_square(4.0 * p.mantissa, p));
 }
 // u/(u+2), u = exp(2|x|) - 1, whose relative error this quotient makes smaller, never larger.
