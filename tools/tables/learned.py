@@ -1,0 +1,34 @@
+"""src/kernels/quick/learned_tables.h: parts that sums which cancel are made of (learned_tables-inl.h beside it)."""
+from arithmetic import at, mp
+from formulas import cdf, phi, sigma
+from gal import Gal
+
+STEP = mp.mpf("0.065")
+
+
+def arctan(near, far):
+    """near(z) for 0 <= z <= 1, which is |x|; far(w) at z = -w - step, w = 1/|x|."""
+    return lambda z: near(z) if z >= -STEP / 2 else far(-z - STEP)
+
+
+def arctan_slope_far(w):
+    # (atan(w) - w/(1 + w^2))/w^3
+    if abs(w) < mp.mpf("1e-3"):
+        return mp.mpf(2) / 3 - 4 * w ** 2 / 5 + 6 * w ** 4 / 7 - 8 * w ** 6 / 9
+    return (mp.atan(w) - w / (1 + w * w)) / w ** 3
+
+
+TABLES = [
+    Gal("SigmoidSides", "sigmoid(-z)", lambda z: sigma(-z), "0.625", steep=True, odd=True),
+    Gal("MillsRatio", "Phi(-z) exp(z^2/2) sqrt(2 pi)", lambda z: cdf(-z) / phi(z), "0.40625"),
+    Gal("ArctanTail", "1/2 - atan(z)/pi; at -z - step atan(z)/(pi z)",
+        arctan(lambda z: mp.mpf(1) / 2 - mp.atan(z) / mp.pi, lambda w: at(1, lambda v: mp.atan(v) / v)(w) / mp.pi),
+        "0.065", -16, odd=True),
+    Gal("ArctanSlope", "1/2 - atan(z)/pi - z/(pi (1 + z^2)); at -z - step (atan(z) - z/(1 + z^2))/(pi z^3)",
+        arctan(lambda z: mp.mpf(1) / 2 - (mp.atan(z) + z / (1 + z * z)) / mp.pi, lambda w: arctan_slope_far(w) / mp.pi),
+        "0.065", -16, odd=True),
+    Gal("SineRatio", "(sin(z)/z)^2", at(1, lambda z: (mp.sin(z) / z) ** 2), "0.051"),
+    Gal("XieluRatio", "(exp(z) - 1)/z", at(1, lambda z: mp.expm1(z) / z), "0.53125", -31, bound=mp.mpf("0.012"),
+        steep=True),
+    Gal("XieluExponential", "exp(z)", mp.exp, "0.53125", -31, bound=mp.mpf("0.012"), steep=True),
+]
