@@ -6,7 +6,7 @@
 cmake_minimum_required(VERSION 3.22)
 file(GLOB shared LIST_DIRECTORIES false "${DIRECTORY}/functions/*.h" "${DIRECTORY}/lanes/*" "${DIRECTORY}/kernels/*"
      "${DIRECTORY}/kernels/quick/forms-inl.h" "${DIRECTORY}/kernels/quick/rows-inl.h" "${DIRECTORY}/accuracy/*")
-list(FILTER shared EXCLUDE REGEX "/kernels/(convert|driver|mask|noise|normal_table|threads)\\.[a-z]+$")
+list(FILTER shared EXCLUDE REGEX "/kernels/(cache|convert|driver|mask|noise|normal_table|operands|plain|staging|threads)\\.[a-z]+$")
 list(SORT shared)
 set(all "")
 foreach(source IN LISTS shared)

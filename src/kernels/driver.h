@@ -34,5 +34,8 @@ struct Plain {
 inline constexpr std::size_t longest_plain = 16384;
 template <class T>
 void run_plain(Pass pass, const Spec& spec, Place place, const Plain<T>& call);
+// Whether a call is one that run_plain serves; then runs it. Results that no cache will hold are not its affair.
+template <class T>
+bool run_if_plain(Pass pass, const Spec& spec, Place place, const Call& call);
 
 }  // namespace ogee::kernels
