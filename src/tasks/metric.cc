@@ -37,7 +37,7 @@ constexpr Metric all[] = {
     {"loss", "loss", Goal::recall, false, false},
 };
 
-constexpr const char* goal_words[] = {"classes", "values", "a text", "a series", "recall"};
+constexpr const char* goal_words[] = {"classes", "values", "a text", "a series", "bits to recall"};
 
 // "rmse, mae, r2 or loss", of those that fit.
 std::string listed(Goal goal, std::int64_t classes, std::vector<std::string_view>& keys) {

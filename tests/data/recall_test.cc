@@ -158,7 +158,7 @@ TEST(Recall, IsJudgedByWhatIsAskedForAlone) {
   EXPECT_NEAR(error(*loss), 40.0 / 3 / 10, 1e-5);
   EXPECT_NEAR(tasks::baseline(*bits, set), 0.5, 1e-12);
   EXPECT_NEAR(tasks::baseline(*loss, set), 2 * std::log(2.0), 1e-6);
-  refused([&] { tasks::make_task(set, "perplexity"); }, "expected wrong_bits, error or loss for recall");
+  refused([&] { tasks::make_task(set, "perplexity"); }, "expected wrong_bits, error or loss for bits to recall");
 }
 
 }  // namespace

@@ -161,7 +161,7 @@ TEST(Metrics, SayWhatWouldFit) {
   EXPECT_THAT(refusal("top5_error", Goal::classification, 5), HasSubstr("only 5 classes, more than 5 are needed"));
   EXPECT_EQ(refusal("top5_error", Goal::classification, 6), "");
   EXPECT_EQ(refusal("error", Goal::forecasting),
-            "--metric error: it is for classes, a text; expected mse or mae for a series");
+            "--metric error: it is for classes, a text, bits to recall; expected mse or mae for a series");
   EXPECT_EQ(refusal("mae", Goal::regression), "");
   EXPECT_EQ(refusal("mae", Goal::forecasting), "");
 }

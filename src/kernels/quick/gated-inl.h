@@ -236,7 +236,7 @@ struct QuickSlopes<XswigluSecond> : QuickAll {
     minus_alpha = -alpha;
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.above(x[0]), x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(finite(gate.above(x[0]), x[0]), x[1]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float z = gate.magnitude(x[0]);
     const auto s = gate.sides(z);
@@ -257,7 +257,7 @@ struct QuickSlopes<XgegluSecond> : QuickAll {
     minus_alpha = -alpha;
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(normal.above(x[0]), x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(finite(normal.above(x[0]), x[0]), x[1]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto parts = normal.parts(x[0]);
     d[0] = fused(factor, parts.slope(x[0]), minus_alpha) * x[1];

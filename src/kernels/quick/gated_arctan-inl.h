@@ -92,7 +92,7 @@ struct QuickSlopes<XatgluSecond> : QuickAll {
     minus_alpha = Float::constant(-p[0]);
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 1e9; }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(abs(x[0]) <= 1e9, x[1]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto p = ArctanPoint::of(x[0]);
     const auto at = tail.place(p);

@@ -60,7 +60,7 @@ struct QuickSlopes<ScaledSwiglu> : QuickAll {  // by scale a g(scale a) b, g the
     gate.load(p[0]);
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.above(x[0]), x[0]); }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return finite(finite(gate.above(x[0]), x[0]), x[1]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto z = gate.point(x[0]);
     const auto s = gate.sides(z);
