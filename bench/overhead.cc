@@ -171,10 +171,14 @@ int run(int rounds, int steps, std::int64_t long_steps, const std::string& only,
     if (json) fmt::print("{}\n", Json{{"memory", memory}, {"grown_mib", grown}, {"met", met}}.dump(2));
     return met ? 0 : 1;
   }
-  const std::pair<std::string, std::function<Job()>> jobs[] = {
-      {"mlp", [&] { return classifier("mlp", {}, small); }},
-      {"convnet on " + large.name, [&] { return classifier("convnet", {.model = "convnet"}, large); }},
-      {"transformer", transformer}};
+  const std::pair<std::string, std::function<Job()>> jobs[] = {{"mlp", [&] { return classifier("mlp", {}, small); }},
+                                                               {"convnet on " + large.name,
+                                                                [&] {
+                                                                  models::Settings settings;
+                                                                  settings.model = "convnet";
+                                                                  return classifier("convnet", settings, large);
+                                                                }},
+                                                               {"transformer", transformer}};
   if (!json) {
     fmt::print("{:<28}{:>10}{:>14}{:>14}{:>14}\n", "", "ms a step", "as it comes", "every step", "all of it");
   }
