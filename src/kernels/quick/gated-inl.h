@@ -130,14 +130,11 @@ struct QuickSlopes<Gtu> : Quick {
 
 // (g (1 + 2 alpha) - alpha) b
 template <class Gate>
-struct QuickExpandedGate : Quick {
+struct QuickExpandedGate : Quick, Expansion {
   Gate gate;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.inside(x[0]), y); }
@@ -165,14 +162,11 @@ struct QuickSlopes<Geglu> : Quick {
 };
 
 template <>
-struct QuickSlopes<Xgeglu> : QuickAll {
+struct QuickSlopes<Xgeglu> : QuickAll, Expansion {
   NormalParts normal;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     normal.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return normal.within(x[0]); }
@@ -187,14 +181,11 @@ struct QuickSlopes<Xgeglu> : QuickAll {
 };
 
 template <>
-struct QuickSlopes<Xswiglu> : QuickAll {
+struct QuickSlopes<Xswiglu> : QuickAll, Expansion {
   SigmoidSides gate;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.within(x[0]), x[1]); }
@@ -208,13 +199,10 @@ struct QuickSlopes<Xswiglu> : QuickAll {
 
 // a (gate(a) (1 + 2 alpha) - alpha) b
 template <class Table>
-struct QuickExpandedSecond : QuickSelfGatedProduct<Table> {
+struct QuickExpandedSecond : QuickSelfGatedProduct<Table>, Expansion {
   using Base = QuickSelfGatedProduct<Table>;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return Base::load(p);
   }
   HWY_INLINE Float operator()(const Float* x) const {
@@ -226,14 +214,11 @@ OGEE_QUICK(QuickValue, XswigluSecond, QuickExpandedSecond<tables::SigmoidSides>)
 OGEE_QUICK(QuickValue, XgegluSecond, QuickExpandedSecond<tables::NormalTail>)
 
 template <>
-struct QuickSlopes<XswigluSecond> : QuickAll {
+struct QuickSlopes<XswigluSecond> : QuickAll, Expansion {
   SigmoidSides gate;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return finite(finite(gate.above(x[0]), x[0]), x[1]); }
@@ -247,14 +232,11 @@ struct QuickSlopes<XswigluSecond> : QuickAll {
 };
 
 template <>
-struct QuickSlopes<XgegluSecond> : QuickAll {
+struct QuickSlopes<XgegluSecond> : QuickAll, Expansion {
   NormalParts normal;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     normal.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return finite(finite(normal.above(x[0]), x[0]), x[1]); }

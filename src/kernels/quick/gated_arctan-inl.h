@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/quick/learned_arctan-inl.h"
+#include "kernels/quick/learned_gates-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -14,14 +15,11 @@ namespace ogee::HWY_NAMESPACE {
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
 template <>
-struct QuickValue<Xatglu> : Quick {
+struct QuickValue<Xatglu> : Quick, Expansion {
   ArctanTail tail;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     tail.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(abs(x[0]) <= 1e37, y); }
@@ -34,14 +32,11 @@ struct QuickValue<Xatglu> : Quick {
 };
 
 template <>
-struct QuickSlopes<Xatglu> : QuickAll {
+struct QuickSlopes<Xatglu> : QuickAll, Expansion {
   ArctanTail tail;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     tail.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return finite(abs(x[0]) <= 1e9, x[1]); }

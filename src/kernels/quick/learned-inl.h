@@ -130,14 +130,11 @@ OGEE_QUICK(QuickValue, Xsilu, QuickExpanded<SigmoidForm>)
 OGEE_QUICK(QuickValue, Xgelu, QuickExpanded<NormalForm>)
 
 template <>
-struct QuickSlopes<Xgelu> : QuickAll {
+struct QuickSlopes<Xgelu> : QuickAll, Expansion {
   NormalParts normal;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     normal.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return normal.above(x[0]); }
@@ -150,14 +147,11 @@ struct QuickSlopes<Xgelu> : QuickAll {
 };
 
 template <>
-struct QuickSlopes<Xsilu> : QuickAll {
+struct QuickSlopes<Xsilu> : QuickAll, Expansion {
   SigmoidSides gate;
-  Float factor, alpha, minus_alpha;
   HWY_INLINE bool load(const double* p) {
     gate.load();
-    factor = Float::constant(1 + 2 * p[0]);
-    alpha = Float::constant(p[0]);
-    minus_alpha = -alpha;
+    expand(p[0]);
     return true;
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return gate.above(x[0]); }

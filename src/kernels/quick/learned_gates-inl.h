@@ -18,6 +18,15 @@ namespace ogee::HWY_NAMESPACE {
 
 #if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
 
+// What a gate's range is expanded by: (1 + 2 alpha) g - alpha lies between -alpha and 1 + alpha.
+struct Expansion {
+  Float factor, minus_alpha;
+  HWY_INLINE void expand(double alpha) {
+    factor = Float::constant(1 + 2 * alpha);
+    minus_alpha = Float::constant(-alpha);
+  }
+};
+
 // m, or -m where x is negative
 HWY_INLINE Float times_sign(Float m, Float x) { return {hn::Xor(m.v, hn::And(x.v, hn::SignBit(SingleTag())))}; }
 
