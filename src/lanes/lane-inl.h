@@ -12,6 +12,7 @@
 #include <type_traits>
 
 #include "lanes/coefficients.h"
+#include "lanes/targets.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -168,7 +169,7 @@ HWY_INLINE Lane<D> damp_plus(Lane<D> x, double g, Lane<D> y) {
   return g == 0 ? y : fused(x, Lane<D>::constant(g), y);
 }
 // Whether float32 primitives are table lookups, more exact than the formulas (piecewise-inl.h).
-inline constexpr bool primitives_by_table = HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86;
+inline constexpr bool primitives_by_table = OGEE_QUICK_TARGET;
 template <class D>
 HWY_INLINE Lane<D> abs(Lane<D> a) {
   return {hn::Abs(a.v)};

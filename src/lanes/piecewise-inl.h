@@ -1,6 +1,5 @@
-// Functions as 32 polynomials looked up in registers: on AVX-512 a permute of two registers finds a coefficient for
-// each of 16 lanes. src/kernels/quick/ makes whole functions of them; here they serve as the primitives of float32
-// arithmetic. Lanes outside a table's range, and NaN, take the formula instead.
+// Functions as 32 polynomials (registers-inl.h). src/kernels/quick/ makes whole functions of them; here they serve as
+// the primitives of float32 arithmetic. Lanes outside a table's range, and NaN, take the formula instead.
 #if defined(OGEE_PIECEWISE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_PIECEWISE_INL_H
 #undef OGEE_PIECEWISE_INL_H
@@ -8,68 +7,35 @@
 #define OGEE_PIECEWISE_INL_H
 #endif
 
-#include <cstddef>
-#include <utility>
-
+#include "lanes/registers-inl.h"
 #include "lanes/simd-inl.h"
 #include "lanes/tables.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-using SingleTag = hn::ScalableTag<float>;
-using Float = Lane<SingleTag>;
-using FloatTruth = Truth<SingleTag>;
-
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 template <class Table>
 class Piecewise {
  public:
-  HWY_INLINE void load() { load(std::make_index_sequence<Table::size>()); }
+  HWY_INLINE void load() { table_.load(); }
   // The function at z, low <= z <= high.
   HWY_INLINE Float operator()(Float z) const {
-    const Float shifted = fused(z, Float::constant(Table::steps), 12582912.0);
-    const __m512i interval = _mm512_castps_si512(shifted.v.raw);
-    const Float t = z - look_up(centre_, interval);
-    return horner<0>(t, interval);
+    const auto found = table_.find(interval(z));
+    return found.template horner<0>(z - found.centre());
   }
   // m times the function at z. The sum's large part, m c_0, and the rest meet in one rounding, where m times a rounded
   // sum would have two.
   HWY_INLINE Float times(Float m, Float z) const {
-    const Float shifted = fused(z, Float::constant(Table::steps), 12582912.0);
-    const __m512i interval = _mm512_castps_si512(shifted.v.raw);
-    const Float t = z - look_up(centre_, interval);
-    return fused(m, look_up(c_[0], interval), (m * t) * horner<1>(t, interval));
+    const auto found = table_.find(interval(z));
+    const Float t = z - found.centre();
+    return fused(m, found.template c<0>(), (m * t) * found.template horner<1>(t));
   }
 
  private:
-  struct Pair {
-    __m512 low, high;
-  };
-  template <std::size_t... I>
-  HWY_INLINE void load(std::index_sequence<I...>) {
-    load(centre_, Table::centre);
-    (load(c_[I], Table::c[I]), ...);
-  }
-  static HWY_INLINE void load(Pair& pair, const float* p) {
-    pair.low = _mm512_loadu_ps(p);
-    pair.high = _mm512_loadu_ps(p + 16);
-  }
-  static HWY_INLINE Float look_up(const Pair& pair, __m512i interval) {
-    return {hn::Vec<SingleTag>{_mm512_permutex2var_ps(pair.low, interval, pair.high)}};
-  }
-  template <std::size_t I>
-  HWY_INLINE Float horner(Float t, __m512i interval) const {
-    const Float c = look_up(c_[I], interval);
-    if constexpr (I + 1 == Table::size) {
-      return c;
-    } else {
-      return fused(horner<I + 1>(t, interval), t, c);
-    }
-  }
-  Pair centre_;
-  Pair c_[Table::size];
+  static HWY_INLINE Float interval(Float z) { return fused(z, Float::constant(Table::steps), integer_shift); }
+  Polynomials<Table> table_;
 };
 
 template <class Table>
@@ -129,7 +95,7 @@ OGEE_BY_TABLE(sech2, EvenForm<tables::TanhSlope>)
 OGEE_BY_TABLE(sigmoid, SymmetricGate<tables::SigmoidTail>)
 OGEE_BY_TABLE(sigmoid_slope, EvenForm<tables::SigmoidSlope>)
 #undef OGEE_BY_TABLE
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 template <>
 struct QuickValue<ChannelLimit<SquaredRelu>> : Quick {  // r (r + 2 b), r = max(a, 0)
@@ -34,7 +34,7 @@ struct QuickSlopes<ChannelLimit<SquaredRelu>> : Quick {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // Forms of one number, total or with an `inside` of their own, as a value and as a slope.
 template <class Form>
@@ -141,7 +141,7 @@ OGEE_QUICK(QuickSlopes, Isru, QuickScaled<InverseRootSlopeForm<false>>)
 OGEE_QUICK(QuickValue, Isrlu, QuickScaled<InverseRootForm<true>>)
 OGEE_QUICK(QuickSlopes, Isrlu, QuickScaled<InverseRootSlopeForm<true>>)
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

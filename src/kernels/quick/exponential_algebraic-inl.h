@@ -12,11 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
-
-// To 14 bits.
-HWY_INLINE Float near_inverse(Float x) { return from_raw(_mm512_rcp14_ps(x.v.raw)); }
-HWY_INLINE Float near_inverse_root(Float x) { return from_raw(_mm512_rsqrt14_ps(x.v.raw)); }
+#if OGEE_QUICK_TARGET
 
 // 1/(1 + |x|): an estimate r and what 1 - r (1 + |x|) is, computed from |x| rather than from a rounded sum.
 struct ReciprocalOfSum {
@@ -82,8 +78,9 @@ struct InverseRootSlopeForm {
   }
   HWY_INLINE Float operator()(Float x) const {
     const Float s = fused(parameter * x, x, 1.0);
-    const __m512i digits = _mm512_castps_si512(near_inverse_root(s).v.raw);  // 12 of them, whose square is exact
-    const Float i = from_raw(_mm512_castsi512_ps(_mm512_and_si512(digits, _mm512_set1_epi32(-0x1000))));
+    const hn::RebindToSigned<SingleTag> di;
+    const auto digits = hn::BitCast(di, near_inverse_root(s).v);  // 12 of them, whose square is exact
+    const Float i = {hn::BitCast(SingleTag(), hn::And(digits, hn::Set(di, -0x1000)))};
     const Float square = i * i, cube = square * i, g = fused_minus(s, square, 1.0);
     const Float slope = fused(cube * g, fused(1.875, g, 1.5), cube);
     if constexpr (linear) return select(x >= 0.0, 1.0, slope);
@@ -112,7 +109,7 @@ struct SquareplusForm {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

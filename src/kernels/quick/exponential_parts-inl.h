@@ -14,97 +14,67 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
-HWY_INLINE Float from_raw(__m512 raw) { return {hn::Vec<SingleTag>{raw}}; }
 HWY_INLINE Float fused_minus(Float a, Float b, double c) { return fused_minus(a, b, Float::constant(c)); }
-
-// Comparisons where the mask holds.
-HWY_INLINE FloatTruth at_most_too(FloatTruth before, Float x, Float bound) {
-  return {hn::Mask<SingleTag>{_mm512_mask_cmp_ps_mask(before.m.raw, x.v.raw, bound.v.raw, _CMP_LE_OQ)}};
-}
-HWY_INLINE FloatTruth at_most_too(FloatTruth before, Float x, double bound) {
-  return at_most_too(before, x, Float::constant(bound));
-}
-HWY_INLINE FloatTruth at_least_too(FloatTruth before, Float x, double bound) {
-  return at_most_too(before, Float::constant(bound), x);
-}
-HWY_INLINE FloatTruth below_too(FloatTruth before, Float x, double bound) {
-  return {
-      hn::Mask<SingleTag>{_mm512_mask_cmp_ps_mask(before.m.raw, x.v.raw, Float::constant(bound).v.raw, _CMP_LT_OQ)}};
-}
-
-// 16 floats times a factor, in two parts, as a float's rounding of it counts.
-HWY_INLINE __m512 times_factor(const float* p, double factor) {
-  const __m512 c = _mm512_loadu_ps(p);
-  const float large = static_cast<float>(factor);
-  const __m512 small = _mm512_set1_ps(static_cast<float>(factor - double{large}));
-  return _mm512_fmadd_ps(c, _mm512_set1_ps(large), _mm512_mul_ps(c, small));
-}
 
 // 32 polynomials on a grid. Where its step is a power of two, the offset from it is one instruction; else a centre is
 // looked up and subtracted. Intervals have the grid's point in the middle, or begin there.
-template <class Table>
-concept Centred = requires {
-  Table::centre;
-};
 // Of z/stretch, a power of two.
 template <class Table, int stretch = 1>
 struct Grid {
   static constexpr bool begins = Table::begins;
-  struct Pair {
-    __m512 low, high;
-  };
-  Pair c[Table::size], centre;
-  HWY_INLINE void load(double factor = 1) {
-    if constexpr (Centred<Table>) centre = pair(Table::centre, stretch);
-    load(factor, std::make_index_sequence<Table::size>());
-  }
-  template <std::size_t... I>
-  HWY_INLINE void load(double factor, std::index_sequence<I...>) {
-    ((c[I] = pair(Table::c[I], factor), factor /= stretch), ...);
-  }
-  static HWY_INLINE Pair pair(const float* p, double factor) {
-    return {times_factor(p, factor), times_factor(p + 16, factor)};
-  }
-  static constexpr int bits = Table::steps < 2 ? 0 : Table::steps < 4 ? 1 : Table::steps < 8 ? 2 : 3;
-  static_assert(Centred<Table> || (stretch == 1 && Table::steps == 1 << bits));
-  static HWY_INLINE Float look_up(Pair p, __m512i k) { return from_raw(_mm512_permutex2var_ps(p.low, k, p.high)); }
-  HWY_INLINE Float offset(Float z, __m512i k) const {
-    if constexpr (Centred<Table>) return z - look_up(centre, k);
-    return from_raw(_mm512_reduce_ps(z.v.raw, bits << 4 | 8 | (begins ? 1 : 0)));
-  }
-  static HWY_INLINE __m512i interval(Float z) {
-    const Float shift = Float::constant(Centred<Table> ? 12582912.0 : 12582912.0 / (1 << bits));
-    if constexpr (Centred<Table> && begins) {
-      return _mm512_castps_si512(_mm512_fmadd_round_ps(z.v.raw, Float::constant(Table::steps / stretch).v.raw,
-                                                       shift.v.raw, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
-    } else if constexpr (Centred<Table>) {
-      return _mm512_castps_si512(fused(z, Float::constant(Table::steps / stretch), shift).v.raw);
-    } else if constexpr (begins) {
-      return _mm512_castps_si512(_mm512_add_round_ps(z.v.raw, shift.v.raw, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC));
+  Polynomials<Table> polynomials;
+  using Found = typename Polynomials<Table>::Found;
+  HWY_INLINE void load() {
+    if constexpr (stretch == 1) {
+      polynomials.load();
     } else {
-      return _mm512_castps_si512((z + shift).v.raw);
+      polynomials.load(1, stretch);
     }
   }
-  // From the I-th coefficient on.
-  template <std::size_t I>
-  HWY_INLINE Float horner(Float t, __m512i k) const {
-    if constexpr (I + 1 == Table::size) {
-      return look_up(c[I], k);
+  HWY_INLINE void load(double factor) { polynomials.load(factor, stretch); }
+  static constexpr int bits = Table::steps < 2 ? 0 : Table::steps < 4 ? 1 : Table::steps < 8 ? 2 : 3;
+  static_assert(Centred<Table> || (stretch == 1 && Table::steps == 1 << bits));
+  // What adding leaves only multiples of the step.
+  static constexpr double shift = Centred<Table> ? integer_shift : integer_shift / (1 << bits);
+  static HWY_INLINE Float interval(Float z) {
+    const Float steps = Float::constant(Table::steps / stretch), all = Float::constant(shift);
+    if constexpr (!begins) {
+      return Centred<Table> ? fused(z, steps, all) : z + all;
     } else {
-      return fused(horner<I + 1>(t, k), t, look_up(c[I], k));
+#if OGEE_AVX512_TARGET
+      constexpr int down = _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC;
+      return {hn::Vec<SingleTag>{Centred<Table> ? _mm512_fmadd_round_ps(z.v.raw, steps.v.raw, all.v.raw, down)
+                                                : _mm512_add_round_ps(z.v.raw, all.v.raw, down)}};
+#else
+      const Float below = {hn::Floor((z * steps).v)};
+      return Centred<Table> ? below + all : fused(below, Float::constant(1.0 / (1 << bits)), all);
+#endif
+    }
+  }
+  static HWY_INLINE Float offset(const Found& found, Float z, Float k) {
+    if constexpr (Centred<Table>) {
+      return z - found.centre();
+    } else {
+#if OGEE_AVX512_TARGET
+      return {hn::Vec<SingleTag>{_mm512_reduce_ps(z.v.raw, bits << 4 | 8 | (begins ? 1 : 0))}};
+#else
+      return z - (k - shift);
+#endif
     }
   }
   HWY_INLINE Float operator()(Float z) const {
-    const __m512i k = interval(z);
-    return horner<0>(offset(z, k), k);
+    const Float k = interval(z);
+    const Found found = polynomials.find(k);
+    return found.template horner<0>(offset(found, z, k));
   }
   // m times that, with the large part of the sum rounded once.
   HWY_INLINE Float times(Float m, Float z) const {
-    const __m512i k = interval(z);
-    const Float t = offset(z, k);
-    return fused(m, look_up(c[0], k), (m * t) * horner<1>(t, k));
+    const Float k = interval(z);
+    const Found found = polynomials.find(k);
+    const Float t = offset(found, z, k);
+    return fused(m, found.template c<0>(), (m * t) * found.template horner<1>(t));
   }
 };
 
@@ -117,11 +87,6 @@ struct EvenGrid {
   HWY_INLINE Float operator()(Float x) const { return side(abs(x)); }
 };
 
-// min(|x|, high) in one instruction; not for NaN.
-template <class Table>
-HWY_INLINE Float bounded(Float x) {
-  return from_raw(_mm512_range_ps(x.v.raw, _mm512_set1_ps(Table::high), 2 | 2 << 2));
-}
 struct TanhshrinkSlopeForm {  // tanh(x)^2
   Grid<tables::TanhFineGrid> side;
   HWY_INLINE void load() { side.load(); }
@@ -142,9 +107,8 @@ struct GridGate {
     return mirrored ? at_most_too(before, x, Table::trusted) : at_least_too(before, x, -Table::trusted);
   }
   HWY_INLINE Float operator()(Float x) const {
-    const __m512 p = tail(bounded<Table>(x)).v.raw;
-    const FloatTruth large = mirrored ? x <= 0.0 : x >= 0.0;
-    return from_raw(_mm512_mask_sub_ps(p, large.m.raw, _mm512_set1_ps(1), p));
+    const Float p = tail(magnitude_at_most(x, Table::high));
+    return minus_where(mirrored ? x <= 0.0 : x >= 0.0, Float::constant(1.0), p, p);
   }
 };
 using SigmoidGate = GridGate<tables::SigmoidGrid>;
@@ -172,9 +136,10 @@ struct TanhshrinkForm {
   }
   HWY_INLINE Float operator()(Float x) const {
     const Float a = abs(x), w = x * x, rest = fused(x, x, -w);
-    const __m512i k = ratio.interval(a);
-    const Float t = ratio.offset(a, k), c = ratio.look_up(ratio.c[0], k);
-    return x * fused(w, c, fused(w * t, ratio.horner<1>(t, k), rest * c));
+    const Float k = ratio.interval(a);
+    const auto found = ratio.polynomials.find(k);
+    const Float t = ratio.offset(found, a, k), c = found.c<0>();
+    return x * fused(w, c, fused(w * t, found.horner<1>(t), rest * c));
   }
 };
 struct ErfForm {
@@ -199,7 +164,7 @@ struct SoftplusForm {
   HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const {
     return at_least_too(before, x, -tables::SoftplusGrid::high);
   }
-  HWY_INLINE Float operator()(Float x) const { return at_least(x, 0.0) + tail(bounded<tables::SoftplusGrid>(x)); }
+  HWY_INLINE Float operator()(Float x) const { return at_least(x, 0.0) + tail(magnitude_at_most(x, tables::SoftplusGrid::high)); }
 };
 struct LogSigmoidForm {
   Grid<tables::SoftplusGrid> tail;
@@ -207,7 +172,7 @@ struct LogSigmoidForm {
   HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const {
     return at_most_too(before, x, tables::SoftplusGrid::high);
   }
-  HWY_INLINE Float operator()(Float x) const { return at_most(x, 0.0) - tail(bounded<tables::SoftplusGrid>(x)); }
+  HWY_INLINE Float operator()(Float x) const { return at_most(x, 0.0) - tail(magnitude_at_most(x, tables::SoftplusGrid::high)); }
 };
 // Two branches in one table: x g(x), and the slope.
 struct ElishForm {
@@ -227,11 +192,8 @@ struct ElishSlopeForm {
 // `exact` adds a term.
 template <bool exact, int divisor = 1>
 struct Powers {
-  __m512 low, high;
-  HWY_INLINE void load(double scale) {
-    low = times_factor(tables::powers, scale);
-    high = times_factor(tables::powers + 16, scale);
-  }
+  Thirty2 powers;
+  HWY_INLINE void load(double scale) { powers.load(tables::powers, scale); }
   // The multiple of 1/32 nearest to x*factor, in the low bits and as a number.
   struct Near {
     Float shifted, number;
@@ -242,12 +204,12 @@ struct Powers {
   }
   // scale*exp(r), and 2^k times that.
   HWY_INLINE Float mantissa(Near k, Float s) const {
-    const Float t = from_raw(_mm512_permutex2var_ps(low, _mm512_castps_si512(k.shifted.v.raw), high));
+    const Float t = powers.at(k.shifted);
     constexpr double d = divisor;
     const Float q = exact ? fused(s * s, fused(1.0 / 6, s, 0.5), s) : s * fused(0.5 / (d * d), s, 1.0000146612 / d);
     return fused(t, q, t);
   }
-  static HWY_INLINE Float scaled(Float y, Near k) { return from_raw(_mm512_scalef_ps(y.v.raw, k.number.v.raw)); }
+  static HWY_INLINE Float scaled(Float y, Near k) { return times_power(y, k.number); }
 };
 // ln 2 in two parts.
 inline constexpr double log_2_high = 0.693147182464599609375, log_2_low = -1.904654299957767878541e-9;
@@ -322,12 +284,11 @@ struct HardElishSlopeForm {
   HWY_INLINE Float operator()(Float x) const {
     const Float t = at_least(at_most(x, 0.0), -1.0) - tables::hard_elish_root;
     const Float left = select(x <= -1.0, 0.0, t * horner(t, tables::hard_elish_slope));
-    const __m512 most = _mm512_mask_add_ps(left.v.raw, (x > 0.0).m.raw, x.v.raw, _mm512_set1_ps(0.5f));
-    return select(x >= 1.0, 1.0, from_raw(most));
+    return select(x >= 1.0, 1.0, plus_where(x > 0.0, x, Float::constant(0.5), left));
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -19,7 +19,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // Where y is neither infinite nor NaN.
 HWY_INLINE FloatTruth finite(FloatTruth mask, Float y) {
@@ -85,7 +85,7 @@ struct QuickAll : Quick {
   static constexpr bool parameters = true;
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

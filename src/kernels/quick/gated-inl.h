@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 template <class Gate>
 struct QuickProduct : QuickGate<Gate> {  // gate(a)*b
@@ -249,7 +249,7 @@ struct QuickSlopes<XgegluSecond> : QuickAll, Expansion {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

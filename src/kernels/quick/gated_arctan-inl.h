@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 template <>
 struct QuickValue<Xatglu> : Quick, Expansion {
@@ -101,7 +101,7 @@ struct QuickSlopes<XatgluSecond> : QuickAll {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // u sigmoid(k u)*b
 template <>
@@ -121,7 +121,7 @@ struct QuickSlopes<SwigluOai> : Quick {
   HWY_INLINE Float least(Float x) const { return {hn::Min(limit.v, x.v)}; }  // NaN passes
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -15,11 +15,11 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // 1/x to 28 bits; 0 for x beyond the normal numbers' reciprocals.
 HWY_INLINE Float reciprocal(Float x) {
-  const Float near = {hn::Vec<SingleTag>{_mm512_rcp14_ps(x.v.raw)}};
+  const Float near = near_inverse(x);
   return fused(near, fused_minus(x, near, Float::constant(1.0)), near);
 }
 
@@ -121,7 +121,7 @@ struct QuickSlopes<Xatlu> : QuickAll {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -6,7 +6,9 @@
 #define OGEE_QUICK_LEARNED_CURVES_INL_H
 #endif
 
+#include <bit>
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include "kernels/quick/learned_gates-inl.h"
@@ -15,7 +17,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // P(x)/(1 + |B(x)|), the terms of P cancel: in double, whose range holds every power of a float, with a reciprocal of
 // 28 bits in place of divisions.
@@ -101,8 +103,12 @@ struct RationalForm {
     const Double p = fused(fused(p45, z, p23), z, p01);
     const Double bars = fused(fused(b[4], x, b[3]), z, fused(b[2], x, b[1])) * x;
     const Double q = 1.0 + abs(bars);
+#if OGEE_AVX512_TARGET
     const Double near = {hn::Vec<D>{_mm512_rcp14_pd(q.v.raw)}};
     const Double inverse = fused(near, fused_minus(q, near, Double::constant(1.0)), near);
+#else
+    const Double inverse = 1.0 / q;
+#endif
     return {p, q, inverse, bars};
   }
   // (P' Q - P Q')/Q^2, whose difference has no error of the reciprocal's in it
@@ -123,21 +129,16 @@ struct BSplineForm {
   static constexpr int intervals = 11, first = -2;
   SigmoidSides gate;
   Float base;
-  struct Coefficients {
-    __m512 c[4];
-  } value_c;
-  __m512 slope_c[3];
-  __m512i neighbours;  // a bit for each spline that is not 0 in the interval
+  Sixteen value_c[4], slope_c[3], neighbours;  // a bit for each spline that is not 0 in the interval
   struct State {
-    __m512i k;
-    Float t, r, self_gated;  // r = 1 - t
+    Float shifted, t, r, self_gated;  // r = 1 - t
   };
 
   HWY_INLINE bool load(const double* p) {
     gate.load();
     base = Float::constant(p[0]);
     HWY_ALIGN float c[4][16] = {}, s[3][16] = {};
-    HWY_ALIGN int bits[16] = {};
+    std::int32_t bits[16] = {};
     for (int k = 0; k < intervals; ++k) {
       double w[4];
       for (int m = 0; m < 4; ++m) {
@@ -150,9 +151,11 @@ struct BSplineForm {
       for (int m = 0; m < 4; ++m) c[m][k] = static_cast<float>(q[m]);
       for (int m = 1; m < 4; ++m) s[m - 1][k] = static_cast<float>(2.5 * m * q[m]);
     }
-    neighbours = _mm512_load_si512(bits);
-    for (int m = 0; m < 4; ++m) value_c.c[m] = _mm512_load_ps(c[m]);
-    for (int m = 0; m < 3; ++m) slope_c[m] = _mm512_load_ps(s[m]);
+    HWY_ALIGN float sets[16];
+    for (int k = 0; k < 16; ++k) sets[k] = std::bit_cast<float>(bits[k]);
+    neighbours.load(sets);
+    for (int m = 0; m < 4; ++m) value_c[m].load(c[m]);
+    for (int m = 0; m < 3; ++m) slope_c[m].load(s[m]);
     return true;
   }
   HWY_INLINE FloatTruth inside(Float x) const { return finite(gate.above(x), x); }
@@ -160,8 +163,8 @@ struct BSplineForm {
   HWY_INLINE Float value(Float x) const {
     const Place at = place(x);
     const Float spline =
-        fused(fused(fused(look_up(value_c.c[3], at), at.t, look_up(value_c.c[2], at)), at.t, look_up(value_c.c[1], at)),
-              at.t, look_up(value_c.c[0], at));
+        fused(fused(fused(value_c[3].at(at.shifted), at.t, value_c[2].at(at.shifted)), at.t, value_c[1].at(at.shifted)),
+              at.t, value_c[0].at(at.shifted));
     const Float m = base * x;
     const Float y = gate.times(m, gate.magnitude(x));
     return select(x < 0.0, y, m - y) + spline;
@@ -169,11 +172,11 @@ struct BSplineForm {
   HWY_INLINE State slope(Float x, Float& slope) const {
     const Place at = place(x);
     const Float spline =
-        fused(fused(look_up(slope_c[2], at), at.t, look_up(slope_c[1], at)), at.t, look_up(slope_c[0], at));
+        fused(fused(slope_c[2].at(at.shifted), at.t, slope_c[1].at(at.shifted)), at.t, slope_c[0].at(at.shifted));
     const Float z = gate.magnitude(x);
     const auto s = gate.sides(z);
     slope = fused(base, silu_slope(s, z, x), spline);
-    return {at.k, at.t, fused_minus(Float::constant(2.5), at.x, at.j - 2.5), x * s.at(x)};
+    return {at.shifted, at.t, fused_minus(Float::constant(2.5), at.x, at.j - 2.5), x * s.at(x)};
   }
 
   struct Sums {
@@ -185,14 +188,13 @@ struct BSplineForm {
       const Float n[4] = {cube(r), fused(3.0 * r, tr, 1.0), fused(3.0 * t, tr, 1.0), cube(t)};  // times 6
       // A lane adds to four neighbours among the eight sums, one of each residue modulo 4: turned to begin with the
       // residue 0, its four numbers serve two sums each, by masks from a table of the interval's neighbours.
-      const __m512i turn = _mm512_add_epi32(at.k, _mm512_set1_epi32(1));
-      const FloatTruth once{_mm512_test_epi32_mask(turn, _mm512_set1_epi32(1))};
-      const FloatTruth twice{_mm512_test_epi32_mask(turn, _mm512_set1_epi32(2))};
+      const Whole32 turn = hn::Add(bits_of(at.shifted), hn::Set(hn::RebindToSigned<SingleTag>(), 1));
+      const FloatTruth once = any_of(turn, 1), twice = any_of(turn, 2);
       const Float w[4] = {select(once, n[3], n[0]), select(once, n[0], n[1]), select(once, n[1], n[2]),
                           select(once, n[2], n[3])};
       const Float v[4] = {select(twice, w[2], w[0]), select(twice, w[3], w[1]), select(twice, w[0], w[2]),
                           select(twice, w[1], w[3])};
-      const __m512i sums = _mm512_permutexvar_epi32(at.k, form.neighbours);
+      const Whole32 sums = bits_of(form.neighbours.at(at.shifted));
       add_to<0>(sums, v[0], flow, c0);
       add_to<1>(sums, v[1], flow, c1);
       add_to<2>(sums, v[2], flow, c2);
@@ -207,8 +209,8 @@ struct BSplineForm {
       return fused(square, x, fused(x, x, -square) * x);
     }
     template <int I>
-    static HWY_INLINE void add_to(__m512i sums, Float v, Float flow, Float& sum) {
-      sum = add_product(FloatTruth{_mm512_test_epi32_mask(sums, _mm512_set1_epi32(1 << I))}, flow, v, sum);
+    static HWY_INLINE void add_to(Whole32 sums, Float v, Float flow, Float& sum) {
+      sum = fused_where(any_of(sums, 1 << I), flow, v, sum);
     }
     HWY_INLINE void flush(const Row<float>& row, const double*) {
       *row.sum[0] += sum_of(by_base);
@@ -225,23 +227,19 @@ struct BSplineForm {
 
  private:
   struct Place {
-    __m512i k;  // the low four bits: the interval's number
-    Float x, j, t;
+    Float shifted, x, j, t;  // the first's low four bits are the interval's number
   };
   // u = 2.5 x + 3.5 is an integer at the knots; t = u - j is exact to half a unit near 0.
   static HWY_INLINE Place place(Float x) {
     const Float y = at_most(at_least(x, -2.4), 3.0);
     const Float shifted = fused(2.5, y, 3.0 - first + 12582912.0);
     const Float j = shifted - (12582912.0 - first);
-    return {_mm512_castps_si512(shifted.v.raw), y, j, fused(Float::constant(2.5), y, 3.5 - j)};
-  }
-  static HWY_INLINE Float look_up(__m512 table, const Place& at) {
-    return {hn::Vec<SingleTag>{_mm512_permutexvar_ps(at.k, table)}};
+    return {shifted, y, j, fused(Float::constant(2.5), y, 3.5 - j)};
   }
 };
 OGEE_QUICK_LEARNED(BSpline, BSplineForm)
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -16,7 +16,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // What a gate's range is expanded by: (1 + 2 alpha) g - alpha lies between -alpha and 1 + alpha.
 struct Expansion {
@@ -96,7 +96,7 @@ using SigmoidSides = TwoSided<tables::SigmoidSides>;
 // sigmoid(x) + x sigmoid'(x), z = |x| within the table: s(x) (1 + x s(-x)). Left of 0 the second factor is (1 - z) +
 // z s(-z), whose difference is exact where it is small, and s(-z) not yet rounded. base is 1 - z or, right of 0, 1.
 HWY_INLINE Float base_and_leading(const SigmoidSides::Sides& s, Float z, FloatTruth left, Float base) {
-  return {hn::Vec<SingleTag>{_mm512_mask3_fmadd_ps(z.v.raw, s.leading.v.raw, base.v.raw, left.m.raw)}};
+  return fused_where(left, z, s.leading, base);
 }
 HWY_INLINE Float silu_slope(const SigmoidSides::Sides& s, Float z, Float x) {
   const FloatTruth left = x < 0.0;
@@ -168,7 +168,7 @@ struct ScaledSigmoid {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

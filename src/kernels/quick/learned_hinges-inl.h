@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 struct ApluForm {
   Float a0, a1, a2, b0, b1, b2;
@@ -49,9 +49,9 @@ struct ApluForm {
     Float by_a0, by_a1, by_a2, by_b0, by_b1, by_b2;
     HWY_INLINE void clear() { by_a0 = by_a1 = by_a2 = by_b0 = by_b1 = by_b2 = Float::constant(0.0); }
     HWY_INLINE void add(const ApluForm& form, Float x, const State& s, Float flow) {
-      by_a0 = add_product(s.below0, flow, form.b0 - x, by_a0);
-      by_a1 = add_product(s.below1, flow, form.b1 - x, by_a1);
-      by_a2 = add_product(s.below2, flow, form.b2 - x, by_a2);
+      by_a0 = fused_where(s.below0, flow, form.b0 - x, by_a0);
+      by_a1 = fused_where(s.below1, flow, form.b1 - x, by_a1);
+      by_a2 = fused_where(s.below2, flow, form.b2 - x, by_a2);
       by_b0 = select(s.below0, by_b0 + flow, by_b0);
       by_b1 = select(s.below1, by_b1 + flow, by_b1);
       by_b2 = select(s.below2, by_b2 + flow, by_b2);
@@ -84,7 +84,7 @@ struct PreluForm {
     Float by_slope;
     HWY_INLINE void clear() { by_slope = Float::constant(0.0); }
     HWY_INLINE void add(const PreluForm&, Float x, FloatTruth right, Float flow) {
-      by_slope = add_product(FloatTruth{hn::Not(right.m)}, flow, x, by_slope);
+      by_slope = fused_where(FloatTruth{hn::Not(right.m)}, flow, x, by_slope);
     }
     HWY_INLINE void flush(const Row<float>& row, const double*) { *row.sum[0] += sum_of(by_slope); }
   };
@@ -118,7 +118,7 @@ struct StarReluForm {
 };
 OGEE_QUICK_LEARNED_SLOPES(StarRelu, StarReluForm)
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // One vector's worth of the exact rows, from memory to memory, for vectors with lanes that the form does not serve.
 template <class F>
@@ -27,11 +27,6 @@ HWY_NOINLINE HWY_ATTR void exact_vector(const Row<float>& row, std::size_t i, ke
   if (part.dx[0] != nullptr) part.dx[0] += i;
   part.stream = false;
   kernel(part, hn::MaxLanes(SingleTag()));
-}
-
-// sum + a*b where the mask holds
-HWY_INLINE Float add_product(FloatTruth mask, Float a, Float b, Float sum) {
-  return {hn::Vec<SingleTag>{_mm512_mask3_fmadd_ps(a.v.raw, b.v.raw, sum.v.raw, mask.m.raw)}};
 }
 
 // Forms that serve every float, NaN included.
@@ -145,7 +140,7 @@ struct LearnedRows {
   template <>                                     \
   struct QuickRows<function> : LearnedRows<function, Form> {};
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

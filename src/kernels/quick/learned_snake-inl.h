@@ -16,7 +16,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 struct SnakeForm {
   LookUp<tables::SineRatio> table;
@@ -73,7 +73,7 @@ struct SnakeForm {
       using P = Lane<SingleTag>::P;
       const Float s = fused(y * y2, polynomial(y2, P::sin), rest);                                            // less y
       const Float c = fused(y2 * y2, polynomial(y2, P::cos), fused(y2, Float::constant(-0.5), -(y * rest)));  // less 1
-      const FloatTruth odd = {_mm512_test_epi32_mask(_mm512_castps_si512(half.shifted.v.raw), _mm512_set1_epi32(1))};
+      const FloatTruth odd = any_of(bits_of(half.shifted), 1);
       const Float twice = 2.0 * a.z, low = 2.0 * a.low;
       const Float even_sum = (twice - y) + fused(twice, c, low - s);
       const Float odd_sum = fused(twice, y, 1.0) + fused(twice, s, fused(low, y, c));
@@ -100,7 +100,7 @@ struct SnakeForm {
 };
 OGEE_QUICK_LEARNED(LearnedSnake, SnakeForm)
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

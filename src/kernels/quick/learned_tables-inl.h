@@ -7,7 +7,6 @@
 #endif
 
 #include <cstddef>
-#include <utility>
 
 #include "kernels/quick/forms-inl.h"
 #include "kernels/quick/learned_tables.h"
@@ -15,57 +14,36 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 template <class Table>
 class LookUp {
  public:
   struct Place {
-    __m512i interval;
+    typename Polynomials<Table>::Found found;
     Float centre, t;  // z = centre + t
   };
-  HWY_INLINE void load() { load(std::make_index_sequence<Table::size>()); }
+  HWY_INLINE void load() { table_.load(); }
   HWY_INLINE Place place(Float z) const {
-    const __m512i k = _mm512_castps_si512(fused(z, Float::constant(Table::steps), 12582912.0).v.raw);
-    const Float centre = look_up(centre_, k);
-    return {k, centre, z - centre};
+    const auto found = table_.find(fused(z, Float::constant(Table::steps), integer_shift));
+    const Float centre = found.centre();
+    return {found, centre, z - centre};
   }
   template <std::size_t I>
   HWY_INLINE Float coefficient(const Place& at) const {
-    return look_up(c_[I], at.interval);
+    return at.found.template c<I>();
   }
   // The polynomial from coefficient I on: c_I + t (c_(I+1) + ...)
   template <std::size_t I>
   HWY_INLINE Float tail(const Place& at) const {
-    const Float c = coefficient<I>(at);
-    if constexpr (I + 1 == Table::size) {
-      return c;
-    } else {
-      return fused(tail<I + 1>(at), at.t, c);
-    }
+    return at.found.template horner<I>(at.t);
   }
 
  private:
-  struct Pair {
-    __m512 low, high;
-  };
-  template <std::size_t... I>
-  HWY_INLINE void load(std::index_sequence<I...>) {
-    load(centre_, Table::centre);
-    (load(c_[I], Table::c[I]), ...);
-  }
-  static HWY_INLINE void load(Pair& pair, const float* p) {
-    pair.low = _mm512_loadu_ps(p);
-    pair.high = _mm512_loadu_ps(p + 16);
-  }
-  static HWY_INLINE Float look_up(const Pair& pair, __m512i k) {
-    return {hn::Vec<SingleTag>{_mm512_permutex2var_ps(pair.low, k, pair.high)}};
-  }
-  Pair centre_;
-  Pair c_[Table::size];
+  Polynomials<Table> table_;
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

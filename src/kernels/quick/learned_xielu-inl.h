@@ -18,7 +18,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 struct XieluForm {
   LookUp<tables::XieluRatio> ratio;
@@ -88,8 +88,8 @@ struct XieluForm {
     HWY_INLINE void clear() { by_p = by_n = by_beta = by_eps = Float::constant(0.0); }
     HWY_INLINE void add(const XieluForm&, Float x, const State& s, Float flow) {
       const FloatTruth left = {hn::Not(s.right.m)};
-      by_p = add_product(s.right, flow, x * x, by_p);
-      by_n = add_product(left, flow, s.excess, by_n);
+      by_p = fused_where(s.right, flow, x * x, by_p);
+      by_n = fused_where(left, flow, s.excess, by_n);
       by_beta = fused(flow, select(s.right, x, s.rise), by_beta);
       by_eps = select(FloatTruth{hn::And(left.m, s.bend.m)}, by_eps + flow, by_eps);
     }
@@ -117,7 +117,7 @@ struct XieluForm {
 };
 OGEE_QUICK_LEARNED(Xielu, XieluForm)
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 template <class Base>
 struct QuickValue<Nan<Base>> : QuickNoisyUnit<Base, Nan<Base>> {};
@@ -60,7 +60,7 @@ OGEE_QUICK_LEARNED(Nah<TanhBase>)
 OGEE_QUICK_LEARNED(Nah<SigmoidBase>)
 #undef OGEE_QUICK_LEARNED
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -15,7 +15,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // One vector through the exact arithmetic: the value, or the slope and, where asked for, the derivative by the learned
 // parameter, which is the first.
@@ -125,7 +125,7 @@ template <class F>
 requires(Arity<F>::noisy) struct QuickRows<F> : NoisyRows<F> {
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

@@ -12,7 +12,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 struct QuickTotal : Quick {
   static constexpr bool total = true;
@@ -45,8 +45,8 @@ struct QuickSlopes<HardSigmoid> : QuickTotal {
 // m/6 right of -3, 0 left of it; the sixth in two parts, as a float's rounding of it counts.
 HWY_INLINE Float sixth_right_of(Float x, Float m) {
   const Float large = Float::constant(1.0 / 6), small = Float::constant(1.0 / 6 - double{1.0F / 6});
-  const __mmask16 right = _mm512_cmp_ps_mask(x.v.raw, _mm512_set1_ps(-3), _CMP_NLE_UQ);
-  return {hn::Vec<SingleTag>{_mm512_maskz_fmadd_ps(right, m.v.raw, large.v.raw, (m * small).v.raw)}};
+  const FloatTruth right = {hn::Not((x <= -3.0).m)};  // where x is NaN, too
+  return fused_or_zero(right, m, large, m * small);
 }
 
 template <>
@@ -92,7 +92,7 @@ struct QuickSlopes<Smelu> : QuickTotal {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

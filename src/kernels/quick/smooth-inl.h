@@ -18,49 +18,12 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
-
-// 32 numbers, found by the low five bits of an index.
-struct Thirty2 {
-  __m512 low, high;
-  HWY_INLINE void load(const float* p) {
-    low = _mm512_loadu_ps(p);
-    high = _mm512_loadu_ps(p + 16);
-  }
-  HWY_INLINE Float at(Float shifted) const {
-    return {hn::Vec<SingleTag>{_mm512_permutex2var_ps(low, _mm512_castps_si512(shifted.v.raw), high)}};
-  }
-};
-
-// What adding leaves no place for a fraction, so that the nearest integer is in the sum's low bits.
-inline constexpr double integer_shift = 12582912.0;
-
-template <class Table>
-struct Coefficients {
-  Thirty2 c[Table::size];
-  HWY_INLINE void load() {
-    for (std::size_t i = 0; i < Table::size; ++i) c[i].load(Table::c[i]);
-  }
-  // c_first + c_(first + 1) t + ..., in the interval of `shifted`.
-  template <std::size_t first>
-  HWY_INLINE Float horner(Float t, Float shifted) const {
-    const Float own = c[first].at(shifted);
-    if constexpr (first + 1 == Table::size) {
-      return own;
-    } else {
-      return fused(horner<first + 1>(t, shifted), t, own);
-    }
-  }
-};
+#if OGEE_QUICK_TARGET
 
 template <class Table>
 struct Whole {
-  Thirty2 centre;
-  Coefficients<Table> polynomial;
-  HWY_INLINE void load() {
-    centre.load(Table::centre);
-    polynomial.load();
-  }
+  Polynomials<Table> polynomials;
+  HWY_INLINE void load() { polynomials.load(); }
   static HWY_INLINE Float interval(Float z) {
     const Float slope = Float::constant(Table::slope);
     Float k = fused(Table::square == 0 ? slope : fused(z, Float::constant(Table::square), slope), z,
@@ -72,13 +35,14 @@ struct Whole {
     return Table::last ? at_most(k, integer_shift + 31) : k;
   }
   HWY_INLINE Float operator()(Float z) const {
-    const Float k = interval(z);
-    return polynomial.template horner<0>(z - centre.at(k), k);
+    const auto found = polynomials.find(interval(z));
+    return found.template horner<0>(z - found.centre());
   }
   // m times the function, with one rounding of the large part.
   HWY_INLINE Float times(Float m, Float z, Float k) const {
-    const Float t = z - centre.at(k);
-    return fused(m, polynomial.c[0].at(k), (m * t) * polynomial.template horner<1>(t, k));
+    const auto found = polynomials.find(k);
+    const Float t = z - found.centre();
+    return fused(m, found.template c<0>(), (m * t) * found.template horner<1>(t));
   }
   HWY_INLINE Float times(Float m, Float z) const { return times(m, z, interval(z)); }
   // Where the table serves f(x), and where it serves f(|x|).
@@ -118,7 +82,7 @@ struct DipSlopeForm {
   HWY_INLINE FloatTruth inside(Float x) const { return left.inside(x); }
   HWY_INLINE Float operator()(Float x) const {
     const Float p = left(x);
-    return {hn::Vec<SingleTag>{_mm512_mask_sub_ps(p.v.raw, (x >= 0.0).m.raw, Float::constant(1.0).v.raw, p.v.raw)}};
+    return minus_where(x >= 0.0, Float::constant(1.0), p, p);
   }
 };
 template <class Table>
@@ -215,7 +179,7 @@ struct QuickSlopes<Lisht> : QuickSlope<Whole<tables::LishtSlope>> {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();

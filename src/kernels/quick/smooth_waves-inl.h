@@ -9,7 +9,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_QUICK_TARGET
 
 // x = k*period + s. Multiples of the period's first two parts, of 12 bits each, are exact, and so are the differences,
 // so that s is rounded once. Near a root of the function even the fourth part counts, though too little to change s:
@@ -100,7 +100,7 @@ struct QuickSlopes<Sine> : Quick {
 template <class Table>
 struct SnakeForm : Quick {
   Turns turns;
-  Coefficients<Table> wave;
+  Polynomials<Table> wave;
   double alpha;
   HWY_INLINE bool load(const double* p) {
     alpha = p[0];
@@ -115,7 +115,8 @@ struct QuickValue<Snake> : SnakeForm<tables::SineSquared> {
   HWY_INLINE Float operator()(const Float* x) const {
     const Float shifted = fused(x[0], Float::constant(turns.inverse), integer_shift);
     const Float s = turns.within(x[0], shifted - integer_shift), t = s * alpha;
-    return fused(s, wave.horner<1>(t, shifted), fused(wave.c[0].at(shifted), Float::constant(1 / alpha), x[0]));
+    const auto found = wave.find(shifted);
+    return fused(s, found.horner<1>(t), fused(found.c<0>(), Float::constant(1 / alpha), x[0]));
   }
 };
 
@@ -138,8 +139,9 @@ struct QuickSlopes<Snake> : SnakeForm<tables::SineOfDouble> {
     const Float shifted = fused(x[0], Float::constant(turns.inverse), integer_shift);
     const Float k = shifted - integer_shift;
     const Float t = turns.within(x[0], k) * alpha;
-    const Float linear = fused(k, Float::constant(-4 * alpha * turns.rest), wave.c[1].at(shifted));
-    d[0] = fused(fused(wave.horner<2>(t, shifted), t, linear), t, wave.c[0].at(shifted));
+    const auto found = wave.find(shifted);
+    const Float linear = fused(k, Float::constant(-4 * alpha * turns.rest), found.c<1>());
+    d[0] = fused(fused(found.horner<2>(t), t, linear), t, found.c<0>());
     const FloatTruth inside = turns.inside(x[0]);
     if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), inside.m))) {
       d[0] = select(inside, d[0], snake_slope_outside(x[0], alpha));
@@ -147,7 +149,7 @@ struct QuickSlopes<Snake> : SnakeForm<tables::SineOfDouble> {
   }
 };
 
-#endif  // AVX-512
+#endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
