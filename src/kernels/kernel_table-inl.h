@@ -66,6 +66,10 @@ constexpr RowKernels<T> exact_kernels(const RowKernels<T>& fast) {
   return k;
 }
 
+// Quick forms of noisy functions are for training: without noise the contract is stricter.
+template <class F>
+inline constexpr bool quick_noise = Arity<F>::noisy && (QuickValue<F>::exists || QuickSlopes<F>::exists);
+
 // The quick forms' rows, in quick/rows-inl.h.
 template <class F>
 struct QuickRows;
@@ -88,7 +92,7 @@ constexpr FunctionKernels<T> function_kernels() {
   if constexpr (requires { F::has_evaluation; }) {
     fast.evaluation = row_kernels<T, D, F, Evaluation>();
     exact.evaluation = exact_kernels<T, F, Evaluation, at_evaluation_of<F>()>(fast.evaluation);
-  } else if constexpr (std::is_same_v<T, float> && at_evaluation_of<F>() != single_of<F>()) {
+  } else if constexpr (std::is_same_v<T, float> && (at_evaluation_of<F>() != single_of<F>() || quick_noise<F>)) {
     fast.evaluation = fast.training;
     exact.evaluation = exact_kernels<T, F, Training, at_evaluation_of<F>()>(fast.training);
   }

@@ -169,7 +169,7 @@ HWY_INLINE Lane<D> damp_plus(Lane<D> x, double g, Lane<D> y) {
   return g == 0 ? y : fused(x, Lane<D>::constant(g), y);
 }
 // Whether float32 primitives are table lookups, more exact than the formulas (piecewise-inl.h).
-inline constexpr bool primitives_by_table = OGEE_QUICK_TARGET;
+inline constexpr bool primitives_by_table = OGEE_AVX512_TARGET;
 template <class D>
 HWY_INLINE Lane<D> abs(Lane<D> a) {
   return {hn::Abs(a.v)};

@@ -75,6 +75,7 @@ struct EvenForm {
   HWY_INLINE Float operator()(Float x) const { return side(abs(x)); }
 };
 
+#if OGEE_AVX512_TARGET  // elsewhere the formulas are faster
 // The primitives: by table where all lanes are inside it.
 HWY_INLINE Float tanh(Float x) {
   TanhForm form;
@@ -95,6 +96,8 @@ OGEE_BY_TABLE(sech2, EvenForm<tables::TanhSlope>)
 OGEE_BY_TABLE(sigmoid, SymmetricGate<tables::SigmoidTail>)
 OGEE_BY_TABLE(sigmoid_slope, EvenForm<tables::SigmoidSlope>)
 #undef OGEE_BY_TABLE
+#endif
+
 #endif  // OGEE_QUICK_TARGET
 
 }  // namespace ogee::HWY_NAMESPACE

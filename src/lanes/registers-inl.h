@@ -189,7 +189,8 @@ class Polynomials {
     const hn::RepartitionToWide<SingleTag> two;
     const auto a = pair(row, p, 0), b = pair(row, p, 1), c = pair(row, p, 2), e = pair(row, p, 3);
     const auto ab = hn::BitCast(two, hn::InterleaveLower(d, a, b)), ce = hn::BitCast(two, hn::InterleaveLower(d, c, e));
-    const auto ab2 = hn::BitCast(two, hn::InterleaveUpper(d, a, b)), ce2 = hn::BitCast(two, hn::InterleaveUpper(d, c, e));
+    const auto ab2 = hn::BitCast(two, hn::InterleaveUpper(d, a, b)),
+               ce2 = hn::BitCast(two, hn::InterleaveUpper(d, c, e));
     value[0] = {hn::BitCast(d, hn::InterleaveLower(two, ab, ce))};
     value[1] = {hn::BitCast(d, hn::InterleaveUpper(two, ab, ce))};
     value[2] = {hn::BitCast(d, hn::InterleaveLower(two, ab2, ce2))};

@@ -7,7 +7,9 @@ namespace ogee {
 
 // Whether an interval's middle is in the table, too.
 template <class Table>
-concept Centred = requires { Table::centre; };
+concept Centred = requires {
+  Table::centre;
+};
 
 // A row holds the coefficients, then the centre; it is padded, so that its address is a shift away, with zeros.
 template <class Table>

@@ -8,6 +8,7 @@
 
 #include "kernels/quick/exponential_algebraic-inl.h"
 #include "kernels/quick/exponential_parts-inl.h"
+#include "kernels/quick/logistic-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -33,11 +34,11 @@ struct QuickPlain : QuickTotal<Form> {
   HWY_INLINE FloatTruth inside(FloatTruth before, const Float* x) const { return this->form.inside(before, x[0]); }
 };
 
-OGEE_QUICK(QuickValue, Sigmoid, QuickPlain<SigmoidGate>)
-OGEE_QUICK(QuickSlopes, Sigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid>>)
-OGEE_QUICK(QuickValue, Tanh, QuickTotal<TanhOf<1>>)
+OGEE_QUICK_BY(QuickValue, Sigmoid, QuickPlain<SigmoidGate>, QuickGate<LogisticForm>)
+OGEE_QUICK_BY(QuickSlopes, Sigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid>>, QuickSlope<LogisticSlopeForm>)
+OGEE_QUICK_AVX512(QuickValue, Tanh, QuickTotal<TanhOf<1>>)
 OGEE_QUICK(QuickSlopes, Tanh, QuickPlain<EvenGrid<tables::TanhSlopeGrid>>)
-OGEE_QUICK(QuickValue, BipolarSigmoid, QuickTotal<TanhOf<2>>)
+OGEE_QUICK_AVX512(QuickValue, BipolarSigmoid, QuickTotal<TanhOf<2>>)
 OGEE_QUICK(QuickSlopes, BipolarSigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid, 2>>)
 OGEE_QUICK(QuickValue, Erf, QuickTotal<ErfForm>)
 OGEE_QUICK(QuickSlopes, Erf, QuickTotal<ErfSlopeForm>)
@@ -45,7 +46,7 @@ OGEE_QUICK(QuickValue, NormalCdf, QuickPlain<NormalGate>)
 OGEE_QUICK(QuickSlopes, NormalCdf, QuickTotal<NormalDensityForm>)
 OGEE_QUICK(QuickValue, Gaussian, QuickTotal<GaussianForm>)
 OGEE_QUICK(QuickSlopes, Gaussian, QuickPlain<GaussianSlopeForm>)
-OGEE_QUICK(QuickValue, Arctan, QuickPlain<ArctanForm>)
+OGEE_QUICK_AVX512(QuickValue, Arctan, QuickPlain<ArctanForm>)
 OGEE_QUICK(QuickSlopes, Arctan, QuickPlain<ArctanSlopeForm>)
 OGEE_QUICK(QuickValue, Softsign, QuickPlain<SoftsignForm>)
 OGEE_QUICK(QuickSlopes, Softsign, QuickPlain<SoftsignSlopeForm>)
@@ -106,14 +107,14 @@ struct QuickCeluOf : Base {
   HWY_INLINE bool load(const double* p) { return Base::load(1, 1) && p[0] == 1; }
 };
 
-OGEE_QUICK(QuickValue, Elu, QuickEluOf<QuickElu<tables::Expm1Grid, false>>)
+OGEE_QUICK_AVX512(QuickValue, Elu, QuickEluOf<QuickElu<tables::Expm1Grid, false>>)
 OGEE_QUICK(QuickSlopes, Elu, QuickEluOf<QuickEluSlope>)
-template <>
-struct QuickValue<Selu> : QuickElu<tables::SeluGrid, true> {
+struct QuickSelu : QuickElu<tables::SeluGrid, true> {
   HWY_INLINE bool load(const double*) { return QuickElu::load(1.0507009873554804934193, 1); }
 };
+OGEE_QUICK_AVX512(QuickValue, Selu, QuickSelu)
 OGEE_QUICK(QuickSlopes, Selu, QuickSeluOf<QuickEluSlope>)
-OGEE_QUICK(QuickValue, Celu, QuickCeluOf<QuickElu<tables::Expm1Grid, false>>)
+OGEE_QUICK_AVX512(QuickValue, Celu, QuickCeluOf<QuickElu<tables::Expm1Grid, false>>)
 OGEE_QUICK(QuickSlopes, Celu, QuickCeluOf<QuickEluSlope>)
 
 // Forms with one parameter, where it is neither huge nor tiny.

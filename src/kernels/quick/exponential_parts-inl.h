@@ -164,7 +164,9 @@ struct SoftplusForm {
   HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const {
     return at_least_too(before, x, -tables::SoftplusGrid::high);
   }
-  HWY_INLINE Float operator()(Float x) const { return at_least(x, 0.0) + tail(magnitude_at_most(x, tables::SoftplusGrid::high)); }
+  HWY_INLINE Float operator()(Float x) const {
+    return at_least(x, 0.0) + tail(magnitude_at_most(x, tables::SoftplusGrid::high));
+  }
 };
 struct LogSigmoidForm {
   Grid<tables::SoftplusGrid> tail;
@@ -172,7 +174,9 @@ struct LogSigmoidForm {
   HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const {
     return at_most_too(before, x, tables::SoftplusGrid::high);
   }
-  HWY_INLINE Float operator()(Float x) const { return at_most(x, 0.0) - tail(magnitude_at_most(x, tables::SoftplusGrid::high)); }
+  HWY_INLINE Float operator()(Float x) const {
+    return at_most(x, 0.0) - tail(magnitude_at_most(x, tables::SoftplusGrid::high));
+  }
 };
 // Two branches in one table: x g(x), and the slope.
 struct ElishForm {

@@ -11,6 +11,7 @@
 #include "kernels/quick/gated_scaled-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
 #include "kernels/quick/learned_normal-inl.h"
+#include "kernels/quick/logistic-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -60,8 +61,8 @@ struct QuickGatedSlopes : Quick {
   }
 };
 
-OGEE_QUICK(QuickValue, Glu, QuickProduct<SigmoidForm>)
-OGEE_QUICK(QuickValue, Swiglu, QuickSelfGatedProduct<tables::SigmoidSides>)
+OGEE_QUICK_BY(QuickValue, Glu, QuickProduct<SigmoidForm>, QuickProduct<LogisticForm>)
+OGEE_QUICK_BY(QuickValue, Swiglu, QuickSelfGatedProduct<tables::SigmoidSides>, LogisticSelfGatedProduct)
 OGEE_QUICK(QuickValue, Geglu, QuickSelfGatedProduct<tables::NormalTail>)
 OGEE_QUICK(QuickValue, GegluTanh, QuickSelfGatedProduct<tables::TanhGateTail>)
 OGEE_QUICK(QuickSlopes, GegluTanh, QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>)

@@ -13,6 +13,7 @@
 #include <cstdint>
 
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/logistic-inl.h"
 #include "kernels/quick/smooth_tables.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -96,7 +97,7 @@ struct QuickWhole : Quick {
   HWY_INLINE Float operator()(const Float* x) const { return table(x[0]); }
 };
 
-OGEE_QUICK(QuickValue, Silu, QuickDip<tables::SiluDip>)
+OGEE_QUICK_BY(QuickValue, Silu, QuickDip<tables::SiluDip>, LogisticSelfGated)
 OGEE_QUICK(QuickValue, Gelu, QuickDip<tables::GeluDip, true>)
 OGEE_QUICK(QuickValue, GeluTanh, QuickDip<tables::TanhGeluDip, true>)
 OGEE_QUICK(QuickValue, GeluQuick, QuickDip<tables::QuickGeluDip>)
@@ -114,7 +115,7 @@ OGEE_QUICK(QuickSlopes, Logish, QuickSlope<Whole<tables::LogishSlope>>)
 OGEE_QUICK(QuickSlopes, TanhExp, QuickSlope<Whole<tables::TanhExpSlope>>)
 OGEE_QUICK(QuickSlopes, Serf, QuickSlope<Whole<tables::SerfSlope>>)
 OGEE_QUICK(QuickSlopes, Phish, QuickSlope<Whole<tables::PhishSlope>>)
-OGEE_QUICK(QuickValue, Swish, WithBetaOne<QuickDip<tables::SiluDip>>)
+OGEE_QUICK_BY(QuickValue, Swish, WithBetaOne<QuickDip<tables::SiluDip>>, WithBetaOne<LogisticSelfGated>)
 OGEE_QUICK(QuickSlopes, Swish, WithBetaOne<QuickSlope<DipSlopeForm<tables::SiluSlope>>>)
 
 // At 0 the gate's first coefficient would not be a float, so the factor x stays outside.
