@@ -137,10 +137,12 @@ HWY_INLINE Exponential<D> exp_parts(Lane<D> x) {
   return {fused(r * r, polynomial(r, Lane<D>::P::exp), r) + 1.0, k};
 }
 
-// Above exp_high the result is infinite. Below exp_low it is 0, four times it, too, and is not computed: a result that
-// underflows takes many processors a hundred times as long as others.
+// Above exp_high the result is infinite. Below exp_low it is 0 and not computed: a result that underflows takes many
+// processors a hundred times as long as others. Of float, four times the exponential is 0 there, too. Double gives up
+// its subnormal results, so that it and Wide close a gate at the same arguments: its product with infinity is NaN where
+// it is closed, infinite where it is only small, and both must say the same.
 template <class D>
-inline constexpr double exp_low = sizeof(hn::TFromD<D>) == 4 ? -107.0 : -749.0;
+inline constexpr double exp_low = sizeof(hn::TFromD<D>) == 4 ? -107.0 : -708.0;
 template <class D>
 inline constexpr double exp_high = sizeof(hn::TFromD<D>) == 4 ? 89.0 : 710.0;
 // For the same reason Wide arithmetic takes no exponential of less than this, whose product with any float is 0 as a
