@@ -77,8 +77,8 @@ def mills(t):
 R = mp.log(2) / 2 * mp.mpf("1.001")
 S = 3 - 2 * mp.sqrt(2)  # s = f/(2+f) for f in [sqrt(1/2)-1, sqrt(2)-1]
 ONE = lambda x: mp.mpf(1)
-# Where terms cancel along whole curves (the channel limit of the arctangent), digits more than the others' are seen.
-FINER = {("Wide", "atan"): mp.mpf(2) ** -41}
+# Where terms cancel along whole curves (the channel limits), digits more than the others' are seen.
+FINER = {("Wide", name): mp.mpf(2) ** -41 for name in ("erf", "mills", "atan")}
 FITS = [
     ("exp", "exp(r) = 1 + r + r^2 p(r), |r| <= ln(2)/2",
      removable(lambda r: (mp.exp(r) - 1 - r) / r ** 2, 0.5), -R, R, lambda x: x * x),

@@ -7,8 +7,7 @@
 // Contracts, float32 (the same scheme serves double with longer polynomials); x is any float unless said:
 //   exp, expm1, log1p, log, sigmoid, softplus, tanh, erf, normal_cdf, bell, atan: relative error of a few 2^-24,
 //   in the tails too, results below FLT_MIN to a few of its ULP; NaN gives NaN; limits at infinity exact.
-//   sin, cos: Cody-Waite reduction up to |x| = 8192 (float) or 1e5 (double); lanes beyond it go through the C
-//   library one by one, so that every float is served.
+//   sin, cos: in sines-inl.h, for every float.
 // The same sequence of IEEE operations runs on every target with a fused multiply-add (and on the one-lane scalar
 // target, which uses std::fma), so results agree bit for bit; contraction by the compiler is off (see CMakeLists).
 #if defined(OGEE_SIMD_INL_H) == defined(HWY_TARGET_TOGGLE)
@@ -138,10 +137,12 @@ HWY_INLINE Exponential<D> exp_parts(Lane<D> x) {
   return {fused(r * r, polynomial(r, Lane<D>::P::exp), r) + 1.0, k};
 }
 
-// Above exp_high the result is infinite. Below exp_low it is 0, four times it, too, and is not computed: a result that
-// underflows takes many processors a hundred times as long as others.
+// Above exp_high the result is infinite. Below exp_low it is 0 and not computed: a result that underflows takes many
+// processors a hundred times as long as others. Of float, four times the exponential is 0 there, too. Double gives up
+// its subnormal results, so that it and Wide close a gate at the same arguments: its product with infinity is NaN where
+// it is closed, infinite where it is only small, and both must say the same.
 template <class D>
-inline constexpr double exp_low = sizeof(hn::TFromD<D>) == 4 ? -107.0 : -749.0;
+inline constexpr double exp_low = sizeof(hn::TFromD<D>) == 4 ? -107.0 : -708.0;
 template <class D>
 inline constexpr double exp_high = sizeof(hn::TFromD<D>) == 4 ? 89.0 : 710.0;
 // For the same reason Wide arithmetic takes no exponential of less than this, whose product with any float is 0 as a
@@ -404,57 +405,9 @@ HWY_INLINE Lane<D> arctan_linear_slope(Lane<D> x) {
   return select(a > 1.0, select(x < 0.0, tail, 1.0 - tail), middle);
 }
 
-// Lanes too large for the reduction, one by one through the C library.
-template <class D>
-HWY_NOINLINE HWY_ATTR void large_sine(Lane<D> x, Lane<D>& value, bool cosine) {
-  using T = hn::TFromD<D>;
-  HWY_ALIGN T in[hn::MaxLanes(D())], out[hn::MaxLanes(D())];
-  hn::Store(x.v, D(), in);
-  hn::Store(value.v, D(), out);
-  const T limit = sizeof(T) == 4 ? T(8192) : T(1e5);
-  for (std::size_t i = 0; i < hn::Lanes(D()); ++i) {
-    if (std::fabs(in[i]) > limit) out[i] = static_cast<T>(cosine ? std::cos(double{in[i]}) : std::sin(double{in[i]}));
-  }
-  value = {hn::Load(D(), out)};
-}
-template <class D>
-HWY_INLINE Lane<D> sine_of(Lane<D> x, bool cosine) {
-  using T = hn::TFromD<D>;
-  constexpr bool single = sizeof(T) == 4;
-  const hn::RebindToSigned<D> di;
-  using I = hn::TFromD<decltype(di)>;
-  const double limit = single ? 8192 : 1e5;
-  const Truth<D> large = abs(x) > limit;
-  const Lane<D> small = select(large, 0.0, x);
-  const Nearest<D> whole = nearest(small, 0.63661977236758134308);
-  const Lane<D> k = whole.number;
-  // pi/2 in three parts, the first ones short enough for k times them to be exact.
-  Lane<D> r = fused_minus(k, single ? 1.5703125 : 1.57079632673412561417e+00, small);
-  r = fused_minus(k, single ? 4.8351287841796875e-4 : 6.07710050630396597660e-11, r);
-  r = fused_minus(k, single ? 3.1385570764541625977e-7 : 2.02226624871116645580e-21, r);
-  r = fused_minus(k, single ? 6.0771005065061922e-11 : 8.47842766036889956997e-32, r);
-  const Lane<D> z = r * r;
-  // Near the roots all digits of the argument count: the polynomials of the number's own type, also for Wide.
-  using P = coefficients::Polynomials<T>;
-  const Lane<D> s = fused(r * z, polynomial(z, P::sin), r);
-  const Lane<D> c = fused(z * z, polynomial(z, P::cos), fused(z, Lane<D>::constant(-0.5), 1.0));
-  const auto quadrant = hn::Add(whole.integer(), hn::Set(di, I{cosine ? 1 : 0}));
-  const auto odd = hn::TestBit(quadrant, hn::Set(di, I{1}));
-  const auto negative = hn::TestBit(quadrant, hn::Set(di, I{2}));
-  Lane<D> value = {hn::IfThenElse(hn::RebindMask(D(), odd), c.v, s.v)};
-  value = select(Truth<D>{hn::RebindMask(D(), negative)}, -value, value);
-  if (HWY_UNLIKELY(!hn::AllFalse(D(), large.m))) large_sine(x, value, cosine);
-  return value;
-}
-template <class D>
-HWY_INLINE Lane<D> sin(Lane<D> x) {
-  return select(equal(x, 0.0), x, sine_of(x, false));
-}
-template <class D>
-HWY_INLINE Lane<D> cos(Lane<D> x) {
-  return sine_of(x, true);
-}
-
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
+
+#include "lanes/sines-inl.h"
+
 #endif

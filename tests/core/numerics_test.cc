@@ -164,6 +164,48 @@ TEST(Limits, AreThoseOfFarValues) {
   }
 }
 
+// A gate that is only small lets infinity through, one that is closed does not: float32 kernels and double ones, by
+// which they are measured, agree where it closes.
+TEST_P(EveryTarget, GatesCloseAlike) {
+  Columns<float> narrow;
+  narrow.inputs.resize(2);
+  const auto add = [&](double a) {
+    for (float b : {inf, -inf}) {
+      narrow.inputs[0].push_back(static_cast<float>(a));
+      narrow.inputs[1].push_back(b);
+    }
+  };
+  for (int i = 0; i < 400; ++i) {
+    add(-36 - 0.01 * i);  // exp(-a^2/2)
+    add(-700 - 0.2 * i);  // exp(a)
+    add(-410 - 0.1 * i);  // exp(1.702 a)
+  }
+  add(-inf);
+  const std::size_t n = narrow.inputs[0].size();
+  for (const Function* f : functions()) {
+    const Spec& spec = spec_of(*f);
+    if (spec.inputs != 2) continue;
+    narrow.parameters.clear();
+    Columns<double> wide;
+    for (const auto& column : narrow.inputs) wide.inputs.emplace_back(column.begin(), column.end());
+    for (const Parameter& p : spec.parameters) {
+      narrow.parameters.emplace_back(n, static_cast<float>(p.value));
+      wide.parameters.emplace_back(n, static_cast<float>(p.value));
+    }
+    narrow.noise.assign(n, 0);
+    wide.noise.assign(n, 0);
+    const std::vector<float> got = run_rows(*f, narrow).value;
+    const std::vector<double> exact = run_rows(*f, wide).value;
+    for (std::size_t i = 0; i < n; ++i) {
+      const bool same = std::isnan(exact[i])   ? std::isnan(got[i])
+                        : std::isinf(exact[i]) ? static_cast<double>(got[i]) == exact[i]
+                                               : std::isfinite(got[i]);
+      ASSERT_TRUE(same) << spec.name << "(" << narrow.inputs[0][i] << ", " << narrow.inputs[1][i] << ") = " << got[i]
+                        << ", in double " << exact[i];
+    }
+  }
+}
+
 // A vector's lanes and the elements left over at its end must agree: one array, every length (also in rows_test.cc).
 TEST_P(EveryTarget, VectorAndTailAgree) {
   std::vector<float> x(33, -1.7f), y(33);
