@@ -16,6 +16,7 @@ HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
 
 // AVX2's masked operations on floats and doubles do not touch what the mask leaves out, whatever the macro says.
+#undef OGEE_MASKED_MEMORY
 #if HWY_MEM_OPS_MIGHT_FAULT && HWY_TARGET != HWY_AVX2
 #define OGEE_MASKED_MEMORY 0
 #else
