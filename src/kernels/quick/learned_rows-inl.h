@@ -69,6 +69,7 @@ struct LearnedRows {
     float* const y = row.y;
     const bool stream = row.stream;
     for (std::size_t i = 0; i < n; i += hn::MaxLanes(SingleTag())) {
+      if (HWY_UNLIKELY(stream)) fetch_ahead(input + i);
       const Float x = read<SingleTag>(input, i);
       if (!serves(form, x)) {
         exact_vector<F>(row, i, exact);
@@ -87,6 +88,10 @@ struct LearnedRows {
     float* const dx = row.dx[0];
     const bool stream = row.stream;
     for (std::size_t i = 0; i < n; i += hn::MaxLanes(SingleTag())) {
+      if (HWY_UNLIKELY(stream)) {
+        fetch_ahead(input + i);
+        fetch_ahead(dy + i);
+      }
       const Float x = read<SingleTag>(input, i);
       if (!serves(form, x)) {
         exact_vector<F>(row, i, exact);
