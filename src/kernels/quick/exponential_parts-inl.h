@@ -280,7 +280,10 @@ struct HardElishForm {
   HWY_INLINE Float operator()(Float x) const {
     const Float z = at_least(x, -1.0), left = at_most(z, 0.0);
     const Float gate = at_most(fused(0.5, z, 0.5), 1.0);
-    return fused(gate, z, (gate * (left * left)) * horner(left, tables::expm1_unit));
+    // The terms of z + z^2 p(z) cancel by half near -1; what their sum's rounding left out counts.
+    const Float square = left * left, p = horner(left, tables::expm1_unit);
+    const Float sum = fused(square, p, left), rest = fused(square, p, left - sum);
+    return fused(gate, sum + (z - left), gate * rest);
   }
 };
 struct HardElishSlopeForm {
