@@ -16,7 +16,6 @@ constexpr double fading = 15.0 / 16;
 void add(Sums& to, const Sums& more) {
   to.n += more.n;
   to.squares += more.squares;
-  to.zeros += more.zeros;
 }
 double root_mean_square(const Sums& s) { return s.n > 0 ? std::sqrt(s.squares / s.n) : not_measured; }
 
@@ -63,8 +62,9 @@ void LayerState::input(const View& z, std::int64_t units, std::int64_t unit_step
 }
 
 void LayerState::output(const View& y, std::span<const float> quiet) {
-  add(y_, sums_of(y));
-  y_moments_.merge(moments_of(y));
+  const Spread spread = spread_of(y);
+  y_.merge(spread.moments);
+  y_zeros_ += spread.zeros;
   // Directions change slowly, and cost more than all else: once a window, and not in each of windows without a gap.
   if (!covariance_taken_ && record_.calls >= covariance_due_) {
     covariance_.add(y);
@@ -86,9 +86,11 @@ void LayerState::output(const View& y, std::span<const float> quiet) {
 
 void LayerState::gradient(const View& dy, const View& dz) {
   add(dy_, sums_of(dy));
-  const bool known = dz.count() == dy.count();
-  if (known) add(dz_, sums_of(dz));
-  if (unit_gradient_.size() == dy.units) largest_magnitudes(known ? dz : dy, unit_gradient_);
+  if (dz.count() != dy.count()) {
+    if (unit_gradient_.size() == dy.units) largest_magnitudes(dy, unit_gradient_);
+  } else {
+    add(dz_, unit_gradient_.size() == dz.units ? sums_and_magnitudes(dz, unit_gradient_) : sums_of(dz));
+  }
 }
 
 void LayerState::parameters(std::size_t which, std::size_t count, std::span<const float> values) {
@@ -156,9 +158,9 @@ bool LayerState::close(std::int64_t step, const WeightNumbers& weights) {
     last_deviation_ = s.z_deviation;
   }
   if (y_.n > 0) {
-    s.y_mean = y_moments_.mean;
-    s.y_deviation = y_moments_.deviation();
-    s.y_zero = y_.zeros / y_.n;
+    s.y_mean = y_.mean;
+    s.y_deviation = y_.deviation();
+    s.y_zero = y_zeros_ / y_.n;
   }
   close_units(s);
   s.y_gradient = root_mean_square(dy_);
@@ -191,9 +193,9 @@ bool LayerState::close(std::int64_t step, const WeightNumbers& weights) {
   std::fill(sides_.zero.begin(), sides_.zero.end(), 0.0F);
   std::fill(unit_gradient_.begin(), unit_gradient_.end(), 0.0F);
   seen_a_unit_ = 0;
-  y_ = dy_ = dz_ = {};
-  y_moments_ = quiet_ = {};
-  noise_squares_ = noise_n_ = 0;
+  dy_ = dz_ = {};
+  y_ = quiet_ = {};
+  y_zeros_ = noise_squares_ = noise_n_ = 0;
   covariance_taken_ = false;
   for (auto& list : parameter_) list.clear();
   return true;

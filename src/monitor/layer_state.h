@@ -52,8 +52,9 @@ class LayerState {
   Histogram quantiles_;
   SideCounts sides_;
   double seen_a_unit_ = 0;
-  Sums y_, dy_, dz_;
-  Moments y_moments_;
+  Sums dy_, dz_;
+  Moments y_;  // the first two
+  double y_zeros_ = 0;
   double noise_squares_ = 0, noise_n_ = 0;
   Moments quiet_;
   std::vector<float> unit_gradient_;

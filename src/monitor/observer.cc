@@ -23,7 +23,7 @@ std::atomic<Observer*> current{nullptr};
 std::atomic<int> inside{0};
 std::atomic<std::uint64_t> observers_made{0};
 // The observer of this thread alone, if it has one: the process's leaves it alone then.
-thread_local Observer* mine = nullptr;
+[[gnu::tls_model("initial-exec")]] thread_local Observer* mine = nullptr;
 std::atomic<void (*)()> first_use{nullptr};
 
 class Entry {
@@ -240,7 +240,7 @@ bool Observer::measuring(bool grad_mode) {
     const std::lock_guard lock(mutex_);
     if (watching_ && steps_ + 1 - window_ == 2) {
       close_window();
-      if (options_.every() == 1) open_window();
+      if (options_.every() == 1) open_window(true);
     }
     return watching_ && steps_ + 1 >= window_;
   }
@@ -254,12 +254,16 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
     call->node = true;
     return call;
   }
-  if (thread_state().opaque > 0) return nullptr;
+  ThreadState& thread = thread_state();
+  if (thread.opaque > 0) return nullptr;
   const Operator* op = operator_of(fn);
+  if (op->engine) {
+    engine_runs(thread);
+    return nullptr;
+  }
   const bool grad_mode = at::GradMode::is_enabled();
   const bool measure = measuring(grad_mode);
   if (!measure && !trace_) return nullptr;
-  ThreadState& thread = thread_state();
   const std::int64_t step = steps_.load(std::memory_order_relaxed);
   // Addresses mean something only as long as everything that is made is seen.
   const std::uint64_t stretch = stretch_.load(std::memory_order_relaxed);
@@ -277,6 +281,9 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
   if (grad_mode) {
     forward_step_.store(step + 1, std::memory_order_relaxed);
     if (measure) forward_on_thread();
+    // A gradient within the forward pass: its end is not where nodes begin to run.
+    if (thread.engine_step == step && (op->kind == Kind::activation || op->kind == Kind::loss || op->weight >= 0))
+      resumes_.store(true, std::memory_order_relaxed);
   }
   auto inputs = fn.inputs();
   if (op->arguments > 0 && inputs.size() > op->arguments) inputs = inputs.slice(inputs.size() - op->arguments);
@@ -290,6 +297,11 @@ std::unique_ptr<at::ObserverContext> Observer::start(const at::RecordFunction& f
   if (measure) {
     call->origin = origin_of(*op, inputs, grad_mode);
     call->follows = true;
+    // A linear layer's or convolution's own weight was handed over: all that runs within is known.
+    if (op->composite && op->kind == Kind::weighted && call->origin.weight >= 0 && !trace_ && !call->opaque) {
+      call->opaque = true;
+      ++thread.opaque;
+    }
     if (op->kind == Kind::activation) {
       call->activation = true;
       if (++thread.activations == 1) {
@@ -319,6 +331,14 @@ void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
   if (call.follows) {
     for (const c10::IValue& value : outputs) {
       visit_tensors(value, [&](const at::Tensor& t, std::uint32_t place) {
+        // A weight transposed on its way into a product is still that weight.
+        if (t.is_view()) {
+          const at::Tensor base(t._base());
+          if (is_parameter(base)) {
+            weight_number(base, *call.op);
+            thread.views_of_weights[t.unsafeGetTensorImpl()] = base.unsafeGetTensorImpl();
+          }
+        }
         Origin origin = call.origin;
         if (place > 0) origin.path = place;
         if (origin.weight >= 0 || origin.path > 0) {
@@ -327,15 +347,6 @@ void Observer::end(const at::RecordFunction& fn, at::ObserverContext* context) {
           *known = Origin();  // another tensor's, that had the address before
         }
       });
-    }
-    // A weight transposed on its way into a product is still that weight.
-    if (outputs.size() == 1 && outputs[0].isTensor() && outputs[0].toTensor().defined()) {
-      const at::Tensor& result = outputs[0].toTensor();
-      const at::Tensor base = result.is_view() ? at::Tensor(result._base()) : at::Tensor();
-      if (base.defined() && is_parameter(base)) {
-        weight_number(base, *call.op);
-        thread.views_of_weights[result.unsafeGetTensorImpl()] = base.unsafeGetTensorImpl();
-      }
     }
     if (call.op->kind == Kind::loss && outputs.size() == 1 && outputs[0].isTensor()) {
       const at::Tensor& loss = outputs[0].toTensor();

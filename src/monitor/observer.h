@@ -103,6 +103,7 @@ class Observer {
   void weight_gradient(std::size_t weight, const at::Tensor& gradient);
   void output_gradient(const std::shared_ptr<Sighting>& sighting, const at::Tensor& gradient);
   void name_heard(const at::RecordFunction& fn);
+  void engine_runs(ThreadState& thread);
   // From the nodes that tell of themselves.
   std::shared_ptr<Sighting> applied(const torch_call::LinearHeard& heard);
   void gradients(const Sighting& sighting, const at::Tensor& dy, const at::Tensor& dz);
@@ -114,7 +115,7 @@ class Observer {
   void see_output(CallContext& call, const std::vector<c10::IValue>& outputs);
   std::size_t layer_for(const Origin& origin, const Operator& op, const Recognised& seen, std::int64_t place);
   void begin_step();
-  void open_window();
+  void open_window(bool at_once = false);  // when one was closed, before anything moves
   void close_window();
   void forward_on_thread();
   // The first node of a window ends the one before.
@@ -164,6 +165,7 @@ class Observer {
   bool steady_ = true;                                    // backward passes call as many hooks as the one before
   std::atomic<bool> in_backward_{false};                  // from the first hook of a pass to the last
   std::atomic<bool> recomputes_{false}, several_{false};  // runs forward in backward passes, on several threads
+  std::atomic<bool> resumes_{false};                      // forward passes go on behind gradients
   std::atomic<const ThreadState*> forward_thread_{nullptr};
   // Nodes that tell of themselves. In this step: activations that operators showed, those of them that would have told,
   // those that did.
@@ -180,7 +182,11 @@ class Observer {
   std::atomic<std::uint64_t> turn_{0};
   double last_loss_ = not_measured;
   Clock::time_point step_began_ = began_;
-  std::vector<double> watched_seconds_, idle_seconds_;
+  std::vector<double> window_seconds_, idle_seconds_;  // a window's three steps, one between windows
+  struct Spent {
+    int steps = 0;
+    double seconds = 0;
+  } spent_;  // on the window at hand
   std::int64_t loss_stride_ = 1, losses_seen_ = 0;
   std::atomic<std::int64_t> own_nanoseconds_{0};
 };

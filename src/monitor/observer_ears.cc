@@ -74,6 +74,17 @@ void Observer::forward_on_thread() {
   if (watching_) attend(Ear::operators);
 }
 
+// A backward pass begins: hooks tell of it. Some windows go on listening, to learn of a program that goes on forward.
+void Observer::engine_runs(ThreadState& thread) {
+  if (trace_ || !watching_.load(std::memory_order_relaxed)) return;
+  const std::int64_t step = steps_.load(std::memory_order_relaxed);
+  if (thread.engine_step == step) return;
+  thread.engine_step = step;
+  if (!phased_ || resumes_ || options_.this_thread()) return;
+  const std::lock_guard lock(mutex_);
+  if (phased_ && windows_opened_ % windows_between_looks != 0) attend(Ear::nothing);
+}
+
 // Between two steps: the next one begins.
 void Observer::name_heard(const at::RecordFunction& fn) {
   const Operator* op = operator_of(fn);

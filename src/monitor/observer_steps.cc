@@ -106,12 +106,14 @@ void Observer::begin_step() {
   if (watching_) {
     if (ahead == 0 || ahead == 1) {
       ++record_.observed_steps;
-      if (steps_ > 2) keep(watched_seconds_, seconds);
+      spent_ = ahead == 0 ? Spent{1, seconds} : Spent{spent_.steps + 1, spent_.seconds + seconds};
       for (Weight& weight : weights_) {
         if (weight.hook >= 0) weight.read();
       }
       judge_hearing(ahead == 0);
     } else if (ahead >= 2) {
+      // Gradients are seen until the step after.
+      if (ahead == 2) spent_ = {spent_.steps + 1, spent_.seconds + seconds};
       if (hearing_ && told_ == 0) hearing_next_ = false;  // nobody has called to close it: it was not heard
       close_window();
     }
@@ -130,8 +132,8 @@ void Observer::begin_step() {
     attend(watching_ ? Ear::operators : Ear::nothing);
 }
 
-void Observer::open_window() {
-  for (Weight& weight : weights_) weight.forget_updates();
+void Observer::open_window(bool at_once) {
+  for (Weight& weight : weights_) weight.begin(at_once);
   window_ = steps_ + 1;
   watching_ = true;
   ++windows_opened_;
@@ -160,12 +162,18 @@ void Observer::close_window() {
   if (options_.every() > 1) {
     next_window_ = window_ + options_.every();
   } else if (options_.every() == 0) {
-    // Two steps of a window cost `extra` each: as many steps apart as make that the budget's share.
-    const double watched = median(watched_seconds_), idle = median(idle_seconds_);
+    // A window costs `extra`, from its first forward pass to here: as many steps apart as make that the budget's share.
+    // The first window, whose calls are all first ones, does not count.
+    constexpr double steps = 3;
+    if (window_ > 1 && spent_.steps > 0) {
+      const double closing = std::chrono::duration<double>(Clock::now() - began).count();
+      keep(window_seconds_, spent_.seconds * steps / static_cast<double>(spent_.steps) + closing);
+    }
+    const double watched = median(window_seconds_), idle = median(idle_seconds_);
     std::int64_t gap = shortest_gap;
-    if (idle_seconds_.size() >= 5 && !watched_seconds_.empty() && idle > 0) {
-      const double extra = std::max(watched - idle, 0.02 * idle);
-      gap = static_cast<std::int64_t>(std::ceil(2 * extra / (options_.budget() * idle)));
+    if (idle_seconds_.size() >= 5 && !window_seconds_.empty() && idle > 0) {
+      const double extra = std::max(watched - steps * idle, 0.04 * idle);
+      gap = static_cast<std::int64_t>(std::ceil(extra / (options_.budget() * idle)));
     }
     next_window_ = window_ + 2 + std::clamp(gap, shortest_gap, longest_gap);
   }

@@ -9,8 +9,17 @@
 
 namespace ogee::monitor {
 
+namespace {
+
+// Asked for several times an operator: an address that needs no call to find it.
+[[gnu::tls_model("initial-exec")]] thread_local ThreadState* state_here = nullptr;
+
+}  // namespace
+
 ThreadState& thread_state() {
+  if (state_here != nullptr) return *state_here;
   thread_local ThreadState state;
+  state_here = &state;
   return state;
 }
 
@@ -28,9 +37,9 @@ void CallContext::operator delete(void* memory) {
 }
 
 const Operator* operator_of(const at::RecordFunction& fn) {
-  auto& known = thread_state().operators;
-  const auto found = known.find(fn.name());
-  if (found != known.end()) return found->second;
+  KnownOperators& known = thread_state().operators;
+  if (const Operator* found = known.find(fn.name())) return found;
+  constexpr std::size_t most = 16384;
   static std::mutex mutex;
   static std::map<std::string, std::unique_ptr<Operator>> all;
   std::size_t arguments = 0, results = 0;
@@ -43,12 +52,16 @@ const Operator* operator_of(const at::RecordFunction& fn) {
     key += "." + name->overload_name;
   }
   const std::lock_guard lock(mutex);
+  if (all.size() >= most && !all.contains(key)) {  // names made up as the program goes
+    static const Operator other;
+    return &other;
+  }
   auto& op = all[key];
   if (!op) {
     op = std::make_unique<Operator>(operator_named(fn.name(), arguments));
     op->results = results;
   }
-  known.emplace(fn.name(), op.get());
+  known.add(fn.name(), op.get());
   return op.get();
 }
 

@@ -4,11 +4,12 @@
 #include <ATen/record_function.h>
 #include <torch/types.h>
 
+#include <algorithm>
+#include <array>
 #include <bit>
 #include <memory>
 #include <optional>
 #include <string>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -87,6 +88,38 @@ class AddressMap {
   std::size_t size_ = 0;
 };
 
+// Operators by the address of their name, which most have for good; but a name may also be a string of that moment, and
+// the next one lie in its place: so it is read, too. Of fixed size, as such names have no end.
+class KnownOperators {
+ public:
+  // nullptr: not known.
+  const Operator* find(const char* name) const {
+    for (const Slot& slot : set(name)) {
+      if (slot.name == name && slot.op->name == name) return slot.op;
+    }
+    return nullptr;
+  }
+  void add(const char* name, const Operator* op) {
+    auto& slots = const_cast<Set&>(set(name));
+    Slot* place = std::find_if(slots.begin(), slots.end(), [&](const Slot& s) { return s.name == name; });
+    if (place == slots.end()) place = std::find_if(slots.begin(), slots.end(), [](const Slot& s) { return !s.name; });
+    if (place == slots.end()) place = &slots[next_++ % slots.size()];
+    *place = {name, op};
+  }
+
+ private:
+  struct Slot {
+    const char* name = nullptr;
+    const Operator* op = nullptr;
+  };
+  using Set = std::array<Slot, 4>;
+  const Set& set(const char* name) const {
+    return sets_[(std::bit_cast<std::uintptr_t>(name) * 0x9e3779b97f4a7c15U >> 32) % sets_.size()];
+  }
+  std::vector<Set> sets_ = std::vector<Set>(512);
+  std::size_t next_ = 0;
+};
+
 struct ThreadState {
   std::uint64_t observer = 0;
   std::uint64_t stretch = 0;
@@ -97,7 +130,8 @@ struct ThreadState {
   std::string node;        // whose backward runs
   AddressMap<Origin> origins;
   AddressMap<const c10::TensorImpl*> views_of_weights;
-  std::unordered_map<const char*, const Operator*> operators;
+  KnownOperators operators;
+  std::int64_t engine_step = -1;                       // the step in which nodes of a backward pass began to run here
   std::vector<float> slopes;                           // where gradients are computed
   std::vector<std::unique_ptr<std::byte[]>> contexts;  // memory for those of calls to come
 };

@@ -73,6 +73,7 @@ Operator operator_named(const std::string& full, std::size_t arguments) {
     op.kind = Kind::activation;
     return op;
   }
+  op.engine = full.starts_with("autograd::engine::");
   constexpr std::string_view space = "aten::";
   if (!full.starts_with(space)) return op;
   std::string_view name = std::string_view(full).substr(space.size());
@@ -80,10 +81,67 @@ Operator operator_named(const std::string& full, std::size_t arguments) {
   if (op.in_place) name.remove_suffix(1);
   op.composite = one_of(name, {"linear", "matmul", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
                                "conv_transpose3d"});
-  op.opaque = one_of(name, {"bmm", "baddbmm", "mm", "addmm", "mv", "addmv", "dot", "convolution", "embedding", "cat",
-                            "stack", "clone", "contiguous", "native_layer_norm", "native_batch_norm",
-                            "native_group_norm", "_softmax", "_log_softmax", "nll_loss_forward"});
-  op.tidying = one_of(name, {"zero", "detach", "requires_grad", "_foreach_zero"});
+  op.opaque = one_of(name, {"bmm",
+                            "baddbmm",
+                            "mm",
+                            "matmul",
+                            "addmm",
+                            "mv",
+                            "addmv",
+                            "dot",
+                            "convolution",
+                            "embedding",
+                            "cat",
+                            "stack",
+                            "clone",
+                            "contiguous",
+                            "to",
+                            "_to_copy",
+                            "layer_norm",
+                            "native_layer_norm",
+                            "batch_norm",
+                            "native_batch_norm",
+                            "group_norm",
+                            "native_group_norm",
+                            "softmax",
+                            "_softmax",
+                            "log_softmax",
+                            "_log_softmax",
+                            "nll_loss_forward",
+                            "nll_loss",
+                            "nll_loss_nd",
+                            "cross_entropy_loss",
+                            "mse_loss",
+                            "dropout",
+                            "t",
+                            "transpose",
+                            "permute",
+                            "reshape",
+                            "flatten",
+                            "unflatten",
+                            "narrow",
+                            "slice",
+                            "select",
+                            "chunk",
+                            "split",
+                            "unbind",
+                            "expand",
+                            "squeeze",
+                            "unsqueeze",
+                            "equal",
+                            "sum",
+                            "mean",
+                            "zero",
+                            "zeros",
+                            "ones",
+                            "zeros_like",
+                            "ones_like",
+                            "randint",
+                            "randn",
+                            "rand",
+                            "arange"});
+  op.tidying = one_of(name, {"zero", "detach", "requires_grad", "_foreach_zero", "randint", "randn", "rand", "randperm",
+                             "random", "uniform", "normal", "zeros", "ones", "full", "empty", "arange"});
   if (torch_call::is_aten_activation(name)) {
     op.kind = Kind::activation;
   } else if (one_of(name, {"linear", "conv1d", "conv2d", "conv3d", "convolution", "_convolution", "conv_transpose1d",

@@ -47,7 +47,8 @@ struct Operator {
   bool channels_first = false;  // a convolution: units lie along dimension 1
   bool composite = false;       // takes a weight, and hands it to operators within
   bool opaque = false;          // what runs within is none of the program's: a product of many matrices, one by one
-  bool tidying = false;         // of gradients, between two steps: tells nothing of the next one
+  bool tidying = false;         // of gradients, between two steps, or new numbers: tells nothing of the next one
+  bool engine = false;          // a node of a backward pass
 };
 Operator operator_named(const std::string& name, std::size_t arguments);
 

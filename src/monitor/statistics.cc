@@ -54,25 +54,39 @@ HWY_ATTR void power_sums(const float* x, std::size_t n, float pivot, double* sum
   }
 }
 
-// The sum of squares, not finite where some number is not; and how many are 0.
-HWY_ATTR void square_sums(const float* x, std::size_t n, double* squares, std::size_t* zeros) {
+// The first two of these, and how many numbers are 0.
+HWY_ATTR void spread_sums(const float* x, std::size_t n, float pivot, double* sums, std::size_t* zeros) {
   const D d;
-  const auto nothing = hn::Zero(d);
-  const std::size_t stretch = terms * hn::Lanes(d);
+  const auto centre = hn::Set(d, pivot), nothing = hn::Zero(d);
+  const std::size_t lanes = hn::Lanes(d), stretch = terms * lanes;
   std::size_t none = 0;
   for (std::size_t i = 0; i < n; i += stretch) {
-    auto a = nothing, b = nothing;
-    const std::size_t here = std::min(stretch, n - i);
-    for_vectors(x + i, here, 0, [&](auto v) HWY_ATTR {
-      none += hn::CountTrue(d, hn::Eq(v, nothing));
+    auto a1 = nothing, a2 = nothing, b1 = nothing, b2 = nothing;
+    for_vectors(x + i, std::min(stretch, n - i), pivot, [&](auto raw) HWY_ATTR {
+      none += hn::CountTrue(d, hn::Eq(raw, nothing));
+      const auto v = hn::Sub(raw, centre), s1 = hn::Add(b1, v), s2 = hn::Add(b2, hn::Mul(v, v));
+      b1 = a1, b2 = a2;
+      a1 = s1, a2 = s2;
+    });
+    sums[0] += hn::GetLane(hn::SumOfLanes(d, hn::Add(a1, b1)));
+    sums[1] += hn::GetLane(hn::SumOfLanes(d, hn::Add(a2, b2)));
+  }
+  *zeros += none - (pivot == 0 ? (lanes - n % lanes) % lanes : 0);  // less those behind the last one
+}
+
+// The sum of squares, not finite where some number is not.
+HWY_ATTR void square_sums(const float* x, std::size_t n, double* squares) {
+  const D d;
+  const std::size_t stretch = terms * hn::Lanes(d);
+  for (std::size_t i = 0; i < n; i += stretch) {
+    auto a = hn::Zero(d), b = a;
+    for_vectors(x + i, std::min(stretch, n - i), 0, [&](auto v) HWY_ATTR {
       const auto sum = hn::MulAdd(v, v, b);
       b = a;
       a = sum;
     });
     *squares += hn::GetLane(hn::SumOfLanes(d, hn::Add(a, b)));
   }
-  const std::size_t lanes = hn::Lanes(d);
-  *zeros += none - (lanes - n % lanes) % lanes;  // less those behind the last one
 }
 
 // Rows of units side by side.
@@ -145,6 +159,47 @@ HWY_ATTR void magnitudes_across(const float* g, std::size_t rows, std::size_t st
   }
 }
 
+// The same with the sum of squares; where that is not finite, some of the largest ones may be missing.
+HWY_ATTR void squares_across(const float* g, std::size_t rows, std::size_t stride, std::size_t n, float* most,
+                             double* squares) {
+  const D d;
+  const std::size_t lanes = hn::Lanes(d);
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    auto largest = hn::LoadU(d, most + i);
+    for (std::size_t begin = 0; begin < rows; begin += 4 * terms) {
+      const std::size_t end = std::min(rows, begin + 4 * terms);
+      auto a = hn::Zero(d), b = a, c = a, e = a;
+      std::size_t row = begin;
+      for (; row + 4 <= end; row += 4) {
+        const float* const at = g + row * stride + i;
+        const auto p = hn::LoadU(d, at), q = hn::LoadU(d, at + stride), r = hn::LoadU(d, at + 2 * stride),
+                   s = hn::LoadU(d, at + 3 * stride);
+        a = hn::MulAdd(p, p, a);
+        b = hn::MulAdd(q, q, b);
+        c = hn::MulAdd(r, r, c);
+        e = hn::MulAdd(s, s, e);
+        largest = hn::Max(largest, hn::Max(hn::Max(hn::Abs(p), hn::Abs(q)), hn::Max(hn::Abs(r), hn::Abs(s))));
+      }
+      for (; row < end; ++row) {
+        const auto p = hn::LoadU(d, g + row * stride + i);
+        a = hn::MulAdd(p, p, a);
+        largest = hn::Max(largest, hn::Abs(p));
+      }
+      *squares += hn::GetLane(hn::SumOfLanes(d, hn::Add(hn::Add(a, b), hn::Add(c, e))));
+    }
+    if (!std::isfinite(*squares)) return;
+    hn::StoreU(largest, d, most + i);
+  }
+  for (; i < n; ++i) {
+    for (std::size_t row = 0; row < rows; ++row) {
+      const float v = g[row * stride + i];
+      *squares += static_cast<double>(v) * v;
+      most[i] = std::max(most[i], std::isfinite(v) ? std::fabs(v) : 0.0F);
+    }
+  }
+}
+
 HWY_ATTR float largest_along(const float* g, std::size_t n) {
   const D d;
   auto largest = hn::Zero(d);
@@ -193,7 +248,9 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace ogee::monitor {
 HWY_EXPORT(power_sums);
+HWY_EXPORT(spread_sums);
 HWY_EXPORT(square_sums);
+HWY_EXPORT(squares_across);
 HWY_EXPORT(sides_across);
 HWY_EXPORT(sides_along);
 HWY_EXPORT(magnitudes_across);
@@ -272,7 +329,6 @@ Sums slow_sums_of(const View& x) {
       if (!std::isfinite(v)) continue;
       s.n += 1;
       s.squares += v * v;
-      s.zeros += v == 0 ? 1 : 0;
     }
   }
   return s;
@@ -308,13 +364,41 @@ Moments moments_of(const View& x) {
 
 Sums sums_of(const View& x) {
   Sums result;
-  std::size_t zeros = 0;
-  for_stretches(x, [&](const float* at, std::size_t n) {
-    HWY_DYNAMIC_DISPATCH(square_sums)(at, n, &result.squares, &zeros);
-  });
+  for_stretches(x, [&](const float* at, std::size_t n) { HWY_DYNAMIC_DISPATCH(square_sums)(at, n, &result.squares); });
   if (!std::isfinite(result.squares)) return slow_sums_of(x);
   result.n = static_cast<double>(x.count());
+  return result;
+}
+
+Sums sums_and_magnitudes(const View& g, std::span<float> most) {
+  if (g.inner == 1) {
+    Sums result;
+    HWY_DYNAMIC_DISPATCH(squares_across)(g.data, g.rows, g.stride, g.units, most.data(), &result.squares);
+    result.n = static_cast<double>(g.count());
+    if (std::isfinite(result.squares)) return result;
+  }
+  largest_magnitudes(g, most);
+  return sums_of(g);
+}
+
+Spread spread_of(const View& x) {
+  Spread result;
+  if (x.count() == 0) return result;
+  const float pivot = pivot_of(x);
+  double s[2] = {};
+  std::size_t zeros = 0;
+  for_stretches(x, [&](const float* at, std::size_t n) { HWY_DYNAMIC_DISPATCH(spread_sums)(at, n, pivot, s, &zeros); });
   result.zeros = static_cast<double>(zeros);
+  Moments& m = result.moments;
+  if (!std::isfinite(s[1])) {
+    m = slow_moments_of(x);
+    m.m3 = m.m4 = 0;
+    return result;
+  }
+  const double n = static_cast<double>(x.count()), off = s[0] / n;
+  m.n = n;
+  m.mean = pivot + off;
+  m.m2 = std::max(0.0, s[1] - n * off * off);
   return result;
 }
 

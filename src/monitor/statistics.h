@@ -49,6 +49,13 @@ struct Moments {
 };
 Moments moments_of(const View& x);
 
+// The first two of them (m3 and m4 stay 0), and how many numbers are 0.
+struct Spread {
+  Moments moments;
+  double zeros = 0;
+};
+Spread spread_of(const View& x);
+
 // Counts by sign, exponent and four bits of the significand: a float's own leading bits are its bin, so that a count is
 // a shift and an addition, two histograms merge by adding, and a quantile is known to 1/16 of itself (and better, as
 // it is interpolated) at any scale.
@@ -65,13 +72,10 @@ class Histogram {
  private:
   static constexpr int dropped_bits = 19;
   static constexpr std::size_t bins = std::size_t{1} << (32 - dropped_bits);
-  // Bins beyond these are empty, on either side of 0: most numbers are of a few sizes.
-  struct Range {
-    std::uint32_t low, high;  // both ends included; low > high: none
-  };
-  static constexpr Range none{~0U, 0};
+  // Bins go by groups, four powers of two each: most numbers are of a few sizes, and most groups empty.
+  static constexpr std::size_t group = 64, groups = bins / group;
   std::array<std::uint32_t, bins> bin_{};
-  Range used_[2] = {none, none};
+  std::array<bool, groups> used_{};
   double total_ = 0;
 };
 
@@ -91,9 +95,11 @@ void count_sides(const View& z, const Bounds& bounds, SideCounts& counts);
 void largest_magnitudes(const View& g, std::span<float> most);
 
 struct Sums {
-  double n = 0, squares = 0, zeros = 0;
+  double n = 0, squares = 0;
 };
 Sums sums_of(const View& x);
+// The same, and raises most[unit] as above.
+Sums sums_and_magnitudes(const View& g, std::span<float> most);
 
 struct SignSums {
   double sum, magnitudes;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ogee/libtorch.h"
 #include "monitor/sample.h"
@@ -30,7 +31,14 @@ at::Tensor Weight::tensor() const {
   return locked ? at::Tensor(std::move(locked)) : at::Tensor();
 }
 
+void Weight::begin(bool at_once) {
+  read_ahead_ = at_once && !before_.empty();
+  if (!read_ahead_) before_.clear();
+  update_.clear();
+}
+
 void Weight::read() {
+  if (std::exchange(read_ahead_, false)) return;
   const at::Tensor tensor = this->tensor();
   if (!tensor.defined()) return;
   take_evenly(tensor, most_weights, now_);
@@ -56,9 +64,13 @@ void Weight::read() {
 
 void Weight::gradient(const at::Tensor& g) {
   const bool here = plain(g);
-  const Sums sums = here && g.numel() <= few_gradients
-                        ? sums_of(std::span<const float>(g.data_ptr<float>(), static_cast<std::size_t>(g.numel())))
-                        : sums_of(take_evenly(g, most_gradients));
+  Sums sums;
+  if (here && g.numel() <= few_gradients) {
+    sums = sums_of(std::span<const float>(g.data_ptr<float>(), static_cast<std::size_t>(g.numel())));
+  } else {
+    take_evenly(g, most_gradients, now_);  // between two readings
+    sums = sums_of(now_);
+  }
   gradient_.n += sums.n;
   gradient_.squares += sums.squares;
   if (g.dim() < 2 || g.size(0) != rows_) return;

@@ -29,16 +29,18 @@ class Weight {
 
   // Where the weights are now; two in a row make an update.
   void read();
+  // A window begins. `at_once`: they are still where they were read last, and not read again.
+  void begin(bool at_once);
   void gradient(const at::Tensor& gradient);
   // The window's numbers; the next one starts from where the weights are.
   WeightNumbers close();
-  void forget_updates() { before_.clear(), update_.clear(); }
 
  private:
   c10::weak_intrusive_ptr<c10::TensorImpl, at::UndefinedTensorImpl> tensor_;
   std::string name_;
   std::int64_t rows_ = 0, fan_in_ = 0;
   std::vector<float> now_, before_, update_;  // padded with zeros
+  bool read_ahead_ = false;
   double weight_ = not_measured, ratio_sum_ = 0, ratio_n_ = 0, cosine_sum_ = 0, cosine_n_ = 0;
   Sums gradient_;
   double one_sign_sum_ = 0, one_sign_n_ = 0, row_length_ = 0;

@@ -5,10 +5,9 @@
 #include <ATen/record_function.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
 #include <cmath>
+#include <cstdio>
 #include <memory>
-#include <thread>
 #include <vector>
 
 #include "ogee/libtorch.h"
@@ -84,18 +83,23 @@ const Layer& layer_named(const Record& record, const std::string& name) {
 class ResultsStay : public testing::TestWithParam<std::string> {};
 
 TEST_P(ResultsStay, BitForBit) {
-  std::vector<double> losses[3];
-  std::vector<at::Tensor> weights[3];
-  for (int watched = 0; watched < 3; ++watched) {
+  // Unwatched; as it comes; every step, its tensors sampled or whole; with non-finite numbers traced.
+  constexpr int ways = 5;
+  std::vector<double> losses[ways];
+  std::vector<at::Tensor> weights[ways];
+  for (int watched = 0; watched < ways; ++watched) {
     torch::manual_seed(1);
     Mlp model(4, GetParam());
     std::unique_ptr<Monitor> monitor;
-    if (watched == 1) monitor = std::make_unique<Monitor>(model, every_step());
-    if (watched == 2) monitor = std::make_unique<Monitor>(model, MonitorOptions().trace_non_finite(true).print(false));
+    const MonitorOptions quiet = MonitorOptions().print(false);
+    if (watched == 1) monitor = std::make_unique<Monitor>(model, quiet);
+    if (watched == 2) monitor = std::make_unique<Monitor>(model, MonitorOptions(quiet).every(1));
+    if (watched == 3) monitor = std::make_unique<Monitor>(model, every_step());
+    if (watched == 4) monitor = std::make_unique<Monitor>(model, MonitorOptions(quiet).trace_non_finite(true));
     losses[watched] = train(model, 30);
     for (const at::Tensor& p : model.parameters()) weights[watched].push_back(p.detach().clone());
   }
-  for (int watched = 1; watched < 3; ++watched) {
+  for (int watched = 1; watched < ways; ++watched) {
     EXPECT_EQ(losses[watched], losses[0]);
     for (std::size_t i = 0; i < weights[0].size(); ++i) EXPECT_TRUE(torch::equal(weights[watched][i], weights[0][i]));
   }
@@ -375,32 +379,49 @@ TEST(Observer, OneAtATimeAndBadOptions) {
   EXPECT_THROW(Monitor(MonitorOptions().budget(0)), Error);
 }
 
-TEST(Observer, ThreadsTrainAtOnce) {
+// Operators may be announced with names that are strings of the moment: one after another in the same place.
+TEST(Observer, NamesThatShareAnAddress) {
+  torch::manual_seed(1);
+  nn_::Linear linear(20, 16);
+  const at::Tensor x = torch::randn({32, 20});
+  char name[32] = "";
+  const auto announce = [&name](const char* text, const at::Tensor& input, const at::Tensor& output) {
+    std::snprintf(name, sizeof name, "%s", text);
+    const std::vector<c10::IValue> inputs{input};
+    at::RecordFunction call(at::RecordScope::FUNCTION);
+    ASSERT_TRUE(call.isActive());
+    call.before(static_cast<const char*>(name), c10::ArrayRef<const c10::IValue>(inputs.data(), inputs.size()));
+    call.setOutputs(std::vector<c10::IValue>{output});
+  };
   Monitor monitor(every_step());
-  std::vector<std::thread> threads;
-  for (int t = 0; t < 4; ++t) {
-    threads.emplace_back([] {
-      Mlp model(2);
-      torch::optim::SGD optimizer(model.parameters(), 0.01);
-      for (int i = 0; i < 20; ++i) {
-        optimizer.zero_grad();
-        model.forward(torch::randn({8, 20})).sum().backward();
-        optimizer.step();
-        if (i == 10) at::parallel_for(0, 64, 1, [](std::int64_t, std::int64_t) { torch::randn({4}); });
-      }
-    });
+  torch::NoGradGuard no_grad;
+  for (int i = 0; i < 8; ++i) {
+    const at::Tensor z = linear(x);
+    announce("mine::scale", z, z);
+    announce("aten::tanh", z, torch::empty_like(z).copy_(z));
+    announce("aten::relu", z, torch::empty_like(z).copy_(z));
   }
-  // And on LibTorch's own threads for independent work.
-  std::atomic<int> launched{0};
-  for (int i = 0; i < 4; ++i) {
-    at::launch([&launched] {
-      torch::relu(torch::randn({4}));
-      ++launched;
-    });
+  std::vector<std::string> ops;
+  for (const Layer& layer : monitor.record().layers) ops.push_back(layer.op);
+  EXPECT_EQ(ops, (std::vector<std::string>{"aten::tanh", "aten::relu"}));
+}
+
+// A program whose forward passes go on behind a gradient (a penalty on it, say) is seen to their ends.
+TEST(Observer, ForwardPassesThatGoOnBehindAGradient) {
+  torch::manual_seed(1);
+  nn_::Linear first(20, 16), second(20, 16);
+  Monitor monitor(MonitorOptions().every(1).print(false));
+  constexpr int steps = 40;
+  for (int i = 0; i < steps; ++i) {
+    const at::Tensor x = torch::randn({32, 20}).requires_grad_();
+    const at::Tensor slope = torch::autograd::grad({torch::relu(first(x)).sum()}, {x}, {}, true, true)[0];
+    const at::Tensor loss = torch::mse_loss(torch::tanh(second(x)).sum(1), slope.sum(1));
+    loss.backward();
   }
-  for (auto& thread : threads) thread.join();
-  while (launched != 4) std::this_thread::yield();
-  EXPECT_GE(monitor.record().layers.size(), 8U);
+  const Record record = monitor.record();
+  ASSERT_EQ(record.layers.size(), 2U);
+  for (const Layer& layer : record.layers) EXPECT_GE(layer.calls, steps - 1) << layer.op;
+  EXPECT_GE(record.losses.size(), static_cast<std::size_t>(steps - 1));
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <random>
 
 #include "monitor/sample.h"
@@ -200,6 +201,43 @@ TEST(Statistics, SidesAndMagnitudesUnitByUnit) {
         EXPECT_EQ(counts.right[u], right);
         EXPECT_EQ(counts.zero[u], zero);
         EXPECT_EQ(most[u], largest);
+      }
+    }
+  }
+}
+
+TEST(Statistics, SpreadAndGradientsInOnePass) {
+  for (const bool finite : {true, false}) {
+    for (const std::size_t units : {1U, 3U, 16U, 37U}) {
+      for (const std::size_t rows : {1U, 7U, 300U}) {
+        Block block{rows, units, 1, normal(rows * units, units + rows, 3)};
+        for (std::size_t i = 0; i < block.value.size(); i += 5) block.value[i] = 0;
+        if (!finite) {
+          block.value[block.value.size() / 2] = std::numeric_limits<float>::infinity();
+          block.value[block.value.size() / 3] = std::numeric_limits<float>::quiet_NaN();
+        }
+        double n = 0, squares = 0, zeros = 0;
+        std::vector<float> largest(units, 0.5F), most = largest;
+        for (std::size_t i = 0; i < block.value.size(); ++i) {
+          const float v = block.value[i];
+          if (!std::isfinite(v)) continue;
+          n += 1;
+          squares += static_cast<double>(v) * v;
+          zeros += v == 0 ? 1 : 0;
+          largest[i % units] = std::max(largest[i % units], std::abs(v));
+        }
+        const Sums sums = sums_and_magnitudes(block, most);
+        EXPECT_EQ(sums.n, n);
+        EXPECT_NEAR(sums.squares, squares, 1e-6 * squares);
+        EXPECT_EQ(most, largest);
+        if (n == 0) continue;
+        const Spread spread = spread_of(block);
+        Moments expected = plain(block.all());
+        expected.m3 = expected.m4 = 0;
+        EXPECT_EQ(spread.zeros, zeros);
+        EXPECT_EQ(spread.moments.n, n);
+        EXPECT_NEAR(spread.moments.mean, expected.mean, 1e-5);
+        EXPECT_NEAR(spread.moments.m2, expected.m2, 1e-5 * (expected.m2 + 1));
       }
     }
   }
