@@ -233,6 +233,22 @@ HWY_INLINE FloatTruth any_of(Whole32 x, std::int32_t bits) {
 }
 HWY_INLINE Whole32 bits_of(Float x) { return hn::BitCast(hn::RebindToSigned<SingleTag>(), x.v); }
 
+// The nearest to x at most, or at least, as large as a bound; NaN passes, which Highway's own operations on NEON drop.
+HWY_INLINE Float at_most(Float x, Float high) {
+#if HWY_ARCH_X86
+  return {hn::Min(high.v, x.v)};
+#else
+  return select(x > high, high, x);
+#endif
+}
+HWY_INLINE Float at_least(Float x, Float low) {
+#if HWY_ARCH_X86
+  return {hn::Max(low.v, x.v)};
+#else
+  return select(x < low, low, x);
+#endif
+}
+
 // Instructions that AVX-512 has, and the others' for the same.
 
 // mask ? a - b : otherwise, and likewise a + b

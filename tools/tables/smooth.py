@@ -88,7 +88,7 @@ TABLES = [
     both_sides("MishWholeSlope", "the slope of z tanh(log(1 + exp(z)))", mish_slope, 6, 9.3, roots=[-1.19], steep=True),
     both_sides("LogishWhole", "z log(1 + sigmoid(z))", lambda z: z * mp.log1p(sigma(z)), 6, 9.3, zero=1),
     both_sides("LogishSlope", "the slope of z log(1 + sigmoid(z))", logish_slope, 6, 9.3, roots=[-1.35], steep=True),
-    steep_right("TanhExpWhole", "z tanh(exp(z))", lambda z: z * mp.tanh(mp.exp(z)), 4.6, zero=1),
+    steep_right("TanhExpFactor", "tanh(exp(z))", lambda z: mp.tanh(mp.exp(z)), 4.6),
     steep_right("TanhExpSlope", "the slope of z tanh(exp(z))", tanh_exp_slope, 4.6, roots=[-1.1], steep=True),
     steep_right("SerfWhole", "z erf(log(1 + exp(z)))", lambda z: z * mp.erf(softplus(z)), 2.75, zero=1),
     steep_right("SerfSlope", "the slope of z erf(log(1 + exp(z)))", serf_slope, 2.75, roots=[-1.14], steep=True),

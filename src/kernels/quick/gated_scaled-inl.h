@@ -84,7 +84,7 @@ struct QuickValue<SwigluOai> : Quick {
   }
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(least(x[0])), y); }
   HWY_INLINE Float operator()(const Float* x) const {
-    const Float g = least(x[0]), u = least({hn::Max(minus_limit.v, x[1].v)}), v = u + 1.0, m = g * v;
+    const Float g = least(x[0]), u = least(at_least(x[1], minus_limit)), v = u + 1.0, m = g * v;
     const auto z = gate.point(g);
     const FloatTruth left = z.z < 0.0;
     // What rounding u + 1 and the product leaves out.
@@ -94,7 +94,7 @@ struct QuickValue<SwigluOai> : Quick {
   }
 
  private:
-  HWY_INLINE Float least(Float x) const { return {hn::Min(limit.v, x.v)}; }  // NaN passes
+  HWY_INLINE Float least(Float x) const { return at_most(x, limit); }
 };
 
 template <>
@@ -109,7 +109,7 @@ struct QuickSlopes<SwigluOai> : Quick {
   }
   HWY_INLINE FloatTruth inside(const Float* x) const { return finite(gate.above(least(x[0])), least(x[0])); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const Float g = least(x[0]), u = least({hn::Max(minus_limit.v, x[1].v)});
+    const Float g = least(x[0]), u = least(at_least(x[1], minus_limit));
     const auto z = gate.point(g);
     const auto s = gate.sides(z);
     const Float slope = gate.slope_exactly(s, z);
@@ -118,7 +118,7 @@ struct QuickSlopes<SwigluOai> : Quick {
   }
 
  private:
-  HWY_INLINE Float least(Float x) const { return {hn::Min(limit.v, x.v)}; }  // NaN passes
+  HWY_INLINE Float least(Float x) const { return at_most(x, limit); }
 };
 
 #endif  // OGEE_QUICK_TARGET

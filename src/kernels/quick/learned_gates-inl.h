@@ -122,7 +122,7 @@ struct ScaledSigmoid {
     limit = Float::constant(tables::SigmoidSides::high < most * size ? tables::SigmoidSides::high / size : most);
   }
   HWY_INLINE Point point(Float x) const {
-    const Float a = {hn::Min(limit.v, abs(x).v)}, magnitude = factor * a;
+    const Float a = at_most(abs(x), limit), magnitude = factor * a;
     return {signed_factor * x, magnitude, fused(a, rest, fused(a, factor, -magnitude))};
   }
   HWY_INLINE SigmoidSides::Sides sides(const Point& p) const { return gate.sides(p.magnitude, p.low); }

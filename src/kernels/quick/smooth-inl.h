@@ -103,7 +103,6 @@ OGEE_QUICK(QuickValue, GeluTanh, QuickDip<tables::TanhGeluDip, true>)
 OGEE_QUICK(QuickValue, GeluQuick, QuickDip<tables::QuickGeluDip>)
 OGEE_QUICK(QuickValue, Atlu, QuickDip<tables::AtluDip>)
 OGEE_QUICK(QuickValue, Logish, QuickWhole<tables::LogishWhole>)
-OGEE_QUICK(QuickValue, TanhExp, QuickWhole<tables::TanhExpWhole>)
 OGEE_QUICK(QuickValue, Serf, QuickWhole<tables::SerfWhole>)
 OGEE_QUICK(QuickSlopes, Silu, QuickSlope<DipSlopeForm<tables::SiluSlope>>)
 OGEE_QUICK(QuickSlopes, Gelu, QuickSlope<DipSlopeForm<tables::GeluSlope, true>>)
@@ -119,10 +118,12 @@ OGEE_QUICK_BY(QuickValue, Swish, WithBetaOne<QuickDip<tables::SiluDip>>, WithBet
 OGEE_QUICK(QuickSlopes, Swish, WithBetaOne<QuickSlope<DipSlopeForm<tables::SiluSlope>>>)
 
 // At 0 the gate's first coefficient would not be a float, so the factor x stays outside.
-template <>
-struct QuickValue<Mish> : QuickWhole<tables::MishFactor> {
-  HWY_INLINE Float operator()(const Float* x) const { return table.times(x[0], x[0]); }
+template <class Table>
+struct QuickFactor : QuickWhole<Table> {
+  HWY_INLINE Float operator()(const Float* x) const { return this->table.times(x[0], x[0]); }
 };
+OGEE_QUICK(QuickValue, Mish, QuickFactor<tables::MishFactor>)
+OGEE_QUICK(QuickValue, TanhExp, QuickFactor<tables::TanhExpFactor>)
 
 // The table has the beta that nearly everybody has; a product with a rounded value would be rounded twice.
 template <>
