@@ -15,7 +15,8 @@ struct Entry {
 };
 constexpr Entry entries[] = {
     {"depth", make_depth},     {"comparison", make_comparison}, {"noise", make_noise},
-    {"overlap", make_overlap}, {"slopes", make_slopes},         {"training", make_training},
+    {"overlap", make_overlap}, {"saturation", make_saturation}, {"slopes", make_slopes},
+    {"training", make_training},
 };
 
 }  // namespace
