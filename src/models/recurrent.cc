@@ -16,6 +16,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "models/announce.h"
 #include "models/carrying.h"
 #include "models/gates.h"
 #include "models/network.h"
@@ -69,10 +70,7 @@ class Recurrent : public Network, public Carrying {
     }
     end_steps();
     if (mean_head_ > 0) x = at::relu(at::linear(x.mean(0), head_.weight, head_.bias));
-    // As many answers as there are words.
-    constexpr std::int64_t many = 512;
-    x = output_.weight.size(0) >= many ? torch_call::packed_linear(x, output_.weight, output_.bias)
-                                       : at::linear(x, output_.weight, output_.bias);
+    x = answers(x);
     return stepwise_ ? x.transpose(0, 1) : x;
   }
 
@@ -126,6 +124,16 @@ class Recurrent : public Network, public Carrying {
     const auto first = [&](const at::Tensor& t) { return t.defined() ? t.narrow(0, 0, rows) : t; };
     return {first(carried[2 * i]), first(carried[2 * i + 1])};
   }
+  at::Tensor answers(const at::Tensor& x) const {
+    constexpr std::int64_t many = 512;  // as many as there are words
+    if (output_.weight.size(0) < many) return at::linear(x, output_.weight, output_.bias);
+    // A monitor, which knows a network by its operators, sees none in fused cells: it tells steps by this one's weight.
+    at::Tensor y;
+    announced(linear_schema(), {x, output_.weight, output_.bias}, y,
+              [&] { y = torch_call::packed_linear(x, output_.weight, output_.bias); });
+    return y;
+  }
+
   // A cell without a state c carries h alone.
   void carry(std::size_t i, const State& state) {
     carried.resize(2 * cells_.size());

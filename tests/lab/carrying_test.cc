@@ -159,6 +159,30 @@ TEST(InitialRange, IsOfAllWeightsAndBiasesButNotOfUnits) {
   EXPECT_EQ(seen, 6 + 5) << "embedding, both maps into the cell, its bias, the answer's two; a p for each activation";
 }
 
+// The monitor must know one step from the next even where nothing but fused nodes runs, or no state could be kept.
+TEST(Carrying, AVocabularysRunCanBeBrokenOff) {
+  std::string words;
+  for (int i = 0; i < 2400; ++i) words += (i % 2 ? "a" : std::string(1, static_cast<char>('b' + i / 2 % 20))) + std::to_string(i % 600) + "\n";
+  const std::string path = (files::temp_directory_path() / "ogee_vocabulary_test.txt").string();
+  std::ofstream(path) << words;
+  const Experiment wanted = parse_experiment(
+      "data = { data = \"" + path + "\", tokens = \"words\", context = 4 }\n"
+      "model = { name = \"lstm(gates=all)\", depth = 1, width = 4 }\n"
+      "training = { epochs = 1, batch = 10, seeds = 1, learning_rate = 0.1, carry_state = true }\n" + std::string(plain),
+      "e.toml");
+  const data::Dataset data = data::load(request_of(wanted));
+  files::remove(path);
+  ASSERT_GT(data.outputs(), 512);
+  const Experiment experiment = resolve(wanted, data);
+  RunHooks hooks;
+  int kept = 0;
+  hooks.keep_seconds = 0;
+  hooks.keep = [&](const std::string&) { ++kept; };
+  const RunResult result = train(experiment, data, {"tanh", Stage::result, 1, 0.1, experiment.steps}, hooks);
+  ASSERT_EQ(result.status, Status::finished) << result.message;
+  EXPECT_GT(kept, 30) << "of " << experiment.steps << " steps";
+}
+
 TEST(Carrying, RefusesWhatCannotBe) {
   const Text text;
   Experiment experiment = text.experiment("carry_state = true", plain);

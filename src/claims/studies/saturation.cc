@@ -69,7 +69,8 @@ class SaturationStudy : public CellStudy {
             {"flow", "the norm of the loss's gradient by the first layer's weights, the mean over draws of the noise, "
                      "in powers of ten"},
             {"signal_to_noise", "of that gradient over draws: the square of its mean over its variance, in powers of "
-                                "ten; none without noise"},
+                                "ten; about one over the number of draws where there is no signal, none without "
+                                "noise"},
             {"train_loss", "on the training part, without noise"},
             {"test_error", "on the test part"}};
   }
@@ -178,9 +179,7 @@ class SaturationStudy : public CellStudy {
     const double of_mean = (sum / count).square().sum().item<double>();
     const double variance = std::max(0.0, squares / count - of_mean) * count / (count - 1);
     std::map<std::string, double> seen{{"flow", std::log10(norms / count)}};
-    // The mean's own share of the noise is taken off its square.
-    const double signal = of_mean - variance / count;
-    if (variance > 1e-9 * of_mean && signal > 0) seen["signal_to_noise"] = std::log10(signal / variance);
+    if (variance > 1e-9 * of_mean) seen["signal_to_noise"] = std::log10(of_mean / variance);
     return seen;
   }
 
