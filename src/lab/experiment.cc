@@ -174,8 +174,7 @@ void check_carrying(const Experiment& experiment, const data::Dataset& data) {
     throw Error(fmt::format("initial_range: {} has its own", experiment.model));
   if (!experiment.carry_state) return;
   const std::string name = experiment.model.substr(0, experiment.model.find('('));
-  if (!data.text() || data.masked)
-    throw Error(fmt::format("carry_state: {} is no running text", data.name));
+  if (!data.text() || data.masked) throw Error(fmt::format("carry_state: {} is no running text", data.name));
   if (name != "lstm" && name != "gru")
     throw Error(fmt::format("carry_state: {} has no state to carry; expected lstm or gru", experiment.model));
   if (experiment.data_parallel) throw Error("carry_state: not with --data-parallel");

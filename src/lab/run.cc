@@ -72,7 +72,8 @@ constexpr std::int64_t typical_step = 5;
 
 double rate_at(const RunKey& key, const RateCourse& course, std::int64_t step, std::int64_t epoch) {
   if (course.epochs > 0)
-    return key.rate * std::pow(course.factor, static_cast<double>(std::max<std::int64_t>(0, epoch + 1 - course.epochs)));
+    return key.rate *
+           std::pow(course.factor, static_cast<double>(std::max<std::int64_t>(0, epoch + 1 - course.epochs)));
   const double warm_up = std::max(1.0, static_cast<double>(key.steps) / 20);
   const double up = std::min(1.0, static_cast<double>(step + 1) / warm_up);
   const double down =

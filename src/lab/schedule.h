@@ -12,7 +12,7 @@ struct Schedule {
     linear,        // from `from` to `to` by equal differences
     exponential,   // by equal ratios
     inverse_root,  // from/sqrt(t+1), t counting every `every` steps, but never beyond `to` (Gulcehre et al. 2016)
-    validation,    // `factor` times as much whenever validation has not improved for `patience` epochs, never beyond `to`
+    validation,  // `factor` times as much whenever validation has not improved for `patience` epochs, never beyond `to`
   };
   std::string attribute;
   double from = 0, to = 0;

@@ -19,8 +19,8 @@ namespace {
 
 namespace files = std::filesystem;
 
-// A text in which a sentence's first word, one of two, tells its last. Windows of four words begin anywhere in sentences of
-// five: half of those that ask for the last word do not hold the first.
+// A text in which a sentence's first word, one of two, tells its last. Windows of four words begin anywhere in
+// sentences of five: half of those that ask for the last word do not hold the first.
 class Text {
  public:
   Text() : path_((files::temp_directory_path() / "ogee_carrying_test.txt").string()) {
@@ -58,8 +58,8 @@ TEST(Carrying, SeesBeyondTheWindow) {
   const Text text;
   double losses[2];
   for (const bool carry : {false, true}) {
-    const Experiment wanted = text.experiment(
-        std::string("epochs = 40, batch = 5, carry_state = ") + (carry ? "true" : "false"), plain);
+    const Experiment wanted =
+        text.experiment(std::string("epochs = 40, batch = 5, carry_state = ") + (carry ? "true" : "false"), plain);
     const data::Dataset data = data::load(request_of(wanted));
     const Experiment experiment = resolve(wanted, data);
     const RunResult result = train(experiment, data, key_of(experiment), {});
@@ -162,13 +162,16 @@ TEST(InitialRange, IsOfAllWeightsAndBiasesButNotOfUnits) {
 // The monitor must know one step from the next even where nothing but fused nodes runs, or no state could be kept.
 TEST(Carrying, AVocabularysRunCanBeBrokenOff) {
   std::string words;
-  for (int i = 0; i < 2400; ++i) words += (i % 2 ? "a" : std::string(1, static_cast<char>('b' + i / 2 % 20))) + std::to_string(i % 600) + "\n";
+  for (int i = 0; i < 2400; ++i)
+    words += (i % 2 ? "a" : std::string(1, static_cast<char>('b' + i / 2 % 20))) + std::to_string(i % 600) + "\n";
   const std::string path = (files::temp_directory_path() / "ogee_vocabulary_test.txt").string();
   std::ofstream(path) << words;
   const Experiment wanted = parse_experiment(
-      "data = { data = \"" + path + "\", tokens = \"words\", context = 4 }\n"
-      "model = { name = \"lstm(gates=all)\", depth = 1, width = 4 }\n"
-      "training = { epochs = 1, batch = 10, seeds = 1, learning_rate = 0.1, carry_state = true }\n" + std::string(plain),
+      "data = { data = \"" + path +
+          "\", tokens = \"words\", context = 4 }\n"
+          "model = { name = \"lstm(gates=all)\", depth = 1, width = 4 }\n"
+          "training = { epochs = 1, batch = 10, seeds = 1, learning_rate = 0.1, carry_state = true }\n" +
+          std::string(plain),
       "e.toml");
   const data::Dataset data = data::load(request_of(wanted));
   files::remove(path);

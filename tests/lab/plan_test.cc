@@ -137,7 +137,7 @@ TEST(Schedule, ByValidationFallsWhereNothingImproves) {
   Lowering lowering{schedule.from};
   const double nan = std::numeric_limits<double>::quiet_NaN();
   // Errors, and what c is after them.
-  const std::pair<double, double> course[] = {{0.9, 8}, {0.8, 8}, {0.8, 8},   {0.85, 4}, {0.82, 4},  {0.7, 4},
+  const std::pair<double, double> course[] = {{0.9, 8}, {0.8, 8}, {0.8, 8},  {0.85, 4},  {0.82, 4},  {0.7, 4},
                                               {nan, 4}, {0.9, 2}, {0.71, 2}, {0.7, 1.5}, {0.9, 1.5}, {0.9, 1.5}};
   for (std::size_t i = 0; i < std::size(course); ++i) {
     const double before = lowering.value;

@@ -56,21 +56,34 @@ class SaturationStudy : public CellStudy {
   }
 
   nlohmann::ordered_json settings() const override {
-    return {{"study", "saturation"}, {"arms", names_},   {"data", source_.name()},  {"fingerprint", source_.fingerprint()},
-            {"depth", depth_},       {"width", width_},  {"weight_scale", scale_},  {"rate", rate_},
-            {"batch", batch_},       {"steps", steps_},  {"at", at_},               {"draws", draws_},
-            {"seeds", seeds_},       {"train_limit", source_.limit()}};
+    return {{"study", "saturation"},
+            {"arms", names_},
+            {"data", source_.name()},
+            {"fingerprint", source_.fingerprint()},
+            {"depth", depth_},
+            {"width", width_},
+            {"weight_scale", scale_},
+            {"rate", rate_},
+            {"batch", batch_},
+            {"steps", steps_},
+            {"at", at_},
+            {"draws", draws_},
+            {"seeds", seeds_},
+            {"train_limit", source_.limit()}};
   }
   std::map<std::string, std::string> measures() const override {
-    return {{"saturated", "the share of (unit, example) where the slope of the function that the unit is made from is "
-                          "below a twentieth of its largest"},
+    return {{"saturated",
+             "the share of (unit, example) where the slope of the function that the unit is made from is "
+             "below a twentieth of its largest"},
             {"passing", "of these, the share with a slope that is not 0, in training; none where there are none"},
             {"slope", "there, the size of the slope in training, the mean"},
-            {"flow", "the norm of the loss's gradient by the first layer's weights, the mean over draws of the noise, "
-                     "in powers of ten"},
-            {"signal_to_noise", "of that gradient over draws: the square of its mean over its variance, in powers of "
-                                "ten; about one over the number of draws where there is no signal, none without "
-                                "noise"},
+            {"flow",
+             "the norm of the loss's gradient by the first layer's weights, the mean over draws of the noise, "
+             "in powers of ten"},
+            {"signal_to_noise",
+             "of that gradient over draws: the square of its mean over its variance, in powers of "
+             "ten; about one over the number of draws where there is no signal, none without "
+             "noise"},
             {"train_loss", "on the training part, without noise"},
             {"test_error", "on the test part"}};
   }
@@ -115,7 +128,8 @@ class SaturationStudy : public CellStudy {
       anneal(step);
       const at::Tensor chosen = torch::randperm(data.train.size(), order, torch::kLong).narrow(0, 0, batch);
       optimiser->zero_gradients();
-      task->loss(network->forward(data.train.x.index_select(0, chosen)), data.train.y.index_select(0, chosen)).backward();
+      task->loss(network->forward(data.train.x.index_select(0, chosen)), data.train.y.index_select(0, chosen))
+          .backward();
       optimiser->step(rate_);
     }
     anneal(wanted);
