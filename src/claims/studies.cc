@@ -14,8 +14,9 @@ struct Entry {
   std::unique_ptr<Study> (*make)(lab::Table& table);
 };
 constexpr Entry entries[] = {
-    {"depth", make_depth},     {"comparison", make_comparison}, {"noise", make_noise},
-    {"overlap", make_overlap}, {"slopes", make_slopes},         {"training", make_training},
+    {"depth", make_depth},       {"comparison", make_comparison}, {"noise", make_noise},
+    {"overlap", make_overlap},   {"saturation", make_saturation}, {"slopes", make_slopes},
+    {"training", make_training},
 };
 
 }  // namespace

@@ -40,6 +40,12 @@ void unpack(const nlohmann::ordered_json& json, const at::Tensor& tensor) {
   tensor.detach().copy_(here);
 }
 
+at::Tensor unpacked(const nlohmann::ordered_json& json) {
+  const at::Tensor tensor = torch::empty(json.at("shape").get<std::vector<std::int64_t>>(), torch::kFloat);
+  unpack(json, tensor);
+  return tensor;
+}
+
 void write_checkpoint(const std::string& path, const std::string& bytes) {
   write_atomically(path, fmt::format("{} {} {}\n", what, bytes.size(), data::checksum(bytes)) + bytes);
 }

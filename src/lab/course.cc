@@ -72,6 +72,10 @@ Json curve_of(const Arm& arm) {
                      {"validation_error", collect(&Point::validation_error)},
                      {"validation_loss", collect(&Point::validation_loss)},
                      {"gradient_ratio", number(ratios.empty() ? unknown : std::exp(mean(ratios)))}});
+    std::map<std::string, std::vector<double>> scheduled;
+    for (const Point* point : points)
+      for (const auto& [attribute, value] : point->scheduled) scheduled[attribute].push_back(value);
+    for (const auto& [attribute, values] : scheduled) curve.back()["scheduled"][attribute] = spread(values);
   }
   return curve;
 }

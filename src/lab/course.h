@@ -8,7 +8,7 @@
 namespace ogee::lab {
 
 // Epoch by epoch: losses and errors as {mean, low, high} of 95 %, and the gradient's norm at the first activation over
-// that at the last.
+// that at the last; attributes that follow a schedule likewise, by name under "scheduled".
 nlohmann::ordered_json curve_of(const Arm& arm);
 
 // Layer by layer, at no more than a dozen epochs and layers, evenly chosen, the first and last among them:

@@ -169,6 +169,18 @@ void check_design(const Experiment& experiment) {
   }
 }
 
+void check_carrying(const Experiment& experiment, const data::Dataset& data) {
+  if (experiment.initial_range > 0 && experiment.design)
+    throw Error(fmt::format("initial_range: {} has its own", experiment.model));
+  if (!experiment.carry_state) return;
+  const std::string name = experiment.model.substr(0, experiment.model.find('('));
+  if (!data.text() || data.masked) throw Error(fmt::format("carry_state: {} is no running text", data.name));
+  if (name != "lstm" && name != "gru")
+    throw Error(fmt::format("carry_state: {} has no state to carry; expected lstm or gru", experiment.model));
+  if (experiment.data_parallel) throw Error("carry_state: not with --data-parallel");
+  if (experiment.train_limit > 0) throw Error("carry_state: not with a train_limit, which takes windows from anywhere");
+}
+
 }  // namespace
 
 std::vector<std::string> Experiment::default_activations() {
@@ -273,6 +285,7 @@ Experiment resolve(Experiment experiment, const data::Dataset& data) {
     if (!experiment.design) models::check_activation(model);
   }
   check_design(experiment);
+  check_carrying(experiment, data);
   return experiment;
 }
 
@@ -292,10 +305,14 @@ nlohmann::ordered_json to_json(const ArmSettings& arm) {
   for (const Schedule& schedule : arm.schedules) {
     Json& its = json["schedules"][schedule.attribute];
     its = {{"from", schedule.from}, {"to", schedule.to}, {"shape", name_of(schedule.shape)}};
-    if (schedule.shape == Schedule::Shape::inverse_root)
+    if (schedule.shape == Schedule::Shape::inverse_root) {
       its["every"] = schedule.every;
-    else
+    } else if (schedule.shape == Schedule::Shape::validation) {
+      its["factor"] = schedule.factor;
+      its["patience"] = schedule.patience;
+    } else {
       its["until"] = schedule.until;
+    }
   }
   for (const Choice& choice : arm.choices) json["tune"][choice.attribute] = choice.values;
   if (arm.learning_rate > 0) json["learning_rate"] = arm.learning_rate;
@@ -348,7 +365,13 @@ nlohmann::ordered_json to_json(const Experiment& experiment) {
   if (optimiser.clip_norm > 0) json["clip_norm"] = optimiser.clip_norm;
   if (optimiser.clip_value > 0) json["clip_value"] = optimiser.clip_value;
   if (optimiser.weight_decay > 0) json["weight_decay"] = optimiser.weight_decay;
-  json["schedule"] = "5 % linear warm-up, then cosine to 0";
+  if (experiment.rate_course.epochs > 0)
+    json["schedule"] = fmt::format("constant for {} epochs, then times {:g} with each", experiment.rate_course.epochs,
+                                   experiment.rate_course.factor);
+  else
+    json["schedule"] = "5 % linear warm-up, then cosine to 0";
+  if (experiment.carry_state) json["carry_state"] = true;
+  if (experiment.initial_range > 0) json["initial_range"] = experiment.initial_range;
   if (experiment.learning_rate > 0) {
     json["learning_rate"] = experiment.learning_rate;
   } else {

@@ -41,6 +41,13 @@ struct ArmSettings {
   const std::string& label() const { return name.empty() ? activation : name; }
 };
 
+// How the learning rate goes: up in the first twentieth of a run and down to 0 along a cosine, or, where `epochs` is
+// not 0, constant for so many epochs, and in each further one `factor` times what it was in the one before.
+struct RateCourse {
+  std::int64_t epochs = 0;
+  double factor = 0.5;
+};
+
 struct OptimiserSettings {
   std::string name = "adam";  // or sgd, or rmsprop
   double momentum = 0;        // of sgd and rmsprop
@@ -71,6 +78,11 @@ struct Experiment {
   bool data_parallel = false;  // every run is trained by all ranks together
   std::vector<ArmSettings> arms;
   OptimiserSettings optimiser;
+  RateCourse rate_course;
+  // Of a text: a batch's rows are as many places in it, far apart, and each batch goes on where the one before ended,
+  // with the state of the recurrent layers; evaluation reads a part from its first token to its last.
+  bool carry_state = false;
+  double initial_range = 0;  // all weights and biases start in U(-initial_range, initial_range); 0: as the model has it
   // Fairness.
   bool match_parameters = true;    // gated and other arms have as many parameters
   std::vector<double> rates;       // tuned over; empty: Tuning::rates

@@ -33,10 +33,14 @@ void read_schedule(Table& table, Schedule& schedule) {
   } catch (const Error& error) {
     table.fail("shape", error.what());
   }
-  if (schedule.shape == Schedule::Shape::inverse_root)
+  if (schedule.shape == Schedule::Shape::inverse_root) {
     table.take("every", schedule.every, 1, huge);
-  else
+  } else if (schedule.shape == Schedule::Shape::validation) {
+    table.take("factor", schedule.factor, 0, false, 1);
+    table.take("patience", schedule.patience, 1, huge);
+  } else {
     table.take("until", schedule.until, 0, false, 1);
+  }
   if (const std::string problem = problem_of(schedule); !problem.empty()) table.fail("from", problem);
 }
 
@@ -108,6 +112,7 @@ void take_experiment(Table& table, Experiment& experiment) {
     model.take("name", experiment.model);
     model.take("depth", experiment.depth, 1, 1000);
     model.take("width", experiment.width, 1, 65536);
+    model.take("initial_range", experiment.initial_range, 0, false, 100);
     model.take("replace", experiment.replace);
     model.take("weights", experiment.weights);
     model.take("fingerprint", experiment.model_fingerprint);
@@ -120,6 +125,13 @@ void take_experiment(Table& table, Experiment& experiment) {
     training.take("learning_rate", experiment.learning_rate, 0, false, 100);
     training.take("device", experiment.device);
     training.take("data_parallel", experiment.data_parallel);
+    training.take("carry_state", experiment.carry_state);
+    training.take("decay", [&](Table& decay) {
+      for (const char* key : {"after", "factor"})
+        if (!decay.has(key)) decay.fail(key, fmt::format("the rate's decay has no '{}'", key));
+      decay.take("after", experiment.rate_course.epochs, 1, 1000000);
+      decay.take("factor", experiment.rate_course.factor, 0, false, 1);
+    });
     training.take("optimiser", experiment.optimiser.name);
     training.take("momentum", experiment.optimiser.momentum, 0, true, 1);
     training.take("clip_norm", experiment.optimiser.clip_norm, 0, false, 1e9);
@@ -158,10 +170,14 @@ toml::table arm_table(const ArmSettings& arm) {
   toml::table schedules, choices;
   for (const Schedule& schedule : arm.schedules) {
     toml::table its{{"from", schedule.from}, {"to", schedule.to}, {"shape", name_of(schedule.shape)}};
-    if (schedule.shape == Schedule::Shape::inverse_root)
+    if (schedule.shape == Schedule::Shape::inverse_root) {
       its.insert("every", schedule.every);
-    else
+    } else if (schedule.shape == Schedule::Shape::validation) {
+      its.insert("factor", schedule.factor);
+      its.insert("patience", schedule.patience);
+    } else {
       its.insert("until", schedule.until);
+    }
     its.is_inline(true);
     schedules.insert(schedule.attribute, its);
   }
@@ -207,6 +223,12 @@ std::string to_toml(const Experiment& experiment) {
   if (experiment.learning_rate > 0) training.insert("learning_rate", experiment.learning_rate);
   training.insert("device", experiment.device);
   if (experiment.data_parallel) training.insert("data_parallel", true);
+  if (experiment.carry_state) training.insert("carry_state", true);
+  if (experiment.rate_course.epochs > 0) {
+    toml::table decay{{"after", experiment.rate_course.epochs}, {"factor", experiment.rate_course.factor}};
+    decay.is_inline(true);
+    training.insert("decay", decay);
+  }
   training.insert("optimiser", experiment.optimiser.name);
   if (experiment.optimiser.name != "adam") training.insert("momentum", experiment.optimiser.momentum);
   training.insert("weight_decay", experiment.optimiser.weight_decay);
@@ -228,6 +250,7 @@ std::string to_toml(const Experiment& experiment) {
   };
   write("data", data);
   toml::table model{{"name", experiment.model}};
+  if (experiment.initial_range > 0) model.insert("initial_range", experiment.initial_range);
   if (experiment.model_fingerprint.empty()) {
     model.insert("depth", experiment.depth);
     model.insert("width", experiment.width);

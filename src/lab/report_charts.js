@@ -60,13 +60,19 @@ function domainOf(values, log) {
   return fine.length ? [Math.min(...fine), Math.max(...fine)] : [log ? 0.1 : 0, 1];
 }
 
-// Lines with bands, one for each arm, over epochs.
+// Attributes of activations that follow a schedule in any arm.
+function scheduledAttributes() {
+  return [...new Set(arms.flatMap(arm => arm.curve.flatMap(point => Object.keys(point.scheduled ?? {}))))];
+}
+
+// Lines with bands, one for each arm, over epochs. `field`: its name, or what gives its value for a point.
 function curves(width, yTitle, field, {log = false, factor = 1, band = true} = {}) {
   const rows = [];
   for (const arm of arms) {
     if (!shown.has(arm.activation)) continue;
     for (const point of arm.curve) {
-      const value = point[field];
+      const value = typeof field === 'function' ? field(point) : point[field];
+      if (value === undefined) continue;
       const mean = value !== null && typeof value === 'object' ? value.mean : value;
       if (mean === null || (log && mean <= 0)) continue;
       const low = value.low ?? mean, high = value.high ?? mean;

@@ -21,6 +21,7 @@
 #include "lab/slice.h"
 #include "lab/streams.h"
 #include "lab/team.h"
+#include "models/carrying.h"
 #include "models/chain.h"
 #include "models/network.h"
 #include "ogee/monitor.h"
@@ -69,12 +70,22 @@ std::uint64_t step_stream(std::uint64_t seed, std::int64_t step, int rank) {
 // a chain (models/chain.h) would show nothing.
 constexpr std::int64_t typical_step = 5;
 
-double rate_at(const RunKey& key, std::int64_t step) {
+double rate_at(const RunKey& key, const RateCourse& course, std::int64_t step, std::int64_t epoch) {
+  if (course.epochs > 0)
+    return key.rate *
+           std::pow(course.factor, static_cast<double>(std::max<std::int64_t>(0, epoch + 1 - course.epochs)));
   const double warm_up = std::max(1.0, static_cast<double>(key.steps) / 20);
   const double up = std::min(1.0, static_cast<double>(step + 1) / warm_up);
   const double down =
       0.5 * (1 + std::cos(std::numbers::pi * static_cast<double>(step) / static_cast<double>(key.steps)));
   return key.rate * up * down;
+}
+
+// Weights and biases, not what activations learn.
+void start_uniformly(models::Network& network, double range, at::Generator random) {
+  const torch::NoGradGuard no_gradients;
+  for (const auto& item : network.named_parameters())
+    if (item.key().find("_activation.") == std::string::npos) item.value().uniform_(-range, range, random);
 }
 
 class Run {
@@ -91,8 +102,14 @@ class Run {
         measured_(key.stage == Stage::result),
         task_(tasks::make_task(data, experiment.metric)),
         network_(models::build(settings_of(experiment, arm_, key), data, seed_of(key.seed, Stream::weights))),
+        carrying_(experiment.carry_state ? dynamic_cast<models::Carrying*>(network_.get()) : nullptr),
+        rate_course_(experiment.rate_course),
         order_(generator_of(key.seed, Stream::order)),
         noise_(generator_of(key.seed, Stream::noise)) {
+    if (experiment.initial_range > 0)
+      start_uniformly(*network_, experiment.initial_range, generator_of(key.seed, Stream::weights));
+    if (carrying_) carrying_->carries = true;
+    for (const Schedule& schedule : arm_.schedules) lowered_.push_back({schedule.from});
     if (cuda_) network_->to(torch::kCUDA);
     optimiser_ = make_optimiser(experiment.optimiser, *network_);
     result_.parameters = network_->parameter_count();
@@ -118,6 +135,13 @@ class Run {
     seconds_before_ = json.at("seconds").get<double>();
     step_seconds_ = json.at("step_seconds").get<std::vector<double>>();
     watched_ = json.at("watched").get<std::string>();
+    if (carrying_)
+      for (const Json& each : json.at("carried"))
+        carrying_->carried.push_back(each.is_null() ? at::Tensor() : unpacked(each));
+    for (std::size_t i = 0; Lowering & lowered : lowered_) {
+      const Json& its = json.at("lowered").at(i++);
+      lowered = {its.at(0).get<double>(), its.at(1).get<double>(), its.at(2).get<std::int64_t>()};
+    }
     json.at("points").get_to(result_.points);
     if (hooks_.point)
       for (const Point& point : result_.points) hooks_.point(point);
@@ -192,6 +216,11 @@ class Run {
               {"tensors", Json::array()},
               {"points", result_.points}};
     for (const at::Tensor& tensor : tensors()) json["tensors"].push_back(pack(tensor));
+    if (carrying_) {
+      json["carried"] = Json::array();
+      for (const at::Tensor& each : carrying_->carried) json["carried"].push_back(each.defined() ? pack(each) : Json());
+    }
+    for (const Lowering& each : lowered_) json["lowered"].push_back({each.value, each.best, each.waited});
     const auto bytes = Json::to_cbor(json);
     hooks_.keep({bytes.begin(), bytes.end()});
     kept_ = Clock::now();
@@ -223,8 +252,15 @@ class Run {
     const std::int64_t whole = data_.train.size() / batch_;
     const std::int64_t steps = std::min(whole, key_.steps - (step_ - in_epoch_));
     epoch_order_ = order_.get_state();
-    const at::Tensor permutation = torch::randperm(data_.train.size(), order_, torch::kLong);
-    const at::Tensor order = curriculum_.order(permutation, step_ - in_epoch_).to(data_.train.x.device());
+    at::Tensor order;
+    if (carrying_) {
+      // A row's windows follow one another; the first of all rows are the first step.
+      order = torch::arange(whole * batch_, torch::kLong).view({batch_, whole}).t().reshape({-1});
+      if (in_epoch_ == 0) carrying_->carried.clear();
+    } else {
+      order = curriculum_.order(torch::randperm(data_.train.size(), order_, torch::kLong), step_ - in_epoch_);
+    }
+    order = order.to(data_.train.x.device());
     while (in_epoch_ < steps) {
       if (pause_here()) {
         result_.status = Status::stopped;
@@ -237,7 +273,19 @@ class Run {
     const double loss = loss_sum_ / static_cast<double>(steps);
     in_epoch_ = 0;
     loss_sum_ = 0;
-    if (measured_) measure(epoch_, loss);
+    if (measured_)
+      measure(epoch_, loss);
+    else if (by_validation())
+      lower(evaluate(data_.validation).error);
+  }
+
+  bool by_validation() const {
+    return std::any_of(arm_.schedules.begin(), arm_.schedules.end(),
+                       [](const Schedule& s) { return s.shape == Schedule::Shape::validation; });
+  }
+  void lower(double error) {
+    for (std::size_t i = 0; i < lowered_.size(); ++i)
+      if (arm_.schedules[i].shape == Schedule::Shape::validation) lowered_[i].look(arm_.schedules[i], error);
   }
 
   void train_step(const at::Tensor& chosen) {
@@ -247,12 +295,14 @@ class Run {
     const bool thread_alone = !cuda_ && !team_;
     const double start = cost_now(thread_alone);
     if (watching_) watching_->between_steps();
-    for (const Schedule& schedule : arm_.schedules) {
-      const double value = schedule.at(step_, key_.steps);
+    for (std::size_t i = 0; i < lowered_.size(); ++i) {
+      const Schedule& schedule = arm_.schedules[i];
+      const double value =
+          schedule.shape == Schedule::Shape::validation ? lowered_[i].value : schedule.at(step_, key_.steps);
       for (auto& layer : network_->layers) layer.unit->set(schedule.attribute, value);
     }
     const double value = team_ ? differentiate_together(chosen) : differentiate(chosen);
-    optimiser_->step(rate_at(key_, step_));
+    optimiser_->step(rate_at(key_, rate_course_, step_, epoch_));
     if (cuda_) torch::cuda::synchronize();
     step_seconds_.push_back(cost_now(thread_alone) - start);
     if (memory) result_.memory = memory->peak();
@@ -329,6 +379,7 @@ class Run {
   void measure(std::int64_t epoch, double train_loss) {
     if (watching_) watching_->pause();
     const tasks::Score score = evaluate(data_.validation);
+    lower(score.error);
     if (!leads_) return;
     Seen seen = look(*network_, *task_, probe_, key_.seed == 1);
     Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms), {}};
@@ -372,6 +423,8 @@ class Run {
   const bool cuda_, measured_;
   const std::unique_ptr<tasks::Task> task_;
   const std::shared_ptr<models::Network> network_;
+  models::Carrying* const carrying_;  // where batches go on from one another
+  const RateCourse rate_course_;
   at::Generator order_, noise_;
   std::unique_ptr<FlatOptimiser> optimiser_;
   data::Part probe_;
@@ -388,6 +441,7 @@ class Run {
   double seconds_before_ = 0;
   std::vector<double> step_seconds_;
   std::string watched_;
+  std::vector<Lowering> lowered_;  // one for each schedule of the arm
   bool resumed_ = false;
   bool stop_wanted_ = false, leaving_ = false, told_to_leave_ = false;  // with a team
 };

@@ -16,14 +16,17 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "models/announce.h"
+#include "models/carrying.h"
 #include "models/gates.h"
 #include "models/network.h"
 #include "ogee/torch_recurrent.h"
+#include "torch/packed_linear.h"
 
 namespace ogee::models {
 namespace {
 
-class Recurrent : public Network {
+class Recurrent : public Network, public Carrying {
  public:
   // `gates`: how many sigmoid gates a cell has.
   Recurrent(const Settings& settings, const data::Dataset& data, at::Generator random, std::int64_t gates)
@@ -43,27 +46,31 @@ class Recurrent : public Network {
   at::Tensor forward(at::Tensor x) override {
     // Step by step: [steps, n, features].
     x = text_ ? at::embedding(embedding_, x.t()) : as_sequence(x).transpose(0, 1);
+    const bool on = carries && !recording;
     for (std::size_t i = 0; i < cells_.size(); ++i) {
+      State state = on ? carried_into(i, x.size(1)) : State();
       const bool whole = stepwise_ || mean_head_ > 0 || i + 1 < cells_.size();
       if (all_gates_ && !recording) {
-        const at::Tensor y = ogee::recurrent(fused(i), x).y;
-        x = whole ? y : y.select(0, -1);
+        const RecurrentOutput out = ogee::recurrent(fused(i), x, state.h, state.c);
+        if (on) carry(i, {out.h, out.c});
+        x = whole ? out.y : out.y.select(0, -1);
         continue;
       }
       if (i > 0 && packed_ > 1) x = tame(x.flatten(0, 1)).view_as(x);
       const std::vector<at::Tensor> inputs = at::linear(x, cells_[i].in.weight, cells_[i].in.bias).unbind(0);
-      State state;
-      state.h = state.c = torch::zeros({x.size(1), units_[i]}, cells_[i].recurrent.options().requires_grad(false));
+      if (!state.h.defined())
+        state.h = state.c = torch::zeros({x.size(1), units_[i]}, cells_[i].recurrent.options().requires_grad(false));
       std::vector<at::Tensor> states;
       for (const at::Tensor& input : inputs) {
         step(i, input, state);
         states.push_back(state.h);
       }
+      if (on) carry(i, state);
       x = whole ? at::stack(states) : states.back();
     }
     end_steps();
     if (mean_head_ > 0) x = at::relu(at::linear(x.mean(0), head_.weight, head_.bias));
-    x = at::linear(x, output_.weight, output_.bias);
+    x = answers(x);
     return stepwise_ ? x.transpose(0, 1) : x;
   }
 
@@ -111,6 +118,29 @@ class Recurrent : public Network {
   std::size_t activations_ = 0;  // of a cell; gates=all
 
  private:
+  // Undefined where nothing came before.
+  State carried_into(std::size_t i, std::int64_t rows) const {
+    if (carried.empty()) return {};
+    const auto first = [&](const at::Tensor& t) { return t.defined() ? t.narrow(0, 0, rows) : t; };
+    return {first(carried[2 * i]), first(carried[2 * i + 1])};
+  }
+  at::Tensor answers(const at::Tensor& x) const {
+    constexpr std::int64_t many = 512;  // as many as there are words
+    if (output_.weight.size(0) < many) return at::linear(x, output_.weight, output_.bias);
+    // A monitor, which knows a network by its operators, sees none in fused cells: it tells steps by this one's weight.
+    at::Tensor y;
+    announced(linear_schema(), {x, output_.weight, output_.bias}, y,
+              [&] { y = torch_call::packed_linear(x, output_.weight, output_.bias); });
+    return y;
+  }
+
+  // A cell without a state c carries h alone.
+  void carry(std::size_t i, const State& state) {
+    carried.resize(2 * cells_.size());
+    carried[2 * i] = state.h.detach();
+    carried[2 * i + 1] = kind() == ogee::Cell::lstm ? state.c.detach() : at::Tensor();
+  }
+
   RecurrentLayer fused(std::size_t i) const {
     RecurrentLayer layer;
     layer.cell = kind();

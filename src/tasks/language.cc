@@ -2,6 +2,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "tasks/entropy.h"
 #include "tasks/task.h"
 
 namespace ogee::tasks {
@@ -45,7 +46,7 @@ class Language : public Task {
   }
   // Answers below 0, of masked tokens, do not count: LibTorch's own mark for them is -100.
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
-    return at::cross_entropy_loss(output.flatten(0, 1), y.flatten());
+    return cross_entropy(output.flatten(0, 1), y.flatten());
   }
   std::int64_t at_once() const override {
     constexpr std::int64_t most_numbers = 1 << 24;

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
+
+#include "models/carrying.h"
 
 namespace ogee::tasks {
 
@@ -62,6 +65,11 @@ Score evaluate(const Task& task, models::Network& network, const data::Part& par
   const std::int64_t most = task.at_once();
   const torch::NoGradGuard no_gradients;
   network.eval();
+  // A text is read from its first token to its last, and nothing of what training carries is lost.
+  auto* const carrying = dynamic_cast<models::Carrying*>(&network);
+  const bool whole = carrying && carrying->carries;
+  std::vector<at::Tensor> kept;
+  if (whole) kept = std::exchange(carrying->carried, {});
   const std::int64_t begin = share ? share->from : 0, end = share ? share->from + share->count : part.size();
   // The task's statistics, then the loss. Of no examples at all there are as many, all of them 0.
   at::Tensor sums;
@@ -69,12 +77,15 @@ Score evaluate(const Task& task, models::Network& network, const data::Part& par
     const std::int64_t count = std::min(most, end - from);
     const std::int64_t seen = std::max<std::int64_t>(count, 1);
     const at::Tensor y = part.y.narrow(0, std::min(from, part.size() - seen), seen);
-    const at::Tensor output = network.forward(part.x.narrow(0, std::min(from, part.size() - seen), seen));
+    const at::Tensor x = part.x.narrow(0, std::min(from, part.size() - seen), seen);
+    const at::Tensor output =
+        whole ? network.forward(x.reshape({1, -1})).view({seen, x.size(1), -1}) : network.forward(x);
     const at::Tensor loss = task.loss(output, y).to(torch::kDouble).reshape({1}) * static_cast<double>(count);
     at::Tensor found = at::cat({task.statistics(output, y), loss}).cpu();
     if (count == 0) found.zero_();
     sums = sums.defined() ? sums + found : found;
   }
+  if (whole) carrying->carried = std::move(kept);
   if (share) share->sum(sums);
   network.train();
   const auto examples = static_cast<double>(part.size());

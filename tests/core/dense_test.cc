@@ -154,5 +154,47 @@ TEST(Dense, CrossEntropyIsRightAndTheSameEverywhere) {
   }
 }
 
+// A vocabulary's rows, some of which are not asked for; in place, and without a gradient.
+TEST(Dense, CrossEntropyOfLongRowsIsRight) {
+  constexpr std::size_t rows = 5;
+  for (const std::size_t columns : {1, 15, 16, 17, 700, 1003}) {
+    SCOPED_TRACE(columns);
+    std::vector<float> x = numbers(rows * columns, columns), first;
+    x[columns] = 90;        // its power alone would be infinite
+    x[columns - 1] = -200;  // and this one's 0
+    std::vector<std::int64_t> y(rows);
+    for (std::size_t i = 0; i < rows; ++i) y[i] = static_cast<std::int64_t>(i * 7 % columns);
+    y[2] = -100;
+    for (const std::string& target : targets()) {
+      SCOPED_TRACE(target);
+      const OnTarget on(target);
+      std::vector<float> dx(x.size(), 3), in_place = x;
+      const double loss = kernels::dense::long_cross_entropy(rows, columns, x.data(), y.data(), dx.data());
+      double want = 0;
+      for (std::size_t i = 0; i < rows; ++i) {
+        const float* const row = x.data() + i * columns;
+        double total = 0;
+        for (std::size_t j = 0; j < columns; ++j) total += std::exp(static_cast<double>(row[j]) - 90);
+        if (y[i] >= 0) want += std::log(total) + 90 - row[static_cast<std::size_t>(y[i])];
+        for (std::size_t j = 0; j < columns; ++j) {
+          const double by = std::exp(static_cast<double>(row[j]) - 90) / total - (static_cast<std::int64_t>(j) == y[i]);
+          EXPECT_NEAR(dx[i * columns + j], y[i] < 0 ? 0 : by / 4, 1e-6);
+        }
+      }
+      EXPECT_NEAR(loss, want / 4, 1e-5);
+      EXPECT_EQ(kernels::dense::long_cross_entropy(rows, columns, x.data(), y.data(), nullptr), loss);
+      EXPECT_EQ(kernels::dense::long_cross_entropy(rows, columns, in_place.data(), y.data(), in_place.data()), loss);
+      EXPECT_EQ(in_place, dx);
+      dx.push_back(static_cast<float>(loss));
+      if (first.empty()) first = dx;
+      EXPECT_EQ(dx, first);
+    }
+    x[3 * columns] = std::numeric_limits<float>::quiet_NaN();
+    EXPECT_TRUE(std::isnan(kernels::dense::long_cross_entropy(rows, columns, x.data(), y.data(), nullptr)));
+    std::fill(y.begin(), y.end(), -1);
+    EXPECT_TRUE(std::isnan(kernels::dense::long_cross_entropy(rows, columns, x.data(), y.data(), nullptr)));
+  }
+}
+
 }  // namespace
 }  // namespace ogee::test

@@ -121,6 +121,29 @@ TEST(Schedule, Shapes) {
   EXPECT_EQ(schedule.at(30, 101), 15);
   EXPECT_EQ(schedule.at(1000000, 2000000), 0.5);
   EXPECT_EQ(problem_of({"c", 1, -1, Schedule::Shape::exponential}).empty(), false);
+  schedule.shape = Schedule::Shape::validation;
+  EXPECT_EQ(schedule.at(1000000, 2000000), 30) << "until validation says otherwise";
+  EXPECT_EQ(problem_of(schedule), "");
+  schedule.factor = 1;
+  EXPECT_EQ(problem_of(schedule), "factor = 1: expected above 0, below 1");
+  EXPECT_EQ(problem_of({"c", 1, 2, Schedule::Shape::validation}),
+            "by validation from 1 to 2: it falls towards 0, so that 0 <= to <= from is expected");
+}
+
+TEST(Schedule, ByValidationFallsWhereNothingImproves) {
+  Schedule schedule{"c", 8, 1.5, Schedule::Shape::validation};
+  schedule.factor = 0.5;
+  schedule.patience = 2;
+  Lowering lowering{schedule.from};
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  // Errors, and what c is after them.
+  const std::pair<double, double> course[] = {{0.9, 8}, {0.8, 8}, {0.8, 8},  {0.85, 4},  {0.82, 4},  {0.7, 4},
+                                              {nan, 4}, {0.9, 2}, {0.71, 2}, {0.7, 1.5}, {0.9, 1.5}, {0.9, 1.5}};
+  for (std::size_t i = 0; i < std::size(course); ++i) {
+    const double before = lowering.value;
+    EXPECT_EQ(lowering.look(schedule, course[i].first), course[i].second != before) << i;
+    EXPECT_EQ(lowering.value, course[i].second) << i;
+  }
   EXPECT_THROW(shape_named("linaer"), Error);
 }
 

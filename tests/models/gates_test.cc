@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "ogee/libtorch.h"
+#include "models/carrying.h"
 #include "models/gates.h"
 #include "models/network.h"
 #include "models/recording.h"
@@ -147,6 +148,66 @@ TEST(Gates, AnswerAfterEveryToken) {
   const data::Dataset data = text();
   const auto net = network("gru(gates=all)", "nah(base=tanh)", data);
   EXPECT_EQ(net->forward(torch::randint(9, {2, 6}, torch::kLong)).sizes(), (std::vector<std::int64_t>{2, 6, 9}));
+}
+
+// A text in two passes, with the state carried, is the text in one.
+TEST(Carrying, GoesOnWhereThePassBeforeEnded) {
+  const data::Dataset data = text();
+  for (const char* model : {"lstm(gates=all)", "gru(gates=all)", "lstm", "gru"}) {
+    SCOPED_TRACE(model);
+    const auto net = network(model, "tanh", data);
+    auto& carrying = dynamic_cast<Carrying&>(*net);
+    const at::Tensor x = torch::randint(9, {3, 6}, torch::kLong), whole = net->forward(x);
+    EXPECT_TRUE(carrying.carried.empty());
+    carrying.carries = true;
+    const at::Tensor first = net->forward(x.narrow(1, 0, 2));
+    EXPECT_TRUE(at::allclose(first, whole.narrow(1, 0, 2), 1e-5, 1e-6));
+    // A row fewer, and no gradient goes back into the pass before.
+    const at::Tensor second = net->forward(x.narrow(0, 0, 2).narrow(1, 2, 4));
+    EXPECT_TRUE(at::allclose(second, whole.narrow(0, 0, 2).narrow(1, 2, 4), 1e-5, 1e-6));
+    const at::Tensor third = net->forward(x.narrow(0, 0, 2));
+    EXPECT_FALSE(at::allclose(third, whole.narrow(0, 0, 2), 1e-5, 1e-6)) << "it begins where the second ended";
+  }
+}
+
+// Evaluation reads the text from end to end, and leaves what training carries as it was.
+TEST(Carrying, EvaluationReadsAPartFromEndToEnd) {
+  data::Dataset data = text();
+  const at::Tensor tokens = torch::randint(9, {6 * 20 + 1}, torch::kLong);
+  data.test = {tokens.narrow(0, 0, 120).view({20, 6}), tokens.narrow(0, 1, 120).view({20, 6})};
+  const auto task = tasks::make_task(data);
+  const auto net = network("lstm(gates=all)", "nan(base=tanh)", data);
+  auto& carrying = dynamic_cast<Carrying&>(*net);
+  const double apart = tasks::evaluate(*task, *net, data.test).error;
+  carrying.carries = true;
+  net->forward(data.test.x);
+  const at::Tensor before = carrying.carried.at(0).clone();
+  const double together = tasks::evaluate(*task, *net, data.test).error;
+  EXPECT_TRUE(carrying.carried.at(0).equal(before));
+  EXPECT_EQ(together, tasks::evaluate(*task, *net, data.test).error) << "no noise at evaluation, nothing left behind";
+  carrying.carries = false;
+  net->eval();
+  const at::Tensor logs = net->forward(tokens.narrow(0, 0, 120).view({1, 120})).log_softmax(-1);
+  const double want = std::exp(-logs[0].gather(1, tokens.narrow(0, 1, 120).unsqueeze(1)).mean().item<double>());
+  EXPECT_NEAR(together, want, 1e-4 * want);
+  EXPECT_GT(std::abs(apart - want), 1e-3 * want);
+}
+
+// Answers among as many as there are words have a loss of their own.
+TEST(MaskedTokens, OfAVocabularyCountAsLibTorchCountsThem) {
+  data::Dataset data = text();
+  data.classes = std::vector<std::string>(600, "x");
+  const auto task = tasks::make_task(data);
+  const at::Tensor output = torch::randn({3, 6, 600}).requires_grad_(), y = torch::randint(600, {3, 6}, torch::kLong);
+  y[1][2] = -100;
+  const auto found = task->loss(output, y), want = at::cross_entropy_loss(output.flatten(0, 1), y.flatten());
+  EXPECT_NEAR(found.item<double>(), want.item<double>(), 1e-5);
+  const at::Tensor by_it = torch::autograd::grad({3 * found}, {output})[0],
+                   wanted = torch::autograd::grad({3 * want}, {output})[0];
+  EXPECT_LT((by_it - wanted).abs().max().item<double>(), 1e-7);
+  EXPECT_NEAR(task->loss(output.detach(), y).item<double>(), want.item<double>(), 1e-5) << "without a graph";
+  y[0][0] = 600;
+  EXPECT_ANY_THROW(task->loss(output, y));
 }
 
 TEST(Gates, RefuseWhatDoesNotFit) {

@@ -11,6 +11,7 @@ std::unique_ptr<Study> make_depth(lab::Table& table);
 std::unique_ptr<Study> make_comparison(lab::Table& table);
 std::unique_ptr<Study> make_noise(lab::Table& table);
 std::unique_ptr<Study> make_overlap(lab::Table& table);
+std::unique_ptr<Study> make_saturation(lab::Table& table);
 std::unique_ptr<Study> make_slopes(lab::Table& table);
 std::unique_ptr<Study> make_training(lab::Table& table);
 

@@ -18,6 +18,7 @@ struct RowsTable {
   decltype(&over_root_mean_square) normalise;
   decltype(&over_root_mean_square_backward) normalise_backward;
   decltype(&cross_entropy) entropy;
+  decltype(&long_cross_entropy) long_entropy;
 };
 }  // namespace ogee::kernels::dense
 #endif
@@ -116,6 +117,15 @@ HWY_ATTR void normalise_backward(std::size_t rows, std::size_t columns, const fl
   }
 }
 
+// exp(x - least) of a place, which is added to the sum. Places that do not exist are not.
+template <bool whole>
+HWY_INLINE Lane<D> add_power(const float* x, Lane<D> least, Place<D, whole> at, Lane<D>& sum) {
+  Lane<D> power = exp(read(x, at) - least);
+  if constexpr (!whole) power.v = hn::IfThenElseZero(hn::FirstN(D(), at.n), power.v);
+  sum = sum + power;
+  return power;
+}
+
 // A row in each lane: nothing is added up across lanes, and rows are short.
 HWY_ATTR double entropy(std::size_t rows, std::size_t columns, const float* x, const std::int64_t* y, float* dx) {
   using Full = hn::ScalableTag<float>;
@@ -159,9 +169,47 @@ HWY_ATTR double entropy(std::size_t rows, std::size_t columns, const float* x, c
   return loss / static_cast<double>(rows);
 }
 
+// Vectors along a row, which stays in the first-level cache: its largest element, the powers and their sum, the shares.
+HWY_ATTR double long_entropy(std::size_t rows, std::size_t columns, const float* x, const std::int64_t* y, float* dx) {
+  std::size_t asked = 0;
+  for (std::size_t i = 0; i < rows; ++i) asked += y[i] >= 0 ? 1 : 0;
+  const float share = 1 / static_cast<float>(asked);
+  double loss = 0;
+  for (std::size_t i = 0; i < rows; ++i, x += columns, dx = dx == nullptr ? nullptr : dx + columns) {
+    if (y[i] < 0) {
+      if (dx != nullptr) std::fill_n(dx, columns, 0.0F);
+      continue;
+    }
+    const auto answer = static_cast<std::size_t>(y[i]);
+    const float asked_for = x[answer];
+    auto high = hn::Set(D(), x[0]);
+    std::size_t j = 0;
+    for (; j + lanes <= columns; j += lanes) high = hn::Max(high, hn::LoadU(D(), x + j));
+    float highest = x[0];
+    HWY_ALIGN float each[lanes];
+    hn::Store(high, D(), each);
+    for (const float one : each) highest = std::max(highest, one);
+    for (; j < columns; ++j) highest = std::max(highest, x[j]);
+    const Lane<D> least = {hn::Set(D(), highest)};
+    Sums sums;
+    if (dx == nullptr) {
+      for_sums(columns, sums, [&](auto at, Lane<D>& sum) HWY_ATTR { add_power(x, least, at, sum); });
+    } else {
+      for_sums(columns, sums, [&](auto at, Lane<D>& sum) HWY_ATTR { write(add_power(x, least, at, sum), dx, at); });
+    }
+    const float total = sums.total();
+    loss += std::log(static_cast<double>(total)) + static_cast<double>(highest) - static_cast<double>(asked_for);
+    if (dx == nullptr) continue;
+    const Lane<D> factor = {hn::Set(D(), share / total)};
+    for_row(columns, [&](auto at) HWY_ATTR { write(read(dx, at) * factor, dx, at); });
+    dx[answer] -= share;
+  }
+  return loss / static_cast<double>(asked);
+}
+
 }  // namespace
 
-kernels::dense::RowsTable dense_rows() { return {sums, normalise, normalise_backward, entropy}; }
+kernels::dense::RowsTable dense_rows() { return {sums, normalise, normalise_backward, entropy, long_entropy}; }
 
 }  // namespace ogee::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
@@ -185,6 +233,9 @@ void over_root_mean_square_backward(std::size_t rows, std::size_t columns, const
 }
 double cross_entropy(std::size_t rows, std::size_t columns, const float* x, const std::int64_t* y, float* dx) {
   return HWY_DYNAMIC_DISPATCH(dense_rows)().entropy(rows, columns, x, y, dx);
+}
+double long_cross_entropy(std::size_t rows, std::size_t columns, const float* x, const std::int64_t* y, float* dx) {
+  return HWY_DYNAMIC_DISPATCH(dense_rows)().long_entropy(rows, columns, x, y, dx);
 }
 
 }  // namespace kernels::dense

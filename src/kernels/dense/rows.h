@@ -19,5 +19,8 @@ void over_root_mean_square_backward(std::size_t rows, std::size_t columns, const
 
 // The mean over rows of -log softmax(x)[y], and its gradient by x; without gaps between rows, each y in [0, columns).
 double cross_entropy(std::size_t rows, std::size_t columns, const float* x, const std::int64_t* y, float* dx);
+// The same for long rows (a vocabulary's), where y may be below 0: such a row counts for nothing. The mean is over the
+// others, NaN where there are none; dx may be null, or x itself.
+double long_cross_entropy(std::size_t rows, std::size_t columns, const float* x, const std::int64_t* y, float* dx);
 
 }  // namespace ogee::kernels::dense
