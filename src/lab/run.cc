@@ -12,6 +12,7 @@
 
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
+#include "lab/alike.h"
 #include "lab/batch.h"
 #include "lab/checkpoint.h"
 #include "lab/curriculum.h"
@@ -224,7 +225,8 @@ class Run {
     const std::int64_t steps = std::min(whole, key_.steps - (step_ - in_epoch_));
     epoch_order_ = order_.get_state();
     const at::Tensor permutation = torch::randperm(data_.train.size(), order_, torch::kLong);
-    const at::Tensor order = curriculum_.order(permutation, step_ - in_epoch_).to(data_.train.x.device());
+    const at::Tensor order =
+        alike(curriculum_.order(permutation, step_ - in_epoch_), data_.lengths, batch_).to(data_.train.x.device());
     while (in_epoch_ < steps) {
       if (pause_here()) {
         result_.status = Status::stopped;
