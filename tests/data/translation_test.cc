@@ -99,7 +99,7 @@ TEST(Translation, LeavesOutOfTrainingWhatIsBlankOrLong) {
   const Folder folder;
   const std::string data = written(folder);
   auto [left, right] = sentences(60, 3, 1);
-  const auto [long_left, long_right] = sentences(1, 30, 4);
+  const auto [long_left, long_right] = sentences(1, 70, 4);
   folder.write("train.en", "\n" + left + long_left);
   folder.write("train.de", "Nichts.\n" + right + long_right);
   const Dataset set = loaded(data);
