@@ -6,10 +6,14 @@ if(OGEE_TORCH)
   find_package(OpenMP REQUIRED COMPONENTS CXX)
   find_package(ZLIB REQUIRED)
   find_package(PNG REQUIRED)
-  # By file: the CMake packages of these two ask for more than Debian's -dev packages bring.
-  foreach(library zip turbojpeg)
+  # By file: SentencePiece has no CMake package, those of the others ask for more than Debian's -dev packages bring.
+  foreach(library zip turbojpeg sentencepiece sentencepiece_train)
     find_library(OGEE_${library}_LIBRARY ${library} REQUIRED)
-    find_path(OGEE_${library}_INCLUDE_DIR ${library}.h REQUIRED)
+    set(header ${library}.h)
+    if(library MATCHES "sentencepiece")
+      set(header sentencepiece_trainer.h)
+    endif()
+    find_path(OGEE_${library}_INCLUDE_DIR ${header} REQUIRED)
     add_library(ogee::${library} UNKNOWN IMPORTED)
     set_target_properties(ogee::${library} PROPERTIES IMPORTED_LOCATION ${OGEE_${library}_LIBRARY}
                                                       INTERFACE_INCLUDE_DIRECTORIES ${OGEE_${library}_INCLUDE_DIR})

@@ -32,6 +32,7 @@ if(TARGET ogee_torch)
   install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/torch.h ${PROJECT_SOURCE_DIR}/include/ogee/libtorch.h
                 ${PROJECT_SOURCE_DIR}/include/ogee/torch_sparse.h
                 ${PROJECT_SOURCE_DIR}/include/ogee/torch_overlap.h
+                ${PROJECT_SOURCE_DIR}/include/ogee/torch_attention.h
                 ${PROJECT_SOURCE_DIR}/include/ogee/torch_memory.h ${PROJECT_SOURCE_DIR}/include/ogee/torch_recurrent.h
           DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT torch)
 endif()
@@ -46,6 +47,7 @@ endif()
 if(TARGET ogee_lab)
   set_target_properties(ogee_lab PROPERTIES INSTALL_RPATH "$ORIGIN;${torch_rpath}")
   install(TARGETS ogee_lab EXPORT ogeeTorchTargets LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT torch)
+  install(TARGETS ogee_subwords RUNTIME DESTINATION ${CMAKE_INSTALL_LIBDIR}/ogee COMPONENT torch)
   install(FILES ${PROJECT_SOURCE_DIR}/include/ogee/lab.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/ogee COMPONENT torch)
 endif()
 if(TARGET ogee_program)

@@ -25,6 +25,7 @@ BESIDE = {("models", "data")}
 # A public header's layer; None is below all.
 PUBLIC = {"spec.h": None, "ogee.h": None, "sparse.h": None, "libtorch.h": "torch", "torch.h": "torch",
           "torch_sparse.h": "torch", "torch_overlap.h": "torch", "torch_recurrent.h": "torch", "torch_memory.h": "torch",
+          "torch_attention.h": "torch",
           "monitor.h": "monitor", "monitor_record.h": "monitor", "lab.h": "lab"}
 INCLUDE = re.compile(r'^\s*#\s*include\s*["<]([^">]+)[">]', re.M)
 SUFFIXES = {".h", ".cc", ".inc", ".in", ".cu", ".cuh"}

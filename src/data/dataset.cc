@@ -7,6 +7,7 @@
 
 #include "data/generated.h"
 #include "data/loaders.h"
+#include "data/translation.h"
 #include "ogee/ogee.h"
 
 namespace ogee::data {
@@ -103,6 +104,10 @@ Dataset load(const Request& request) {
     constexpr Kind generated{"generated data", load_generated, false, false, false, false, false};
     check_fits(request, generated, request.data);
     set = load_generated(found);
+  } else if (is_translation(request.data)) {
+    constexpr Kind translation{"translation", load_translation, false, false, false, false, false};
+    check_fits(request, translation, request.data);
+    set = load_translation(found);
   } else {
     const bool known = request.data == "mnist" || request.data == "fashion-mnist";
     found.data = known ? find_known(request.data) : find_path(request.data, "data");

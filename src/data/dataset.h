@@ -3,7 +3,9 @@
 
 #include <torch/types.h>
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,16 +13,22 @@
 
 namespace ogee::data {
 
+class Subwords;
+
 // Stands for the bits of steps without an answer.
 inline constexpr float not_asked = -1;
+// And for tokens that are not asked for: LibTorch's own mark.
+inline constexpr std::int64_t not_asked_token = -100;
 
 struct Part {
   // [n, features], [n, channels, height, width] or, of a series, [n, steps, columns], float32; of a text [n, tokens],
-  // int64. Windows of a series overlap in memory: copy before writing.
+  // int64; of translation first source_tokens of the source, its end behind it, then the target, its begin before it,
+  // each padded. Windows of a series overlap in memory: copy before writing.
   at::Tensor x;
   // [n] class numbers (int64) or standardised values (float32); of a text [n, tokens]: the token after each (int64);
   // of a series [n, horizon, columns]: the steps that follow, standardised (float32); of recall [n, steps, bits]: 0, 1
-  // or, at a step that is not asked for, not_asked (float32).
+  // or, at a step that is not asked for, not_asked (float32); of translation [n, 1 + tokens]: the number of its
+  // reference, then the target's tokens and its end, and not_asked_token behind it.
   at::Tensor y;
   std::int64_t size() const { return x.defined() ? x.size(0) : 0; }
 };
@@ -35,6 +43,10 @@ struct Dataset {
   bool masked = false;               // a text of which only some tokens are asked for: y is below 0 at the others
   double baseline = 0;               // the error of a constant answer on the test part
   Part train, validation, test;
+  std::int64_t source_tokens = 0;                           // translation
+  std::vector<std::string> references;                      // translation: the targets as they were written
+  std::array<std::shared_ptr<const Subwords>, 2> subwords;  // translation: of the source, of the target
+  at::Tensor lengths;     // [n], int64, of training examples that differ in length: batches are of similar ones
   at::Tensor difficulty;  // [n], int64: how hard each training example is, where that is known; a curriculum's order
   std::vector<std::string> notes;
   std::string fingerprint;  // of everything above, to tell changed data from the same
@@ -45,13 +57,14 @@ struct Dataset {
   bool series() const { return shape.size() == 2; }
   bool text() const { return goal == Goal::language; }
   bool recall() const { return goal == Goal::recall; }
+  bool translation() const { return goal == Goal::translation; }
   // Whether every step has an answer of its own.
   bool stepwise() const { return text() || recall(); }
 };
 
 struct Request {
-  // optdigits (built in), a generated set (generated.h), mnist, fashion-mnist, or a path. What is not found there is
-  // looked for under $OGEE_DATA.
+  // optdigits (built in), a generated set (generated.h), translation(...) (translation.h), mnist, fashion-mnist, or a
+  // path. What is not found there is looked for under $OGEE_DATA.
   std::string data = "optdigits";
   // The column to predict: of a CSV file by name or number from 1 (default: the last), of a series likewise (default:
   // all columns); of .npz the array with the answers (default: y), of .npy their file.

@@ -45,12 +45,9 @@ Attributes::Attributes(const std::string& data) : data_(data), name_(name_of(dat
     std::erase(item, ' ');
     at = end + 1;
     const std::size_t equals = item.find('=');
-    std::int64_t value = 0;
-    const char* last = item.data() + item.size();
-    if (equals == std::string::npos || equals == 0 ||
-        std::from_chars(item.data() + equals + 1, last, value) != std::from_chars_result{last, std::errc()})
+    if (equals == std::string::npos || equals == 0 || equals + 1 == item.size())
       throw Error(fmt::format("--data {}: '{}': expected attribute=number", data, item));
-    if (!given_.emplace(item.substr(0, equals), value).second)
+    if (!given_.emplace(item.substr(0, equals), item.substr(equals + 1)).second)
       throw Error(fmt::format("--data {}: {} stands there twice", data, item.substr(0, equals)));
   }
 }
@@ -58,10 +55,23 @@ Attributes::Attributes(const std::string& data) : data_(data), name_(name_of(dat
 std::int64_t Attributes::take(const std::string& key, std::int64_t usual, std::int64_t low, std::int64_t high) {
   known_.push_back(key);
   const auto found = given_.find(key);
-  const std::int64_t value = found == given_.end() ? usual : found->second;
+  std::int64_t value = usual;
+  if (found != given_.end()) {
+    const std::string& text = found->second;
+    const char* last = text.data() + text.size();
+    if (std::from_chars(text.data(), last, value) != std::from_chars_result{last, std::errc()})
+      throw Error(fmt::format("--data {}: '{}={}': expected attribute=number", data_, key, text));
+  }
   if (value < low || value > high)
     throw Error(fmt::format("--data {}: {} is {}, expected {} to {}", data_, key, value, low, high));
   return value;
+}
+
+std::string Attributes::take_text(const std::string& key) {
+  known_.push_back(key);
+  const auto found = given_.find(key);
+  if (found == given_.end()) throw Error(fmt::format("--data {}: it has no {}; expected {}=...", data_, key, key));
+  return found->second;
 }
 
 void Attributes::finish() const {

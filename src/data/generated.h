@@ -18,19 +18,21 @@ namespace ogee::data {
 // Whether the data are of a generated kind, whatever their attributes.
 bool is_generated(const std::string& data);
 
-// The attributes of "name(key=number, ...)". All throw Error.
+// The attributes of "name(key=number, key=text, ...)". All throw Error.
 class Attributes {
  public:
   explicit Attributes(const std::string& data);
   const std::string& name() const { return name_; }
   // From `low` to `high`, else `usual`.
   std::int64_t take(const std::string& key, std::int64_t usual, std::int64_t low, std::int64_t high);
+  // Must be there.
+  std::string take_text(const std::string& key);
   // Refuses what nobody took.
   void finish() const;
 
  private:
   std::string data_, name_;
-  std::map<std::string, std::int64_t> given_;
+  std::map<std::string, std::string> given_;
   std::vector<std::string> known_;
 };
 

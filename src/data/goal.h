@@ -8,7 +8,8 @@ enum class Goal {
   regression,      // one number
   language,        // the next token, at every place of a text
   forecasting,     // the next steps of a series
-  recall           // bits, at some steps of a sequence
+  recall,          // bits, at some steps of a sequence
+  translation      // a sentence for a sentence
 };
 
 }  // namespace ogee::data

@@ -14,6 +14,7 @@
 
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
+#include "data/subwords.h"
 #include "lab/experiment_file.h"
 #include "lab/facts.h"
 #include "lab/report.h"
@@ -32,7 +33,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* goal_names[] = {"classification", "regression", "language model", "forecasting", "recall"};
+constexpr const char* goal_names[] = {"classification", "regression", "language model",
+                                      "forecasting",    "recall",     "translation"};
 
 DataFacts facts_of(const data::Dataset& data, const std::string& metric) {
   DataFacts facts;
@@ -117,6 +119,8 @@ Outcome compare(const Experiment& wanted, data::Dataset data, const Options& opt
   store.note("experiment", to_toml(experiment));
   store.note("facts", to_json(facts).dump());
   write_atomically((folder / "experiment.toml").string(), to_toml(experiment));
+  for (const auto& [name, subwords] : {std::pair("source.model", data.subwords[0]), {"target.model", data.subwords[1]}})
+    if (subwords) write_atomically((folder / name).string(), subwords->model());
   to_device(data, experiment.device);
 
   const auto start = Clock::now();

@@ -12,6 +12,7 @@
 
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
+#include "lab/alike.h"
 #include "lab/batch.h"
 #include "lab/checkpoint.h"
 #include "lab/curriculum.h"
@@ -258,7 +259,8 @@ class Run {
       order = torch::arange(whole * batch_, torch::kLong).view({batch_, whole}).t().reshape({-1});
       if (in_epoch_ == 0) carrying_->carried.clear();
     } else {
-      order = curriculum_.order(torch::randperm(data_.train.size(), order_, torch::kLong), step_ - in_epoch_);
+      const at::Tensor permutation = torch::randperm(data_.train.size(), order_, torch::kLong);
+      order = alike(curriculum_.order(permutation, step_ - in_epoch_), data_.lengths, batch_);
     }
     order = order.to(data_.train.x.device());
     while (in_epoch_ < steps) {

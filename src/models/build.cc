@@ -17,28 +17,31 @@ struct Model {
   const char* name;
   Make make;
   std::int64_t depth, width;
-  bool text, flat, series, recall;  // fits these; all fit pictures
-  const char* needs;                // in words
+  bool text, flat, series, recall, translation;  // fits these; all but those of translation fit pictures
+  const char* needs;                             // in words
 };
 constexpr Model models[] = {
-    {"mlp", make_mlp, 12, 64, false, true, true, false, "examples of their own, not running text"},
-    {"convnet", make_convnet, 2, 16, false, false, false, false, "images"},
-    {"resnet", make_resnet, 3, 16, false, true, true, false, "examples of their own, not running text"},
-    {"lstm", make_lstm, 2, 64, true, false, true, true, "a sequence: text, a series or images, row by row"},
-    {"gru", make_gru, 2, 64, true, false, true, true, "a sequence: text, a series or images, row by row"},
-    {"transformer", make_transformer, 2, 64, true, false, true, false,
+    {"mlp", make_mlp, 12, 64, false, true, true, false, false, "examples of their own, not running text"},
+    {"convnet", make_convnet, 2, 16, false, false, false, false, false, "images"},
+    {"resnet", make_resnet, 3, 16, false, true, true, false, false, "examples of their own, not running text"},
+    {"lstm", make_lstm, 2, 64, true, false, true, true, false, "a sequence: text, a series or images, row by row"},
+    {"gru", make_gru, 2, 64, true, false, true, true, false, "a sequence: text, a series or images, row by row"},
+    {"transformer", make_transformer, 2, 64, true, false, true, false, false,
      "a sequence: text, a series or images, row by row"},
-    {"ntm", make_ntm, 1, 100, true, false, true, true, "a sequence: text, a series or images, row by row"},
+    {"ntm", make_ntm, 1, 100, true, false, true, true, false, "a sequence: text, a series or images, row by row"},
+    {"attention", make_attention, 1, 256, false, false, false, false, true, "translation"},
 };
 
 const Model& model_of(const Settings& settings) {
   const std::string name = name_of(settings);
   for (const Model& model : models)
     if (name == model.name) return model;
-  throw Error(fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru, transformer or ntm", settings.model));
+  throw Error(fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru, transformer, ntm or attention",
+                          settings.model));
 }
 
 bool fits(const Model& model, const data::Dataset& data) {
+  if (data.translation() || model.translation) return data.translation() && model.translation;
   if (data.text()) return model.text;
   if (data.recall()) return model.recall;
   return data.images() || (data.series() ? model.series : model.flat);
@@ -68,9 +71,10 @@ void read_attributes(Settings& settings) {
     at = end + 1;
     const std::size_t equals = item.find('=');
     const std::string key = item.substr(0, equals);
-    const bool recurrent = name == "lstm" || name == "gru", ntm = name == "ntm";
+    const bool recurrent = name == "lstm" || name == "gru", ntm = name == "ntm", attention = name == "attention";
     const std::string word = equals == std::string::npos ? "" : item.substr(equals + 1);
-    if ((recurrent && (key == "gates" || key == "head")) || (ntm && (key == "gates" || key == "controller"))) {
+    if ((recurrent && (key == "gates" || key == "head")) || (ntm && (key == "gates" || key == "controller")) ||
+        (attention && key == "gates")) {
       const auto one_of = [&](const char* usual, const char* other) {
         if (word != usual && word != other)
           throw Error(fmt::format("--model {}: {} is '{}', expected {} or {}", text, key, word, usual, other));
@@ -89,6 +93,14 @@ void read_attributes(Settings& settings) {
         throw Error(fmt::format("--model {}: memory is '{}', expected LOCATIONSxWIDTH, as in 128x20", text, word));
       continue;
     }
+    if (attention && key == "dropout") {
+      const char* last = word.data() + word.size();
+      double& rate = settings.attention.dropout;
+      if (std::from_chars(word.data(), last, rate) != std::from_chars_result{last, std::errc()} ||
+          !(rate >= 0 && rate < 1))
+        throw Error(fmt::format("--model {}: dropout is '{}', expected 0 or more, below 1", text, word));
+      continue;
+    }
     std::int64_t value = 0;
     const char* last = item.data() + item.size();
     if (equals == std::string::npos || std::from_chars(item.data() + equals + 1, last, value).ptr != last)
@@ -103,12 +115,19 @@ void read_attributes(Settings& settings) {
     } else if (ntm && (key == "reads" || key == "writes")) {
       if (value < 1 || value > 64) throw Error(fmt::format("--model {}: {} is {}, expected 1 to 64", text, key, value));
       (key == "reads" ? settings.memory.reads : settings.memory.writes) = value;
+    } else if (attention && (key == "embedding" || key == "size" || key == "beam")) {
+      const std::int64_t most = key == "beam" ? 100 : 65536;
+      if (value < 1 || value > most)
+        throw Error(fmt::format("--model {}: {} is {}, expected 1 to {}", text, key, value, most));
+      AttentionSettings& its = settings.attention;
+      (key == "beam" ? its.beam : key == "size" ? its.size : its.embedding) = value;
     } else {
       throw Error(fmt::format("--model {}: {} has no attribute '{}'{}", text, name, key,
                               name == "resnet"        ? "; it has batch_norm"
                               : name == "transformer" ? "; it has heads"
                               : recurrent             ? "; it has gates and head"
                               : ntm                   ? "; it has controller, gates, memory, reads and writes"
+                              : attention             ? "; it has beam, dropout, embedding, gates and size"
                                                       : ""));
     }
   }
@@ -120,19 +139,22 @@ std::string name_of(const Settings& settings) { return settings.model.substr(0, 
 
 Settings resolve(Settings settings, const data::Dataset& data) {
   if (settings.design) return settings;
-  if (settings.model.empty()) settings.model = data.text() ? "transformer" : data.recall() ? "lstm" : "mlp";
+  if (settings.model.empty())
+    settings.model = data.text() ? "transformer" : data.recall() ? "lstm" : data.translation() ? "attention" : "mlp";
   const Model& model = model_of(settings);
   read_attributes(settings);
   if (!fits(model, data)) {
-    const std::string what = data.text()     ? "is running text"
-                             : data.recall() ? "asks for answers along a sequence"
-                             : data.series() ? fmt::format("is a series of {} columns", data.shape[1])
-                                             : fmt::format("has {} columns", data.shape[0]);
+    const std::string what = data.translation() ? "asks for translation"
+                             : data.text()      ? "is running text"
+                             : data.recall()    ? "asks for answers along a sequence"
+                             : data.series()    ? fmt::format("is a series of {} columns", data.shape[1])
+                                                : fmt::format("has {} columns", data.shape[0]);
     throw Error(fmt::format("--model {} needs {}, and {} {}: use --model {}", model.name, model.needs, data.name, what,
-                            data.text()     ? "lstm, gru, transformer or ntm"
-                            : data.recall() ? "lstm, gru or ntm"
-                            : data.series() ? "mlp, lstm, gru, transformer or ntm"
-                                            : "mlp"));
+                            data.translation() ? "attention"
+                            : data.text()      ? "lstm, gru, transformer or ntm"
+                            : data.recall()    ? "lstm, gru or ntm"
+                            : data.series()    ? "mlp, lstm, gru, transformer or ntm"
+                                               : "mlp"));
   }
   if (settings.mean_head && data.stepwise())
     throw Error(fmt::format(
@@ -153,9 +175,10 @@ Settings resolve(Settings settings, const data::Dataset& data) {
 }
 
 void check_activation(const Settings& settings) {
-  if (name_of(settings) == "ntm" && Activation(settings.activation).spec().inputs > 1)
-    throw Error(fmt::format("--model {}: {} takes two inputs, and a controller's units have one", settings.model,
-                            settings.activation));
+  if (const std::string name = name_of(settings);
+      (name == "ntm" || name == "attention") && Activation(settings.activation).spec().inputs > 1)
+    throw Error(
+        fmt::format("--model {}: {} takes two inputs, and its units have one", settings.model, settings.activation));
   if (!settings.all_gates) return;
   try {
     gate_functions(settings.activation);

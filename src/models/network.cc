@@ -16,6 +16,8 @@ Network::Network(const Settings& settings, at::Generator random) : Network(setti
   per_channel_ = settings.per_channel;
 }
 
+at::Tensor Network::generate(at::Tensor) { throw Error("this network gives no sequences of its own"); }
+
 std::int64_t Network::parameter_count() const {
   std::int64_t count = 0;
   for (const at::Tensor& parameter : parameters()) count += parameter.numel();

@@ -35,9 +35,12 @@ constexpr Metric all[] = {
     {"wrong_bits", "wrong bits", Goal::recall, true, false},
     {"error", "error", Goal::recall, true, true},
     {"loss", "loss", Goal::recall, false, false},
+    {"bleu", "1 - BLEU", Goal::translation, true, false},
+    {"perplexity", "perplexity", Goal::translation, false, false},
+    {"loss", "loss", Goal::translation, false, false},
 };
 
-constexpr const char* goal_words[] = {"classes", "values", "a text", "a series", "bits to recall"};
+constexpr const char* goal_words[] = {"classes", "values", "a text", "a series", "bits to recall", "translation"};
 
 // "rmse, mae, r2 or loss", of those that fit.
 std::string listed(Goal goal, std::int64_t classes, std::vector<std::string_view>& keys) {

@@ -43,6 +43,7 @@ std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& me
     case data::Goal::language: return make_language(its, data.shape[0] * data.outputs(), data.masked);
     case data::Goal::forecasting: return make_forecasting(its);
     case data::Goal::recall: return make_recall(its);
+    case data::Goal::translation: return make_translation(its, data);
   }
   throw Error("a data set of an unknown kind");
 }
@@ -57,6 +58,16 @@ double baseline(const Task& task, const data::Dataset& data) {
   // A text's is e to the mean loss of answering with the tokens' frequencies.
   if (data.goal == data::Goal::language)
     return task.error(torch::tensor({std::log(data.baseline), 1.0}, torch::kDouble), 1);
+  if (data.translation()) {
+    // Of answering with the tokens' frequencies, with one count more for each.
+    const auto asked = [](const data::Part& part) {
+      const at::Tensor tokens = part.y.cpu().slice(1, 1);
+      return tokens.masked_select(tokens.ge(0));
+    };
+    const at::Tensor counts = torch::bincount(asked(data.train), {}, data.outputs()).to(torch::kDouble) + 1;
+    const at::Tensor each = (counts / counts.sum()).log().index_select(0, asked(data.test));
+    return task.error(torch::stack({-each.sum(), torch::tensor(static_cast<double>(each.numel()), torch::kDouble)}), 1);
+  }
   const std::int64_t examples = data.test.y.size(0);
   return task.error(task.statistics(constant_answer(data, examples), data.test.y.cpu()), static_cast<double>(examples));
 }
@@ -81,7 +92,9 @@ Score evaluate(const Task& task, models::Network& network, const data::Part& par
     const at::Tensor output =
         whole ? network.forward(x.reshape({1, -1})).view({seen, x.size(1), -1}) : network.forward(x);
     const at::Tensor loss = task.loss(output, y).to(torch::kDouble).reshape({1}) * static_cast<double>(count);
-    at::Tensor found = at::cat({task.statistics(output, y), loss}).cpu();
+    const at::Tensor judged =
+        task.generates() ? network.generate(part.x.narrow(0, std::min(from, part.size() - seen), seen)) : output;
+    at::Tensor found = at::cat({task.statistics(judged, y).cpu(), loss.cpu()});
     if (count == 0) found.zero_();
     sums = sums.defined() ? sums + found : found;
   }

@@ -33,6 +33,8 @@ class Task {
   // What the error is made from: a vector of doubles that adds up over examples, and the error it comes to.
   at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const { return measure_.statistics(output, y); }
   double error(const at::Tensor& sums, double examples) const { return measure_.error(sums, examples); }
+  // Whether `statistics` are of what Network::generate gives, not of the output.
+  virtual bool generates() const { return false; }
   // How many examples to evaluate together: enough to hide the overhead, small enough for the caches and, where one
   // answer is large, for memory.
   virtual std::int64_t at_once() const { return 512; }
@@ -55,6 +57,8 @@ std::unique_ptr<Task> make_regression(const Metric& metric, double target_deviat
 std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers, bool masked);
 std::unique_ptr<Task> make_forecasting(const Metric& metric);
 std::unique_ptr<Task> make_recall(const Metric& metric);
+// `data` must be there as long as the task is.
+std::unique_ptr<Task> make_translation(const Metric& metric, const data::Dataset& data);
 
 // Judged by the metric of this key (metric.h), "" by the usual one. Throws Error on one that does not fit.
 std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& metric = "");

@@ -14,6 +14,7 @@
 #include "claims/studies/network_measures.h"
 #include "claims/studies/studies.h"
 #include "data/generated.h"
+#include "data/translation.h"
 #include "lab/experiment_file.h"
 #include "lab/laboratory.h"
 #include "lab/stored.h"
@@ -150,6 +151,10 @@ class Comparison : public Study {
 
   std::string missing() const override {
     const std::string& data = experiment_.data;
+    if (data::is_translation(data)) {
+      const std::string file = data::missing_of_translation(data);
+      return file.empty() ? "" : fmt::format("needs {} under $OGEE_DATA", file);
+    }
     if (data == "optdigits" || data::is_generated(data) || files::exists(data)) return "";
     const char* root = std::getenv("OGEE_DATA");
     if (root && *root && files::exists(files::path(root) / data)) return "";
@@ -249,9 +254,12 @@ class Comparison : public Study {
               {"layer_mean_start", outputs.layer_mean}};
     const auto task = tasks::make_task(data, experiment_.metric);
     Measures measures{{"zeros", outputs.zeros}, {"mean_output", outputs.mean}, {"layer_mean", outputs.layer_mean}};
-    const tasks::Score training = tasks::evaluate(*task, network, data.train);
-    measures["train_error"] = training.error;
-    measures["final_train_loss"] = training.loss;
+    // To translate all that was trained on takes longer than to train on it.
+    if (!task->generates()) {
+      const tasks::Score training = tasks::evaluate(*task, network, data.train);
+      measures["train_error"] = training.error;
+      measures["final_train_loss"] = training.loss;
+    }
     const Learned learned = learned_of(network);
     measures["learned_mean"] = learned.mean;
     measures["learned_deviation"] = learned.deviation;
