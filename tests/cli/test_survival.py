@@ -16,6 +16,7 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
+import pairs  # noqa: E402
 import survival  # noqa: E402
 
 PROGRAM = sys.argv[1]
@@ -215,7 +216,9 @@ def examples(d):
         if "fashion-mnist" in file.read_text() and not os.environ.get("OGEE_DATA"):
             print("skipped: %s (OGEE_DATA is not set)" % file.name)
             continue
-        process = survival.start(PROGRAM, file, d / file.stem, "--train-limit", "200", "--epochs", "1", "--seeds", "1",
+        small = d / file.name
+        small.write_text(pairs.instead(file.read_text(), d / "pairs"))
+        process = survival.start(PROGRAM, small, d / file.stem, "--train-limit", "200", "--epochs", "1", "--seeds", "1",
                                  "--depth", "2", "--width", "8")
         error = process.communicate(timeout=600)[1].strip()
         # So little training may be too little for any arm.
