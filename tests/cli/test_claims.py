@@ -45,7 +45,14 @@ def shrunken(text):
     # One rate, neither the highest nor the lowest.
     small = re.sub(r"\brates = \[([^\]]*)\]",
                    lambda found: "rates = [%s]" % found[1].split(",")[found[1].count(",") // 2 + 1].strip(), small)
-    return text[:start] + small + text[end:]
+    rest = text[end:]
+    if re.search(r"^at = \[", small, flags=re.M):  # what is measured at some steps is so at the last at the latest
+        last = MOST["steps"]
+        small = re.sub(r"^at = \[([^\]]*)\]",
+                       lambda found: "at = %s" % sorted({min(int(at), last) for at in found[1].split(",")}), small,
+                       flags=re.M)
+        rest = re.sub(r"^at = (\d+)", lambda found: "at = %d" % min(int(found[1]), last), rest, flags=re.M)
+    return text[:start] + small + rest
 
 
 def every_claim():
