@@ -1,5 +1,6 @@
 // Texts whose batches go on from one another, rates that are halved with the epochs, weights that start uniformly.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cmath>
@@ -19,11 +20,16 @@ namespace {
 
 namespace files = std::filesystem;
 
+// A file of this process: tests run beside one another.
+std::string own_file(const std::string& name) {
+  return (files::temp_directory_path() / ("ogee_" + name + "_" + std::to_string(getpid()) + ".txt")).string();
+}
+
 // A text in which a sentence's first word, one of two, tells its last. Windows of four words begin anywhere in
 // sentences of five: half of those that ask for the last word do not hold the first.
 class Text {
  public:
-  Text() : path_((files::temp_directory_path() / "ogee_carrying_test.txt").string()) {
+  Text() : path_(own_file("carrying")) {
     std::ofstream file(path_);
     std::uint64_t random = 7;
     for (int i = 0; i < 500; ++i) {
@@ -164,7 +170,7 @@ TEST(Carrying, AVocabularysRunCanBeBrokenOff) {
   std::string words;
   for (int i = 0; i < 2400; ++i)
     words += (i % 2 ? "a" : std::string(1, static_cast<char>('b' + i / 2 % 20))) + std::to_string(i % 600) + "\n";
-  const std::string path = (files::temp_directory_path() / "ogee_vocabulary_test.txt").string();
+  const std::string path = own_file("vocabulary");
   std::ofstream(path) << words;
   const Experiment wanted = parse_experiment(
       "data = { data = \"" + path +
