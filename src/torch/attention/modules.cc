@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "torch/apply.h"
+#include "torch/gates.h"
 #include "torch/attention/decode.h"
 
 namespace ogee::nn {
@@ -111,18 +112,7 @@ void AttentionDecoderImpl::pretty_print(std::ostream& stream) const {
 }
 
 void AttentionDecoderImpl::set(const std::string& parameter, double value) {
-  std::vector<ogee::Activation> changed = activations_;
-  bool found = false;
-  for (ogee::Activation& activation : changed)
-    for (const Parameter& p : activation.spec().parameters) {
-      if (p.name != parameter) continue;
-      if (p.role == Role::learned)
-        throw Error(std::string(decoder_name) + ": " + parameter + " is learned, and cannot be set");
-      activation.set(parameter, value);
-      found = true;
-    }
-  if (!found) throw Error(std::string(decoder_name) + ": no activation has a parameter named " + parameter);
-  activations_ = std::move(changed);
+  torch_call::set_parameter(activations_, decoder_name, parameter, value);
 }
 
 torch::Tensor AttentionDecoderImpl::held(const std::string& what) const { return named_parameters(false)[what]; }

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "torch/apply.h"
+#include "torch/gates.h"
 #include "torch/memory/step.h"
 #include "torch/recurrent/sequence.h"
 
@@ -99,18 +100,7 @@ void NTMImpl::pretty_print(std::ostream& stream) const {
 }
 
 void NTMImpl::set(const std::string& parameter, double value) {
-  std::vector<ogee::Activation> changed = activations_;
-  bool found = false;
-  for (ogee::Activation& activation : changed)
-    for (const Parameter& p : activation.spec().parameters) {
-      if (p.name != parameter) continue;
-      if (p.role == Role::learned)
-        throw Error(std::string(module_name) + ": " + parameter + " is learned, and cannot be set");
-      activation.set(parameter, value);
-      found = true;
-    }
-  if (!found) throw Error(std::string(module_name) + ": no activation has a parameter named " + parameter);
-  activations_ = std::move(changed);
+  torch_call::set_parameter(activations_, module_name, parameter, value);
 }
 
 torch::Tensor NTMImpl::held(const std::string& what) const { return named_parameters(false)[what]; }

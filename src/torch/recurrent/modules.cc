@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "torch/apply.h"
+#include "torch/gates.h"
 #include "torch/recurrent/sequence.h"
 
 namespace ogee::nn {
@@ -144,20 +145,7 @@ void RecurrentImplBase<Derived>::pretty_print(std::ostream& stream) const {
 
 template <class Derived>
 void RecurrentImplBase<Derived>::set(const std::string& parameter, double value) {
-  std::vector<ogee::Activation> changed = activations_;
-  bool found = false;
-  for (ogee::Activation& activation : changed) {
-    for (const Parameter& p : activation.spec().parameters) {
-      if (p.name != parameter) continue;
-      if (p.role == Role::learned) {
-        throw Error(std::string(module_name(cell_)) + ": " + parameter + " is learned, and cannot be set");
-      }
-      activation.set(parameter, value);
-      found = true;
-    }
-  }
-  if (!found) throw Error(std::string(module_name(cell_)) + ": no activation has a parameter named " + parameter);
-  activations_ = std::move(changed);
+  torch_call::set_parameter(activations_, module_name(cell_), parameter, value);
 }
 
 template <class Derived>
