@@ -16,7 +16,7 @@ namespace ogee::HWY_NAMESPACE {
 
 template <int bits, class V>
 HWY_INLINE V rotate_left(V v) {
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_AVX512_TARGET
   if constexpr (sizeof(v.raw) == 64) return V{_mm512_rol_epi32(v.raw, bits)};
 #endif
   return hn::Or(hn::ShiftLeft<bits>(v), hn::ShiftRight<32 - bits>(v));
@@ -77,7 +77,7 @@ HWY_INLINE Lane<D> to_float(V words) {  // words below 2^31
 // A positive float's mantissa, 1 to 2.
 template <class D>
 HWY_INLINE Lane<D> mantissa_of(Lane<D> t) {
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_AVX512_TARGET
   if constexpr (sizeof(t.v.raw) == 64) {
     return {hn::Vec<D>{_mm512_getmant_ps(t.v.raw, _MM_MANT_NORM_1_2, _MM_MANT_SIGN_zero)}};
   }
@@ -90,7 +90,7 @@ template <class D, class V>
 HWY_INLINE Lane<D> with_top_bit(Lane<D> z, V word) {
   const hn::RebindToUnsigned<D> du;
   const V sign = hn::Set(du, 0x80000000u), bits = hn::BitCast(du, z.v);
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_AVX512_TARGET
   if constexpr (sizeof(word.raw) == 64) {  // bits ^ (word & sign)
     return {hn::BitCast(D(), V{_mm512_ternarylogic_epi32(bits.raw, word.raw, sign.raw, 0x78)})};
   }
@@ -111,7 +111,7 @@ struct InRegisters {
   template <class D, class VI>
   static HWY_INLINE Lane<D> coefficient(D, std::size_t k, VI octave) {
     [[maybe_unused]] const float* c = kernels::normal_quantile[k];
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86  // all 32 octaves
+#if OGEE_AVX512_TARGET  // all 32 octaves
     return {hn::Vec<D>{_mm512_permutex2var_ps(_mm512_loadu_ps(c), octave.raw, _mm512_loadu_ps(c + 16))}};
 #elif HWY_TARGET == HWY_AVX2  // those from 1/256 on: the exponent fields 119 to 126
     const auto place = hn::Add(octave, hn::Set(hn::RebindToSigned<D>(), 1));  // modulo 8, 0 to 7

@@ -31,6 +31,16 @@ using FloatTruth = Truth<SingleTag>;
 // What adding leaves no place for a fraction, so that the nearest integer is in the sum's low bits.
 inline constexpr double integer_shift = 12582912.0;
 
+// c_I + c_(I + 1) t + ..., to the last of `size` coefficients that were found.
+template <std::size_t I, std::size_t size, class Found>
+HWY_INLINE Float horner_from(const Found& found, Float t) {
+  if constexpr (I + 1 == size) {
+    return found.template c<I>();
+  } else {
+    return fused(horner_from<I + 1, size>(found, t), t, found.template c<I>());
+  }
+}
+
 // A factor in two parts, as a float's rounding of it counts.
 struct Factor {
   float large, small;
@@ -85,14 +95,9 @@ class Polynomials {
       return table.c_[I].at(shifted);
     }
     HWY_INLINE Float centre() const { return table.centre_.at(shifted); }
-    // c_I + c_(I + 1) t + ...
     template <std::size_t I>
     HWY_INLINE Float horner(Float t) const {
-      if constexpr (I + 1 == Table::size) {
-        return c<I>();
-      } else {
-        return fused(horner<I + 1>(t), t, c<I>());
-      }
+      return horner_from<I, Table::size>(*this, t);
     }
   };
   HWY_INLINE Found find(Float shifted) const { return {*this, shifted}; }
@@ -155,11 +160,7 @@ class Polynomials {
     HWY_INLINE Float centre() const { return value[Table::size]; }
     template <std::size_t I>
     HWY_INLINE Float horner(Float t) const {
-      if constexpr (I + 1 == Table::size) {
-        return c<I>();
-      } else {
-        return fused(horner<I + 1>(t), t, c<I>());
-      }
+      return horner_from<I, Table::size>(*this, t);
     }
   };
   HWY_INLINE Found find(Float shifted) const {

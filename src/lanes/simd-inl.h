@@ -110,7 +110,7 @@ HWY_INLINE Nearest<D> reduce_by_log2(Lane<D> x, Lane<D>& r) {
 // p*2^k, rounded once, for k that 2^(k/2) is normal.
 template <class D>
 HWY_INLINE Lane<D> scaled(Lane<D> p, Nearest<D> k) {
-#if HWY_TARGET <= HWY_AVX3 && HWY_ARCH_X86
+#if OGEE_AVX512_TARGET
   if constexpr (sizeof(hn::TFromD<D>) == 4) {
     return {hn::Vec<D>{_mm512_scalef_ps(p.v.raw, k.number.v.raw)}};
   } else {

@@ -1,6 +1,6 @@
 """src/lanes/tables.h: what families share."""
 from arithmetic import at, mp
-from formulas import cdf, mish_gate, mish_slope, phi, sigma, tanh_gate, tanh_gate_slope
+from formulas import cdf, phi, sigma, tanh_gate, tanh_gate_slope
 from gal import Gal
 
 TABLES = [
@@ -15,8 +15,6 @@ TABLES = [
     Gal("TanhGateTail", "sigmoid(-2 sqrt(2/pi) (z + 0.044715 z^3))", lambda z: tanh_gate(-z), "0.1796875", steep=True),
     Gal("TanhGateSlopeTail", "the slope of x times that at -z", lambda z: tanh_gate_slope(-z), "0.1796875",
         root=0.752461465),
-    Gal("MishGate", "tanh(log(1 + exp(z)))", mish_gate, "0.6875", -15),
-    Gal("MishSlope", "the slope of z tanh(log(1 + exp(z)))", mish_slope, "0.6875", -15, root=-1.192474138),
     Gal("TanhRatio", "tanh(z)/z", at(1, lambda z: mp.tanh(z) / z), "0.3125"),
     Gal("TanhSlope", "1 - tanh(z)^2", lambda z: mp.sech(z) ** 2, "0.3125"),
     Gal("Expm1Ratio", "(exp(z) - 1)/z", at(1, lambda z: mp.expm1(z) / z), "0.5625", -31),

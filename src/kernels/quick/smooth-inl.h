@@ -1,6 +1,6 @@
 // The quick forms of src/functions/smooth.inc.
 //
-// Most tables here hold whole functions (tools/tables.py: Warped), so that a value is rounded once after the last
+// Most tables here hold whole functions (tools/tables/warped.py), so that a value is rounded once after the last
 // coefficient; their intervals need not be equal.
 #if defined(OGEE_QUICK_SMOOTH_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_SMOOTH_INL_H
