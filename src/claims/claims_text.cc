@@ -4,16 +4,16 @@
 #include <nlohmann/json.hpp>
 
 #include "claims/run_claim.h"
+#include "lab/report.h"
 #include "monitor/show/style.h"
 
 namespace ogee::claims {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr std::size_t width = 118;
 
 std::string wrapped(const std::string& text, const std::string& first, std::size_t indent) {
-  return monitor::show::wrap(text, {.width = width}, indent, first);
+  return monitor::show::wrap(text, {.width = lab::text_width}, indent, first);
 }
 
 std::string seconds_of(const Json& result) { return fmt::format("{:.0f} s", result["seconds"].get<double>()); }

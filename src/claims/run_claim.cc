@@ -11,6 +11,8 @@
 
 #include "claims/verdict.h"
 #include "data/bytes.h"
+#include "lab/clock.h"
+#include "lab/course.h"
 #include "lab/laboratory.h"
 #include "lab/toml_table.h"
 #include "ogee/ogee.h"
@@ -20,8 +22,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 namespace fs = std::filesystem;
-
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
 // What an earlier call wrote of the same settings; null if there is none that can be read.
 Json earlier(const fs::path& path, const Json& settings) {
@@ -40,11 +40,11 @@ Json judged(const Claim& claim, const std::vector<Observation>& observations, Ve
                             {"verdict", words_of(judgement.verdict)},
                             {"figure", judgement.figure},
                             {"measure", expectation.measure},
-                            {"value", number(judgement.value)},
-                            {"other", expectation.than.empty() ? Json(nullptr) : number(judgement.other)},
-                            {"contrast", number(judgement.contrast)},
-                            {"low", number(judgement.interval.low)},
-                            {"high", number(judgement.interval.high)},
+                            {"value", lab::number(judgement.value)},
+                            {"other", expectation.than.empty() ? Json(nullptr) : lab::number(judgement.other)},
+                            {"contrast", lab::number(judgement.contrast)},
+                            {"low", lab::number(judgement.interval.low)},
+                            {"high", lab::number(judgement.interval.high)},
                             {"seeds", judgement.seeds}});
     judgements.push_back(judgement);
   }
@@ -102,10 +102,10 @@ Json run_claim(const Claim& claim, const RunOptions& options) {
   result["observations"] = Json::array();
   for (const Observation& each : observations)
     result["observations"].push_back({{"arm", each.arm},
-                                      {"at", number(each.at)},
+                                      {"at", lab::number(each.at)},
                                       {"seed", each.seed},
                                       {"measure", each.measure},
-                                      {"value", number(each.value)}});
+                                      {"value", lab::number(each.value)}});
   lab::write_atomically(path.string(), result.dump(1) + "\n");
   return result;
 }

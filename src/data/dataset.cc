@@ -13,18 +13,18 @@
 namespace ogee::data {
 namespace {
 
-struct Kind {
+struct Format {
   const char* name;
   Dataset (*load)(const Request&);
   bool target, context, horizon, tokens, size;  // which of these it knows
 };
-constexpr Kind kinds[] = {
+constexpr Format formats[] = {
     {"csv", load_csv, true, false, false, false, false},    {"idx", load_idx, false, false, false, false, false},
     {"npy", load_arrays, true, false, false, false, false}, {"images", load_images, false, false, false, false, true},
     {"text", load_text, false, true, false, true, false},   {"series", load_series, true, true, true, false, false}};
 constexpr const char* kind_names = "csv, idx, npy, images, text or series";
 
-std::string kind_of(const std::string& path) {
+std::string kind_by_name(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored)) return is_idx_folder(path) ? "idx" : "images";
   const auto ends = [&](const char* ending) {
@@ -64,7 +64,7 @@ std::string find_known(const std::string& name) {
   return folder;
 }
 
-void check_fits(const Request& request, const Kind& kind, const std::string& data) {
+void check_fits(const Request& request, const Format& kind, const std::string& data) {
   const auto refuse = [&](bool given, bool known, const char* name) {
     if (given && !known)
       throw Error(fmt::format("--{}: {} is of the kind {}, which has no {}", name, data, kind.name, name));
@@ -95,25 +95,25 @@ Dataset load(const Request& request) {
   if (!found.test.empty()) found.test = find_path(found.test, "test");
   Dataset set;
   if (request.data == "optdigits") {
-    constexpr Kind digits{"digits", load_optdigits, false, false, false, false, false};
+    constexpr Format digits{"digits", load_optdigits, false, false, false, false, false};
     check_fits(request, digits, request.data);
     if (!request.kind.empty() || !request.validation.empty() || !request.test.empty())
       throw Error("--data optdigits: built in: it takes neither kind nor parts of its own");
     set = load_optdigits(found);
   } else if (is_generated(request.data)) {
-    constexpr Kind generated{"generated data", load_generated, false, false, false, false, false};
+    constexpr Format generated{"generated data", load_generated, false, false, false, false, false};
     check_fits(request, generated, request.data);
     set = load_generated(found);
   } else if (is_translation(request.data)) {
-    constexpr Kind translation{"translation", load_translation, false, false, false, false, false};
+    constexpr Format translation{"translation", load_translation, false, false, false, false, false};
     check_fits(request, translation, request.data);
     set = load_translation(found);
   } else {
     const bool known = request.data == "mnist" || request.data == "fashion-mnist";
     found.data = known ? find_known(request.data) : find_path(request.data, "data");
-    const std::string name = !request.kind.empty() ? request.kind : known ? "idx" : kind_of(found.data);
-    const Kind* kind = nullptr;
-    for (const Kind& each : kinds)
+    const std::string name = !request.kind.empty() ? request.kind : known ? "idx" : kind_by_name(found.data);
+    const Format* kind = nullptr;
+    for (const Format& each : formats)
       if (name == each.name) kind = &each;
     if (!kind) throw Error(fmt::format("--kind {}: expected {}", name, kind_names));
     check_fits(request, *kind, request.data);

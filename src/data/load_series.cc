@@ -15,7 +15,7 @@
 namespace ogee::data {
 namespace {
 
-constexpr std::int64_t usual_context = 96, usual_horizon = 24, fewest_windows = 10;
+constexpr std::int64_t usual_context = 96, usual_horizon = 24;
 
 // The first column, if no cell of it is a number: times, or names of the steps.
 bool dated(const Sheet& sheet) {

@@ -16,7 +16,6 @@ namespace {
 
 constexpr std::size_t most_characters = 2000, most_words = 10000;
 constexpr std::int64_t usual_characters = 64, usual_words = 32;
-constexpr std::int64_t fewest_windows = 10;
 
 using Tokens = std::vector<std::string_view>;
 

@@ -14,6 +14,9 @@ Dataset load_images(const Request& request);
 Dataset load_text(const Request& request);
 Dataset load_series(const Request& request);
 
+// Windows of a text or a series that a data set needs at least.
+inline constexpr std::int64_t fewest_windows = 10;
+
 // Whether a folder holds IDX files.
 bool is_idx_folder(const std::string& folder);
 

@@ -19,7 +19,7 @@ namespace {
 constexpr char all_characters[] = "\0\n()*+-.:;<=0123456789 FTabcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view characters(all_characters, sizeof(all_characters) - 1);
 constexpr std::string_view variables = "abcdefghijklmnopqrstuvwyz";  // x counts in loops
-constexpr std::int64_t ignored = -100;                               // where at::cross_entropy_loss looks away
+constexpr std::int64_t no_target = -100;                             // where at::cross_entropy_loss looks away
 
 // A part of a program: lines that must come before, and an expression with its value.
 struct Piece {
@@ -144,7 +144,8 @@ class Writer {
 // Every character but the last is given, and the answer's are asked for.
 Part part_from(const std::vector<std::string>& texts, std::int64_t longest) {
   const auto count = static_cast<std::int64_t>(texts.size());
-  Part part{torch::zeros({count, longest - 1}, torch::kLong), torch::full({count, longest - 1}, ignored, torch::kLong)};
+  Part part{torch::zeros({count, longest - 1}, torch::kLong),
+            torch::full({count, longest - 1}, no_target, torch::kLong)};
   for (std::int64_t i = 0; i < count; ++i) {
     const std::string& text = texts[static_cast<std::size_t>(i)];
     const std::size_t answer = answer_of(text);
@@ -160,7 +161,7 @@ Part part_from(const std::vector<std::string>& texts, std::int64_t longest) {
 }
 
 // The perplexity of always answering the frequencies of the training answers' characters, with one count more for each.
-double unigram_perplexity(const Dataset& set) {
+double answers_perplexity(const Dataset& set) {
   const auto answers = [](const Part& part) { return part.y.masked_select(part.y.ge(0)); };
   const at::Tensor counts = torch::bincount(answers(set.train), {}, set.outputs()).to(torch::kDouble) + 1;
   return std::exp(-(counts / counts.sum()).log().index_select(0, answers(set.test)).mean().item<double>());
@@ -204,7 +205,7 @@ Dataset load_programs(const Request& request) {
       fmt::format("drawn: programs of {} operation{} on numbers up to 10^{}; only the characters that a "
                   "program prints are asked for, each after those before it",
                   task.nesting, task.nesting == 1 ? "" : "s", task.length));
-  set.baseline = unigram_perplexity(set);
+  set.baseline = answers_perplexity(set);
   seal(set);
   return set;
 }

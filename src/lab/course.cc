@@ -10,8 +10,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 constexpr std::size_t most = 12;
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 Json spread(const std::vector<double>& values) {
   const Interval interval = mean_interval(values);
   return {{"mean", number(values.empty() ? unknown : mean(values))},

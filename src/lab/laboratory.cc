@@ -12,6 +12,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "lab/clock.h"
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "data/subwords.h"
@@ -30,8 +31,6 @@
 
 namespace ogee::lab {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr const char* goal_names[] = {"classification", "regression", "language model",
                                       "forecasting",    "recall",     "translation"};

@@ -18,16 +18,15 @@
 #include <utility>
 
 #include "lab/board.h"
+#include "lab/clock.h"
 #include "lab/team.h"
 #include "ogee/ogee.h"
 
 namespace ogee::lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 constexpr double longest_wait = 300;  // seconds, for all ranks to come
-constexpr std::chrono::milliseconds look_again(50);
+constexpr std::chrono::milliseconds look_around(50);
 
 // A socket that is closed where nobody takes it.
 class Socket {
@@ -174,7 +173,7 @@ class Meeting {
         if (!board_->has(fmt::format("team/{}/told", rank))) return false;
       return true;
     };
-    for (int waits = 0; rank_.rank == 0 && waits < 40 && !told(); ++waits) std::this_thread::sleep_for(look_again);
+    for (int waits = 0; rank_.rank == 0 && waits < 40 && !told(); ++waits) std::this_thread::sleep_for(look_around);
     throw Error(
         fmt::format("rank {}: rank {} was started for something else than rank 0: expected the same data and settings "
                     "on every rank",
@@ -190,7 +189,7 @@ class Meeting {
       if (std::chrono::duration<double>(Clock::now() - start_).count() > longest_wait)
         throw RankLost(fmt::format("rank {}: rank {} of {} did not come within {} minutes", rank_.rank, rank,
                                    rank_.world, static_cast<int>(longest_wait / 60)));
-      std::this_thread::sleep_for(look_again);
+      std::this_thread::sleep_for(look_around);
     }
   }
   std::string await(const std::string& key, int rank) {

@@ -11,6 +11,7 @@
 #include <set>
 #include <thread>
 
+#include "lab/clock.h"
 #include "ogee/libtorch.h"
 #include "lab/blas.h"
 #include "lab/board.h"
@@ -21,13 +22,10 @@
 namespace ogee::lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 using Json = nlohmann::ordered_json;
 
 constexpr double silence_seconds = 15;  // without a sign of life a rank is gone
 constexpr std::chrono::milliseconds look_again(100), beat_every(1000);
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // A number from the environment; nothing where it is unset.
 std::optional<int> number_of(const char* name, int low, int high) {

@@ -10,6 +10,7 @@
 #include <optional>
 #include <stdexcept>
 
+#include "lab/clock.h"
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "lab/alike.h"
@@ -32,8 +33,6 @@
 namespace ogee::lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // What a step costs, in seconds from an arbitrary start. On the CPU a run is one thread's, and that thread's own time
 // does not grow when other runs or programs want the same core. A GPU, or another rank, is waited for.
 double cost_now(bool thread_alone) {
@@ -46,8 +45,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr const char* stage_names[] = {"scout", "tune", "result"};
 constexpr const char* status_names[] = {"finished", "diverged", "failed", "stopped"};
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 double median(std::vector<double> values) {
   if (values.empty()) return unknown;

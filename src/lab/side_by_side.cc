@@ -5,6 +5,7 @@
 #include <set>
 
 #include "lab/page.h"
+#include "lab/report.h"
 #include "lab/stored.h"
 
 extern "C" const char ogee_asset_side_by_side_css[], ogee_asset_side_by_side_css_end[];
@@ -13,7 +14,6 @@ namespace ogee::lab {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr std::size_t width = 118;
 
 struct Cell {
   std::string mean, interval;
@@ -116,7 +116,7 @@ std::string table(const std::vector<std::vector<std::string>>& rows) {
   std::string text;
   for (std::size_t from = 1; from < widths.size();) {
     std::size_t to = from, total = widths[0];
-    while (to < widths.size() && (to == from || total + 2 + widths[to] <= width)) total += 2 + widths[to++];
+    while (to < widths.size() && (to == from || total + 2 + widths[to] <= text_width)) total += 2 + widths[to++];
     for (const auto& row : rows) {
       std::string line = fmt::format("{:<{}}", row[0], widths[0]);
       for (std::size_t i = from; i < to; ++i) line += fmt::format("  {:<{}}", row[i], widths[i]);

@@ -24,10 +24,10 @@ constexpr double by_seed = 0.3, by_run = 0.5;
 
 enum class Truth { equal, half_equal, different };
 
-// Any names will do, as nothing is trained.
-const char* const names[] = {"relu",     "leaky_relu", "elu",    "selu",     "gelu",       "silu",       "mish",
-                             "tanh",     "sigmoid",    "celu",   "softplus", "softsign",   "hard_swish", "relu6",
-                             "hardtanh", "isru",       "logish", "arctan",   "tanhshrink", "serf"};
+// Any arm_names will do, as nothing is trained.
+const char* const arm_names[] = {"relu",     "leaky_relu", "elu",    "selu",     "gelu",       "silu",       "mish",
+                                 "tanh",     "sigmoid",    "celu",   "softplus", "softsign",   "hard_swish", "relu6",
+                                 "hardtanh", "isru",       "logish", "arctan",   "tanhshrink", "serf"};
 
 struct World {
   std::vector<double> means, spreads;
@@ -64,7 +64,7 @@ std::vector<StoredRun> draw_runs(const Simulation& simulation, const World& worl
         return counted(world.means[i] * (1 + world.spreads[i] * (run + std::sqrt(1 - by_run) * noise())));
       };
       StoredRun stored;
-      stored.key = {names[i], Stage::result, s + 1, 1e-3, 1};
+      stored.key = {arm_names[i], Stage::result, s + 1, 1e-3, 1};
       stored.result.test_error = error();
       stored.result.validation_error = error();
       runs.push_back(std::move(stored));
@@ -144,7 +144,7 @@ Simulated simulate(const Simulation& simulation) {
   Experiment experiment;
   experiment.seeds = static_cast<std::int64_t>(simulation.seeds);
   experiment.learning_rate = 1e-3;
-  experiment.activations.assign(std::begin(names), std::begin(names) + simulation.arms);
+  experiment.activations.assign(std::begin(arm_names), std::begin(arm_names) + simulation.arms);
   experiment.stop_early = simulation.race;
   experiment.epochs = experiment.batch = 1;
   settle(experiment, 1, true, examples);

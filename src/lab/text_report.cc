@@ -11,7 +11,6 @@ namespace ogee::lab {
 namespace {
 
 using Json = nlohmann::ordered_json;
-constexpr std::size_t width = 118;
 
 // `format` of the number, or a dash for none.
 std::string show(const Json& value, const char* format, double scale = 1) {
@@ -20,7 +19,7 @@ std::string show(const Json& value, const char* format, double scale = 1) {
 }
 
 std::string wrapped(const std::string& text, std::size_t indent = 0) {
-  return monitor::show::wrap(text, {.width = width}, indent, std::string(indent, ' '));
+  return monitor::show::wrap(text, {.width = text_width}, indent, std::string(indent, ' '));
 }
 
 std::vector<std::string> cells(const Json& arm, bool share) {
@@ -70,8 +69,8 @@ std::string text_report(const Json& results) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
   std::size_t total = 2 * (widths.size() - 1);
   for (const std::size_t each : widths) total += each;
-  if (total > width && widths[0] > 12) {  // long attributes give way
-    widths[0] = std::max<std::size_t>(12, widths[0] - std::min(widths[0], total - width));
+  if (total > text_width && widths[0] > 12) {  // long attributes give way
+    widths[0] = std::max<std::size_t>(12, widths[0] - std::min(widths[0], total - text_width));
     for (auto& row : rows)
       if (row[0].size() > widths[0]) row[0] = row[0].substr(0, widths[0] - 2) + "..";
   }

@@ -15,6 +15,7 @@
 #include <tuple>
 #include <utility>
 
+#include "lab/clock.h"
 #include "ogee/libtorch.h"
 #include "lab/blas.h"
 #include "lab/checkpoint.h"
@@ -25,12 +26,9 @@
 namespace ogee::lab {
 namespace {
 
-using Clock = std::chrono::steady_clock;
 namespace files = std::filesystem;
 
 constexpr double beat_seconds = 5, look_again_seconds = 0.5;
-
-double seconds_since(Clock::time_point start) { return std::chrono::duration<double>(Clock::now() - start).count(); }
 
 // A queue of runs that grows as results come in, and the threads that work it off. Every run is a function of its key
 // alone, so that neither the number of workers nor their pace, nor other processes that share the store, can change a

@@ -107,7 +107,7 @@ using torch_call::Request;
 
 // Both matrix products and the unit between them, as one node of the graph. Places: x, weight_in, bias_in, weight_out,
 // bias_out, then the unit's parameters. Biases may be undefined.
-struct Block {
+struct BlockWeights {
   at::Tensor x, weight_in, bias_in, weight_out, bias_out;
   std::vector<at::Tensor> parameters;
   ogee::Activation unit;
@@ -157,7 +157,7 @@ class FeedForwardNode final : public torch_call::OgeeNode {
   explicit FeedForwardNode() = default;
   std::string name() const override { return "OgeeGatedFeedForwardBackward"; }
 
-  void save(const Block& block, const at::Tensor& packed) {
+  void save(const BlockWeights& block, const at::Tensor& packed) {
     for (const at::Tensor& t : block.all()) {
       add_edge(t);
       present_.push_back(t.defined());
@@ -179,7 +179,7 @@ class FeedForwardNode final : public torch_call::OgeeNode {
     for (std::size_t i = 0; i < t.size(); ++i) {
       if (present_[i]) t[i] = tensors_[i].unpack();
     }
-    const Block block{t[0], t[1], t[2], t[3], t[4], {t.begin() + 5, t.end()}, *unit_};
+    const BlockWeights block{t[0], t[1], t[2], t[3], t[4], {t.begin() + 5, t.end()}, *unit_};
     // A gradient that is differentiated again must know how the pre-activation came about.
     const bool again = at::GradMode::is_enabled();
     const at::Tensor packed = again ? block.before() : packed_.unpack();
@@ -232,7 +232,7 @@ class FeedForwardNode final : public torch_call::OgeeNode {
   bool last_time_ = false;
 };
 
-at::Tensor run(Block block) {
+at::Tensor run(BlockWeights block) {
   const std::optional<at::ScalarType> cast = torch_call::autocast_type(block.x);
   std::optional<c10::impl::ExcludeDispatchKeyGuard> no_autocast;
   if (cast.has_value()) {
@@ -303,7 +303,7 @@ torch::Tensor GatedFeedForwardImpl::forward(const torch::Tensor& x) {
   TORCH_CHECK(x.dim() >= 1 && x.size(-1) == options.dim(),
               "ogee::nn::GatedFeedForward: the last dimension of x must be ", options.dim(), ", but its shape is ",
               x.sizes());
-  return run(Block{x, weight_in, bias_in, weight_out, bias_out, unit->parameter_tensors(), unit->activation()});
+  return run(BlockWeights{x, weight_in, bias_in, weight_out, bias_out, unit->parameter_tensors(), unit->activation()});
 }
 
 // ---- ConcatenatedRelu, Maxout --------------------------------------------------------------------------------------

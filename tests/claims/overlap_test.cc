@@ -13,7 +13,7 @@
 #include "lab/toml_table.h"
 #include "refusal.h"
 
-namespace ogee::claims {
+namespace ogee::claims::overlap_test {
 namespace {
 
 using data::KeywordRows;
@@ -205,4 +205,4 @@ TEST(OverlapStudy, RunsOnRealFilms) {
 }
 
 }  // namespace
-}  // namespace ogee::claims
+}  // namespace ogee::claims::overlap_test

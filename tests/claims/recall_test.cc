@@ -10,7 +10,7 @@
 #include "claims/studies.h"
 #include "ogee/ogee.h"
 
-namespace ogee::claims {
+namespace ogee::claims::recall_test {
 namespace {
 
 namespace files = std::filesystem;
@@ -70,4 +70,4 @@ TEST(RecallClaim, GoesOnWhereItWasStoppedToTheSameNumbers) {
 }
 
 }  // namespace
-}  // namespace ogee::claims
+}  // namespace ogee::claims::recall_test

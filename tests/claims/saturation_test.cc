@@ -8,7 +8,7 @@
 #include "ogee/ogee.h"
 #include "refusal.h"
 
-namespace ogee::claims {
+namespace ogee::claims::saturation_test {
 namespace {
 
 TEST(SaturationStudy, MeasuresWhatTheFormulaSays) {
@@ -47,4 +47,4 @@ TEST(SaturationStudy, RefusesWhatItCannotMeasure) {
 }
 
 }  // namespace
-}  // namespace ogee::claims
+}  // namespace ogee::claims::saturation_test

@@ -8,7 +8,7 @@
 #include "models/network.h"
 #include "refusal.h"
 
-namespace ogee::claims {
+namespace ogee::claims::training_test {
 namespace {
 
 data::Dataset small_data() {
@@ -161,4 +161,4 @@ TEST(Training, RefusesContradictions) {
 }
 
 }  // namespace
-}  // namespace ogee::claims
+}  // namespace ogee::claims::training_test

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-namespace ogee::data {
+namespace ogee::data::bytes_test {
 namespace {
 
 TEST(Checksum, IsTheOneOfZip) {
@@ -20,4 +20,4 @@ TEST(Checksum, OfPartsIsThatOfTheWhole) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::bytes_test

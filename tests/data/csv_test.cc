@@ -11,7 +11,7 @@
 
 #include "ogee/ogee.h"
 
-namespace ogee::data {
+namespace ogee::data::csv_test {
 namespace {
 
 using testing::ElementsAre;
@@ -154,4 +154,4 @@ TEST(Csv, TheEmbeddedDigits) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::csv_test

@@ -13,7 +13,7 @@
 #include "data/split.h"
 #include "ogee/ogee.h"
 
-namespace ogee::data {
+namespace ogee::data::dataset_test {
 namespace {
 
 std::vector<int> labels_of(std::size_t count) {
@@ -102,4 +102,4 @@ TEST(Dataset, UnknownNames) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::dataset_test

@@ -11,7 +11,7 @@
 #include "data/tokens.h"
 #include "files.h"
 
-namespace ogee::data {
+namespace ogee::data::fuzz_test {
 namespace {
 
 // One to four of: a bit flipped, a byte replaced by one that matters, a piece cut out, doubled or moved, the end lost.
@@ -161,4 +161,4 @@ TEST_F(FuzzLoad, Idx) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::fuzz_test

@@ -15,7 +15,7 @@
 #include "ogee/ogee.h"
 #include "refusal.h"
 
-namespace ogee::data {
+namespace ogee::data::generated_test {
 namespace {
 
 Dataset drawn(const std::string& data, std::int64_t train_limit = 0) {
@@ -254,4 +254,4 @@ TEST(Programs, OnlyAnswersAreAskedFor) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::generated_test

@@ -13,7 +13,7 @@
 #include "data/dataset.h"
 #include "ogee/ogee.h"
 
-namespace ogee::data {
+namespace ogee::data::idx_test {
 namespace {
 
 using testing::HasSubstr;
@@ -113,4 +113,4 @@ TEST(IdxReal, FashionMnist) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::idx_test

@@ -11,7 +11,7 @@
 #include "data/picture.h"
 #include "files.h"
 
-namespace ogee::data {
+namespace ogee::data::images_test {
 namespace {
 
 using testing::HasSubstr;
@@ -158,4 +158,4 @@ TEST(ImagesReal, FashionMnistAsFolders) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::images_test

@@ -9,7 +9,7 @@
 
 #include "refusal.h"
 
-namespace ogee::data {
+namespace ogee::data::keywords_test {
 namespace {
 
 using testing::ElementsAre;
@@ -110,4 +110,4 @@ TEST(Keywords, RealFilms) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::keywords_test

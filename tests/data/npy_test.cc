@@ -10,7 +10,7 @@
 #include "data/dataset.h"
 #include "files.h"
 
-namespace ogee::data {
+namespace ogee::data::npy_test {
 namespace {
 
 using testing::HasSubstr;
@@ -189,4 +189,4 @@ TEST(Arrays, WhatDoesNotFitIsNamed) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::npy_test

@@ -7,7 +7,7 @@
 #include "data/parts.h"
 #include "files.h"
 
-namespace ogee::data {
+namespace ogee::data::parts_test {
 namespace {
 
 using testing::HasSubstr;
@@ -124,4 +124,4 @@ TEST(Kinds, ArePathsOrWords) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::parts_test

@@ -14,7 +14,7 @@
 #include "refusal.h"
 #include "tasks/task.h"
 
-namespace ogee::data {
+namespace ogee::data::recall_test {
 namespace {
 
 Dataset drawn(const std::string& data) {
@@ -162,4 +162,4 @@ TEST(Recall, IsJudgedByWhatIsAskedForAlone) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::recall_test

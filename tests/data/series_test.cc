@@ -9,7 +9,7 @@
 #include "data/dataset.h"
 #include "files.h"
 
-namespace ogee::data {
+namespace ogee::data::series_test {
 namespace {
 
 using testing::HasSubstr;
@@ -119,4 +119,4 @@ TEST(SeriesReal, Ett) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::series_test

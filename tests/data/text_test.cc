@@ -10,7 +10,7 @@
 #include "data/tokens.h"
 #include "files.h"
 
-namespace ogee::data {
+namespace ogee::data::text_test {
 namespace {
 
 using testing::ElementsAre;
@@ -124,4 +124,4 @@ TEST(TextReal, PennTreebank) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::text_test

@@ -11,7 +11,7 @@
 #include "files.h"
 #include "tasks/task.h"
 
-namespace ogee::data {
+namespace ogee::data::translation_test {
 namespace {
 
 const char* const words[] = {"red", "blue", "green", "small", "large", "cat", "dog", "bird", "sees", "likes"};
@@ -181,4 +181,4 @@ TEST(Translation, IsJudgedByBleuOfTheWrittenReferences) {
 }
 
 }  // namespace
-}  // namespace ogee::data
+}  // namespace ogee::data::translation_test

@@ -18,7 +18,7 @@
 #include "lab/together.h"
 #include "ogee/ogee.h"
 
-namespace ogee::lab {
+namespace ogee::lab::team_test {
 namespace {
 
 using testing::HasSubstr;
@@ -335,4 +335,4 @@ TEST(DataParallel, RefusesWhatItCannotShare) {
 }
 
 }  // namespace
-}  // namespace ogee::lab
+}  // namespace ogee::lab::team_test

@@ -12,7 +12,7 @@
 #include "ogee/ogee.h"
 #include "tasks/task.h"
 
-namespace ogee::models {
+namespace ogee::models::chain_test {
 namespace {
 
 constexpr std::int64_t examples = 11;
@@ -152,4 +152,4 @@ TEST(Chain, LeavesWhatItCannotDoToAutograd) {
 }
 
 }  // namespace
-}  // namespace ogee::models
+}  // namespace ogee::models::chain_test

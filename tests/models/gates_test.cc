@@ -13,7 +13,7 @@
 #include "refusal.h"
 #include "tasks/task.h"
 
-namespace ogee::models {
+namespace ogee::models::gates_test {
 namespace {
 
 data::Dataset series() {
@@ -259,4 +259,4 @@ TEST(MaskedTokens, DoNotCount) {
 }
 
 }  // namespace
-}  // namespace ogee::models
+}  // namespace ogee::models::gates_test

@@ -11,7 +11,7 @@
 #include "ogee/ogee.h"
 #include "tasks/task.h"
 
-namespace ogee::models {
+namespace ogee::models::models_test {
 namespace {
 
 using data::Dataset;
@@ -298,4 +298,4 @@ TEST(Tasks, ScoresAreWhatTheirNamesSay) {
 }
 
 }  // namespace
-}  // namespace ogee::models
+}  // namespace ogee::models::models_test

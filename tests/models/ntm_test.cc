@@ -14,7 +14,7 @@
 #include "refusal.h"
 #include "tasks/task.h"
 
-namespace ogee::models {
+namespace ogee::models::ntm_test {
 namespace {
 
 data::Dataset data_of(const std::string& text) {
@@ -157,4 +157,4 @@ TEST(Ntm, LearnsToCopy) {
 }
 
 }  // namespace
-}  // namespace ogee::models
+}  // namespace ogee::models::ntm_test

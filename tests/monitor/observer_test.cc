@@ -15,7 +15,7 @@
 #include "ogee/monitor.h"
 #include "ogee/torch.h"
 
-namespace ogee::test {
+namespace ogee::test::observer_test {
 namespace {
 
 using monitor::Layer;
@@ -425,4 +425,4 @@ TEST(Observer, ForwardPassesThatGoOnBehindAGradient) {
 }
 
 }  // namespace
-}  // namespace ogee::test
+}  // namespace ogee::test::observer_test

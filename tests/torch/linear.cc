@@ -3,7 +3,7 @@
 
 #include "support.h"
 
-namespace ogee::testing {
+namespace ogee::testing::linear {
 namespace {
 
 struct Case {
@@ -113,4 +113,4 @@ TEST(ApplyLinear, WithoutAGraphOrOfMixedTypesIsApart) {
 }
 
 }  // namespace
-}  // namespace ogee::testing
+}  // namespace ogee::testing::linear

@@ -10,7 +10,7 @@
 #include "ogee/torch_memory.h"
 #include "support.h"
 
-namespace ogee::testing {
+namespace ogee::testing::memory_step_test {
 namespace {
 
 MemoryState state_of(const MemoryShape& s, std::int64_t batch, at::ScalarType type = at::kDouble) {
@@ -301,4 +301,4 @@ TEST(NTM, NoiseIsForTrainingAlone) {
 }
 
 }  // namespace
-}  // namespace ogee::testing
+}  // namespace ogee::testing::memory_step_test

@@ -1,10 +1,9 @@
 // The modules: parameters, checkpoints, copies, modes; the gated feed-forward block against its composed form.
-#include <c10/core/Allocator.h>
 #include <torch/torch.h>
-#include <c10/util/ThreadLocalDebugInfo.h>
 
 #include <sstream>
 
+#include "../../bench/kept.h"
 #include "support.h"
 
 namespace ogee::testing {
@@ -233,23 +232,7 @@ TEST(GatedFeedForward, SavedLoadedAndCloned) {
   EXPECT_FALSE(torch::equal(m->forward(x), copy->forward(x)));
 }
 
-// Bytes that LibTorch's CPU allocator holds on this thread since the guard was made.
-class Bytes : public c10::MemoryReportingInfoBase {
- public:
-  void reportMemoryUsage(void*, std::int64_t size, std::int64_t, std::int64_t, c10::Device) { held += size; }
-  void reportMemoryUsage(void*, std::int64_t size, std::size_t, std::size_t, c10::Device) { held += size; }
-  bool memoryProfilingEnabled() const override { return true; }
-  std::int64_t held = 0;
-};
-class BytesGuard {
- public:
-  BytesGuard() : bytes_(std::make_shared<Bytes>()), guard_(c10::DebugInfoKind::PROFILER_STATE, bytes_) {}
-  std::int64_t held() const { return bytes_->held; }
-
- private:
-  std::shared_ptr<Bytes> bytes_;
-  c10::DebugInfoGuard guard_;
-};
+using bench::BytesGuard;
 
 TEST(SavedMemory, TheProductIsNotKept) {
   constexpr std::int64_t rows = 256, dim = 32, hidden = 96;

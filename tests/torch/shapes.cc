@@ -9,7 +9,7 @@
 
 #include "support.h"
 
-namespace ogee::testing {
+namespace ogee::testing::shapes {
 namespace {
 
 // The names of the operators that run while it lives, on this thread.
@@ -434,4 +434,4 @@ TEST(Errors, SayWhatWasExpected) {
 }
 
 }  // namespace
-}  // namespace ogee::testing
+}  // namespace ogee::testing::shapes

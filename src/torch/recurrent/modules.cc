@@ -12,7 +12,7 @@ namespace {
 using torch_call::recurrent::gate_names;
 using torch_call::recurrent::name_of;
 
-const char* module_name(Cell cell) {
+const char* name_of_module(Cell cell) {
   switch (cell) {
     case Cell::lstm: return "ogee::nn::LSTM";
     case Cell::gru: return "ogee::nn::GRU";
@@ -31,7 +31,7 @@ std::vector<std::string> texts_of(Cell cell, const RecurrentOptions& o) {
   std::vector<std::string> texts(names.size());
   for (const auto& [name, text] : given) {
     const auto place = std::find(names.begin(), names.end(), name);
-    TORCH_CHECK(text->empty() || place != names.end(), module_name(cell), ": has no ", name);
+    TORCH_CHECK(text->empty() || place != names.end(), name_of_module(cell), ": has no ", name);
     if (place != names.end()) texts[static_cast<std::size_t>(place - names.begin())] = *text;
   }
   for (std::size_t k = 0; k < names.size(); ++k) {
@@ -59,7 +59,7 @@ at::Tensor dropped(const at::Tensor& x, double rate) {
 template <class Derived>
 RecurrentImplBase<Derived>::RecurrentImplBase(Cell cell, RecurrentOptions options_)
     : options(std::move(options_)), cell_(cell) {
-  const char* name = module_name(cell);
+  const char* name = name_of_module(cell);
   TORCH_CHECK(options.input_size() >= 1 && options.hidden_size() >= 1 && options.num_layers() >= 1, name,
               ": input_size, hidden_size and num_layers must be at least 1, not ", options.input_size(), ", ",
               options.hidden_size(), " and ", options.num_layers());
@@ -130,7 +130,7 @@ void RecurrentImplBase<Derived>::reset_parameters() {
 
 template <class Derived>
 void RecurrentImplBase<Derived>::pretty_print(std::ostream& stream) const {
-  stream << module_name(cell_) << "(" << options.input_size() << ", " << options.hidden_size();
+  stream << name_of_module(cell_) << "(" << options.input_size() << ", " << options.hidden_size();
   if (options.num_layers() > 1) stream << ", num_layers=" << options.num_layers();
   if (!options.bias()) stream << ", bias=false";
   if (options.batch_first()) stream << ", batch_first=true";
@@ -145,13 +145,13 @@ void RecurrentImplBase<Derived>::pretty_print(std::ostream& stream) const {
 
 template <class Derived>
 void RecurrentImplBase<Derived>::set(const std::string& parameter, double value) {
-  torch_call::set_parameter(activations_, module_name(cell_), parameter, value);
+  torch_call::set_parameter(activations_, name_of_module(cell_), parameter, value);
 }
 
 template <class Derived>
 RecurrentLayer RecurrentImplBase<Derived>::layer(std::size_t index) const {
   const std::size_t directions = options.bidirectional() ? 2 : 1;
-  TORCH_CHECK(index < directions * static_cast<std::size_t>(options.num_layers()), module_name(cell_),
+  TORCH_CHECK(index < directions * static_cast<std::size_t>(options.num_layers()), name_of_module(cell_),
               ": has no layer ", index);
   RecurrentLayer layer;
   layer.reverse = index % directions == 1;
@@ -175,7 +175,7 @@ RecurrentLayer RecurrentImplBase<Derived>::layer(std::size_t index) const {
 
 template <class Derived>
 auto RecurrentImplBase<Derived>::run(const torch::Tensor& x, const torch::Tensor& h, const torch::Tensor& c) -> States {
-  const char* name = module_name(cell_);
+  const char* name = name_of_module(cell_);
   TORCH_CHECK(x.defined() && (x.dim() == 2 || x.dim() == 3), name, ": x must have 2 or 3 dimensions",
               x.defined() ? ", not " + std::to_string(x.dim()) : std::string(", but is undefined"));
   TORCH_CHECK(x.size(-1) == options.input_size(), name, ": the last dimension of x must be ", options.input_size(),

@@ -9,12 +9,11 @@
 namespace ogee::torch_call::recurrent {
 namespace {
 
-using c10::optional;
-using Texts = optional<c10::List<std::string>>;
-using Tensors = optional<c10::List<at::Tensor>>;
+using Texts = c10::optional<c10::List<std::string>>;
+using Tensors = c10::optional<c10::List<at::Tensor>>;
 
 RecurrentLayer layer_of(Cell cell, at::TensorList weights, const Texts& activations, const Tensors& learned,
-                        const optional<at::Tensor>& peephole, bool training, bool reverse) {
+                        const c10::optional<at::Tensor>& peephole, bool training, bool reverse) {
   TORCH_CHECK_VALUE(weights.size() == 2 || weights.size() == 4, "ogee::", name_of(cell),
                     ": expected weight_ih, weight_hh and perhaps bias_ih and bias_hh, but got ", weights.size(),
                     " weights");
@@ -38,19 +37,21 @@ RecurrentLayer layer_of(Cell cell, at::TensorList weights, const Texts& activati
   layer.reverse = reverse;
   return layer;
 }
-at::Tensor given(const optional<at::Tensor>& t) { return t.has_value() ? *t : at::Tensor(); }
+at::Tensor given(const c10::optional<at::Tensor>& t) { return t.has_value() ? *t : at::Tensor(); }
 
 std::tuple<at::Tensor, at::Tensor, at::Tensor> lstm(const at::Tensor& x, at::TensorList weights,
                                                     const Texts& activations, const Tensors& learned,
-                                                    const optional<at::Tensor>& h, const optional<at::Tensor>& c,
-                                                    const optional<at::Tensor>& peephole, bool training, bool reverse) {
+                                                    const c10::optional<at::Tensor>& h,
+                                                    const c10::optional<at::Tensor>& c,
+                                                    const c10::optional<at::Tensor>& peephole, bool training,
+                                                    bool reverse) {
   const RecurrentOutput out = ogee::recurrent(
       layer_of(Cell::lstm, weights, activations, learned, peephole, training, reverse), x, given(h), given(c));
   return {out.y, out.h, out.c};
 }
 template <Cell cell>
 std::tuple<at::Tensor, at::Tensor> gru(const at::Tensor& x, at::TensorList weights, const Texts& activations,
-                                       const Tensors& learned, const optional<at::Tensor>& h, bool training,
+                                       const Tensors& learned, const c10::optional<at::Tensor>& h, bool training,
                                        bool reverse) {
   const RecurrentOutput out =
       ogee::recurrent(layer_of(cell, weights, activations, learned, {}, training, reverse), x, given(h));
