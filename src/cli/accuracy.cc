@@ -145,7 +145,9 @@ void write_document(const Options& options, const std::vector<Finding>& findings
       "derivatives in f32, and 1 in the 16-bit types. \"Slope\" is the derivative by the (first) input; \"others\" "
       "the\n"
       "largest over the second input and the parameters. Functions of two inputs and of noise, and derivatives by\n"
-      "parameters, are swept over random points, edges included.\n\n",
+      "parameters, are swept over random points, edges included. Where the two terms of a channel limit cancel to a "
+      "millionth\nor less, the result is as exact as double arithmetic leaves their difference, which a sweep of millions "
+      "of points finds\nto be more than the contract's units.\n\n",
       options.exhaustive ? std::string("all 2^32 floats")
                          : fmt::format("every {}th float ({} points)", options.stride, most),
       processor(), targets, options.precision == "fast" ? "precision fast" : "precision exact", seconds);
