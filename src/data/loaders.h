@@ -3,6 +3,7 @@
 #pragma once
 
 #include "data/dataset.h"
+#include "data/picture.h"
 
 namespace ogee::data {
 
@@ -13,6 +14,9 @@ Dataset load_arrays(const Request& request);
 Dataset load_images(const Request& request);
 Dataset load_text(const Request& request);
 Dataset load_series(const Request& request);
+
+// uint8 [channels, height, width], resized to size x size, unless that is 0.
+at::Tensor to_tensor(Picture& picture, std::int64_t size);
 
 // Whether a folder holds IDX files.
 bool is_idx_folder(const std::string& folder);

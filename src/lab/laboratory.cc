@@ -34,7 +34,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr const char* goal_names[] = {"classification", "regression", "language model",
-                                      "forecasting",    "recall",     "translation"};
+                                      "forecasting",    "recall",     "translation",    "captions"};
 
 DataFacts facts_of(const data::Dataset& data, const std::string& metric) {
   DataFacts facts;
@@ -58,6 +58,7 @@ void to_device(data::Dataset& data, const std::string& device) {
     part->x = part->x.to(torch::kCUDA);
     part->y = part->y.to(torch::kCUDA);
   }
+  if (data.captions()) data.pictures.all = data.pictures.all.to(torch::kCUDA);
 }
 
 std::vector<std::string> notes_on_design(const Experiment& experiment) {
