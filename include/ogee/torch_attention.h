@@ -36,11 +36,11 @@ struct AttentionLayer {
   // Of one input: gru: reset gate, update gate, candidate; lstm: input gate, forget gate, candidate, output gate, cell
   // output; then, of both, score.
   std::vector<Activation> activations;
-  torch::Tensor weight_hh;              // U: [G*H, H], in the order r, z, n or i, f, g, o
-  torch::Tensor bias_hh;                // b: [G*H], or undefined
-  torch::Tensor weight_query;           // Q: [A, H]
-  torch::Tensor weight_score;           // [A]
-  std::vector<torch::Tensor> learned;   // as RecurrentLayer::learned; of the score: one element, or A
+  torch::Tensor weight_hh;             // U: [G*H, H], in the order r, z, n or i, f, g, o
+  torch::Tensor bias_hh;               // b: [G*H], or undefined
+  torch::Tensor weight_query;          // Q: [A, H]
+  torch::Tensor weight_score;          // [A]
+  std::vector<torch::Tensor> learned;  // as RecurrentLayer::learned; of the score: one element, or A
   bool training = false;
   Cell cell = Cell::gru;  // or Cell::lstm
 };
@@ -58,8 +58,8 @@ struct AttentionOutput {
   torch::Tensor c;        // lstm: the last cell state, [batch, H]
 };
 
-// x: [time, batch, G*H], time at least 1; h: [batch, H]; c, of an lstm alone: [batch, H], or undefined: zeros. The batch
-// is a multiple of the sources: as many rows, one after another, look at each.
+// x: [time, batch, G*H], time at least 1; h: [batch, H]; c, of an lstm alone: [batch, H], or undefined: zeros. The
+// batch is a multiple of the sources: as many rows, one after another, look at each.
 AttentionOutput attend(const AttentionLayer& layer, const torch::Tensor& x, const torch::Tensor& h,
                        const AttentionSource& source, const torch::Tensor& c = {});
 // The same composed of LibTorch's operators; slower. The noise is the same, given the same seed.

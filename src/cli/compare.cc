@@ -123,7 +123,8 @@ void add_compare(CLI::App& app, int& status) {
       "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), a file or folder (see --kind), or drawn: "
       "unique_integers(length=26,values=11), programs(length=2,nesting=1), copy(bits=8,longest=20), "
       "associative_recall(bits=6,length=3,most=6), shapes(size=32); or translation(train=multi30k/train,validation=...,"
-      "test=...,source=en,target=de): text files, a sentence a line; or captions(images=FOLDER,captions=FILE,train=FILE,"
+      "test=...,source=en,target=de): text files, a sentence a line; or "
+      "captions(images=FOLDER,captions=FILE,train=FILE,"
       "validation=FILE,test=FILE): pictures, or features=FILE.npy,names=FILE, in the layout of Flickr8k")
       ->capture_default_str();
   add(*verb, *flags, "--kind", &Experiment::kind,
@@ -148,9 +149,11 @@ void add_compare(CLI::App& app, int& status) {
   add(*verb, *flags, "--model", &Experiment::model,
       "mlp, convnet, resnet, lstm, gru, transformer, ntm, attention or captioner, as in resnet(batch_norm=1), "
       "transformer(heads=2), "
-      "lstm(gates=all,head=mean), ntm(gates=all,memory=128x20) attention(gates=all,dropout=0.3) or captioner(gates=all,beam=3), or a TorchScript "
+      "lstm(gates=all,head=mean), ntm(gates=all,memory=128x20) attention(gates=all,dropout=0.3) or "
+      "captioner(gates=all,beam=3), or a TorchScript "
       "file of your own (.pt, .pth, .ts; "
-      "see ogee show FILE); default: mlp, for text transformer, for recall lstm, for translation attention, for captions captioner");
+      "see ogee show FILE); default: mlp, for text transformer, for recall lstm, for translation attention, for "
+      "captions captioner");
   add(*verb, *flags, "--replace", &Experiment::replace,
       "which of a model file's activations give way: names as in ogee show FILE, * and ? stand for anything (default: "
       "all between layers)");

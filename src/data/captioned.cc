@@ -93,8 +93,8 @@ Dataset captioned(const std::string& name, Captioned given, std::int64_t pieces,
   set.shape = {2 + static_cast<std::int64_t>(most)};
   Part* const made[] = {&set.train, &set.validation, &set.test};
   for (std::size_t part = 0; part < 3; ++part) {
-    *made[part] = part_from(tokens[part], static_cast<std::int64_t>(set.references.size()),
-                            static_cast<std::int64_t>(most));
+    *made[part] =
+        part_from(tokens[part], static_cast<std::int64_t>(set.references.size()), static_cast<std::int64_t>(most));
     for (auto& its : given.captions[part]) set.references.push_back(std::move(its));
   }
   set.lengths = set.train.x.ne(Subwords::padding).sum(1);
@@ -102,7 +102,8 @@ Dataset captioned(const std::string& name, Captioned given, std::int64_t pieces,
                                   given.captions[0].size(), given.captions[1].size(), given.captions[2].size(),
                                   set.subwords[1]->size()));
   if (too_long > 0)
-    set.notes.push_back(fmt::format("{} captions of more than {} subwords are left out of training", too_long, longest));
+    set.notes.push_back(
+        fmt::format("{} captions of more than {} subwords are left out of training", too_long, longest));
   set.baseline = 1;  // 1 - BLEU
   seal(set);
   return set;

@@ -47,8 +47,9 @@ Files files_of(const std::string& data) {
                             all.images.empty() ? "neither images nor features" : "both images and features"));
   if (all.features.empty() != all.names.empty())
     throw Error(fmt::format("--data {}: {}", data,
-                            all.names.empty() ? "features without names; expected names=FILE, the pictures' names by row"
-                                              : "names are those of features, and images have their own"));
+                            all.names.empty()
+                                ? "features without names; expected names=FILE, the pictures' names by row"
+                                : "names are those of features, and images have their own"));
   if (all.size > 0 && all.images.empty())
     throw Error(fmt::format("--data {}: size is for images, and features are taken as they are", data));
   return all;
@@ -80,8 +81,8 @@ std::vector<Named> names_of(const std::string& path) {
     const std::size_t from = lines[i].find_first_not_of(" \t"), to = lines[i].find_last_not_of(" \t");
     Named named{lines[i].substr(from, to - from + 1), i + 1};
     if (const auto [before, fresh] = seen.emplace(named.name, named.line); !fresh)
-      throw Error(fmt::format("{}:{}: {} stands there twice, in line {} before", path, named.line, named.name,
-                              before->second));
+      throw Error(
+          fmt::format("{}:{}: {} stands there twice, in line {} before", path, named.line, named.name, before->second));
     all.push_back(std::move(named));
   }
   if (all.empty()) throw Error(fmt::format("{}: no names; expected a picture's name in each line", path));
@@ -134,9 +135,10 @@ at::Tensor read_pictures(const std::string& folder, std::int64_t size, const std
 at::Tensor read_features(const std::string& path, const std::string& names_path, const std::vector<Wanted>& wanted) {
   at::Tensor features = read_npy(path);
   if ((features.dim() != 3 && features.dim() != 4) || features.numel() == 0)
-    throw Error(fmt::format("{}: an array of shape [{}]; expected [pictures, places, numbers] or "
-                            "[pictures, channels, height, width]",
-                            path, fmt::join(features.sizes(), ", ")));
+    throw Error(
+        fmt::format("{}: an array of shape [{}]; expected [pictures, places, numbers] or "
+                    "[pictures, channels, height, width]",
+                    path, fmt::join(features.sizes(), ", ")));
   const std::vector<Named> names = names_of(names_path);
   if (static_cast<std::int64_t>(names.size()) != features.size(0))
     throw Error(fmt::format("{}: {} names, but {} has {} rows; expected a name for a row", names_path, names.size(),

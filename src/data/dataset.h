@@ -23,7 +23,8 @@ inline constexpr std::int64_t not_asked_token = -100;
 struct Part {
   // [n, features], [n, channels, height, width] or, of a series, [n, steps, columns], float32; of a text [n, tokens],
   // int64; of translation first source_tokens of the source, its end behind it, then the target, its begin before it,
-  // each padded; of captions the number of a picture, then the caption, its begin before it, padded. Windows of a series overlap in memory: copy before writing.
+  // each padded; of captions the number of a picture, then the caption, its begin before it, padded. Windows of a
+  // series overlap in memory: copy before writing.
   at::Tensor x;
   // [n] class numbers (int64) or standardised values (float32); of a text [n, tokens]: the token after each (int64);
   // of a series [n, horizon, columns]: the steps that follow, standardised (float32); of recall [n, steps, bits]: 0, 1
@@ -55,8 +56,9 @@ struct Dataset {
   std::int64_t source_tokens = 0;  // translation; captions: 1, the picture's number
   // translation, captions: the targets as they were written, each or all those of a picture.
   std::vector<std::vector<std::string>> references;
-  std::array<std::shared_ptr<const Subwords>, 2> subwords;  // translation: of the source, of the target; captions: the latter
-  Pictures pictures;                                        // captions
+  std::array<std::shared_ptr<const Subwords>, 2>
+      subwords;           // translation: of the source, of the target; captions: the latter
+  Pictures pictures;      // captions
   at::Tensor lengths;     // [n], int64, of training examples that differ in length: batches are of similar ones
   at::Tensor difficulty;  // [n], int64: how hard each training example is, where that is known; a curriculum's order
   std::vector<std::string> notes;
@@ -77,8 +79,8 @@ struct Dataset {
 };
 
 struct Request {
-  // optdigits (built in), a generated set (generated.h), translation(...) (translation.h), captions(...) (captions.h), mnist, fashion-mnist, or a
-  // path. What is not found there is looked for under $OGEE_DATA.
+  // optdigits (built in), a generated set (generated.h), translation(...) (translation.h), captions(...) (captions.h),
+  // mnist, fashion-mnist, or a path. What is not found there is looked for under $OGEE_DATA.
   std::string data = "optdigits";
   // The column to predict: of a CSV file by name or number from 1 (default: the last), of a series likewise (default:
   // all columns); of .npz the array with the answers (default: y), of .npy their file.

@@ -60,7 +60,8 @@ std::string place(const Shapes& task, const Shape& shape, Draw& draw) {
 // How a lies to b.
 std::string relation(const Shape& a, const Shape& b, Draw& draw) {
   const std::int64_t dx = a.x - b.x, dy = a.y - b.y;
-  if (std::abs(dx) >= std::abs(dy)) return std::string(one_of({"", "to the "}, draw)) + (dx < 0 ? "left of" : "right of");
+  if (std::abs(dx) >= std::abs(dy))
+    return std::string(one_of({"", "to the "}, draw)) + (dx < 0 ? "left of" : "right of");
   return dy < 0 ? one_of({"above", "over"}, draw) : one_of({"below", "under"}, draw);
 }
 
@@ -172,10 +173,11 @@ Dataset load_shapes(const Request& request) {
         given.captions[part].back().push_back(draw_caption(task, scene, own));
     }
   }
-  return captioned(request.data, std::move(given), pieces, 60, request.train_limit, request.data,
-                   {fmt::format("drawn: pictures of {0}x{0} pixels with one or two coloured shapes, and {1} captions of "
-                                "each by a grammar with synonyms",
-                                task.size, task.captions)});
+  return captioned(
+      request.data, std::move(given), pieces, 60, request.train_limit, request.data,
+      {fmt::format("drawn: pictures of {0}x{0} pixels with one or two coloured shapes, and {1} captions of "
+                   "each by a grammar with synonyms",
+                   task.size, task.captions)});
 }
 
 }  // namespace ogee::data

@@ -1,5 +1,5 @@
-// Small pictures of one or two coloured shapes, and captions of them from a grammar: a task that shows whether a network
-// looks where it should, at the cost of seconds.
+// Small pictures of one or two coloured shapes, and captions of them from a grammar: a task that shows whether a
+// network looks where it should, at the cost of seconds.
 #pragma once
 
 #include <cstdint>

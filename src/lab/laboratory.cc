@@ -33,8 +33,8 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* goal_names[] = {"classification", "regression", "language model",
-                                      "forecasting",    "recall",     "translation",    "captions"};
+constexpr const char* goal_names[] = {"classification", "regression",  "language model", "forecasting",
+                                      "recall",         "translation", "captions"};
 
 DataFacts facts_of(const data::Dataset& data, const std::string& metric) {
   DataFacts facts;

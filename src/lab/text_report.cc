@@ -93,7 +93,8 @@ std::string text_report(const Json& results) {
     if (!further) text += "Also on the test part:\n";
     further = true;
     std::string line = arm["activation"].get<std::string>() + ":";
-    for (const auto& [name, value] : arm["further"].items()) line += fmt::format(" {} {},", name, show(value, "{:.4f}"));
+    for (const auto& [name, value] : arm["further"].items())
+      line += fmt::format(" {} {},", name, show(value, "{:.4f}"));
     line.pop_back();
     text += wrapped(line, 2);
   }

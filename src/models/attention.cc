@@ -1,7 +1,7 @@
 // An encoder and a decoder with attention (Bahdanau, Cho, Bengio 2015, 1409.0473), for translation: `depth` layers of
 // GRUs in both directions read the source, `width` units each; a decoder of as many (speaker.h), a GRU or, with
-// cell=lstm, an LSTM, says the target, and looks at the source before every token. Its first state is a map of where the
-// backward layer has come to. dropout also takes numbers of what the encoder's layers hand on.
+// cell=lstm, an LSTM, says the target, and looks at the source before every token. Its first state is a map of where
+// the backward layer has come to. dropout also takes numbers of what the encoder's layers hand on.
 #include "data/subwords.h"
 #include "models/speaker.h"
 
@@ -13,8 +13,7 @@ using data::Subwords;
 class Attention : public Speaker {
  public:
   Attention(const Settings& settings, const data::Dataset& data, at::Generator random)
-      : Speaker(settings, data, std::move(random)),
-        longest_(data.shape[0] - data.source_tokens) {
+      : Speaker(settings, data, std::move(random)), longest_(data.shape[0] - data.source_tokens) {
     from_ = weights("source_embedding", {data.subwords[0]->size(), embedded_}, 1);
     add_words(data);
     std::int64_t features = embedded_;

@@ -24,11 +24,13 @@ constexpr Model models[] = {
     {"mlp", make_mlp, 12, 64, false, true, true, false, false, false, "examples of their own, not running text"},
     {"convnet", make_convnet, 2, 16, false, false, false, false, false, false, "images"},
     {"resnet", make_resnet, 3, 16, false, true, true, false, false, false, "examples of their own, not running text"},
-    {"lstm", make_lstm, 2, 64, true, false, true, true, false, false, "a sequence: text, a series or images, row by row"},
+    {"lstm", make_lstm, 2, 64, true, false, true, true, false, false,
+     "a sequence: text, a series or images, row by row"},
     {"gru", make_gru, 2, 64, true, false, true, true, false, false, "a sequence: text, a series or images, row by row"},
     {"transformer", make_transformer, 2, 64, true, false, true, false, false, false,
      "a sequence: text, a series or images, row by row"},
-    {"ntm", make_ntm, 1, 100, true, false, true, true, false, false, "a sequence: text, a series or images, row by row"},
+    {"ntm", make_ntm, 1, 100, true, false, true, true, false, false,
+     "a sequence: text, a series or images, row by row"},
     {"attention", make_attention, 1, 256, false, false, false, false, true, false, "translation"},
     {"captioner", make_captioner, 3, 256, false, false, false, false, false, true, "captions"},
 };
@@ -37,8 +39,9 @@ const Model& model_of(const Settings& settings) {
   const std::string name = name_of(settings);
   for (const Model& model : models)
     if (name == model.name) return model;
-  throw Error(fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru, transformer, ntm, attention or captioner",
-                          settings.model));
+  throw Error(
+      fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru, transformer, ntm, attention or captioner",
+                  settings.model));
 }
 
 bool fits(const Model& model, const data::Dataset& data) {
@@ -73,8 +76,8 @@ void read_attributes(Settings& settings) {
     at = end + 1;
     const std::size_t equals = item.find('=');
     const std::string key = item.substr(0, equals);
-    const bool recurrent = name == "lstm" || name == "gru", ntm = name == "ntm",
-               captioner = name == "captioner", attention = name == "attention" || captioner;
+    const bool recurrent = name == "lstm" || name == "gru", ntm = name == "ntm", captioner = name == "captioner",
+               attention = name == "attention" || captioner;
     const std::string word = equals == std::string::npos ? "" : item.substr(equals + 1);
     if ((recurrent && (key == "gates" || key == "head")) || (ntm && (key == "gates" || key == "controller")) ||
         (attention && (key == "gates" || key == "cell"))) {
@@ -122,24 +125,23 @@ void read_attributes(Settings& settings) {
     } else if (ntm && (key == "reads" || key == "writes")) {
       if (value < 1 || value > 64) throw Error(fmt::format("--model {}: {} is {}, expected 1 to 64", text, key, value));
       (key == "reads" ? settings.memory.reads : settings.memory.writes) = value;
-    } else if (attention && (key == "embedding" || key == "size" || key == "beam" || (captioner && key == "channels"))) {
+    } else if (attention &&
+               (key == "embedding" || key == "size" || key == "beam" || (captioner && key == "channels"))) {
       const std::int64_t most = key == "beam" ? 100 : 65536;
       if (value < 1 || value > most)
         throw Error(fmt::format("--model {}: {} is {}, expected 1 to {}", text, key, value, most));
       AttentionSettings& its = settings.attention;
-      (key == "beam"       ? its.beam
-       : key == "size"     ? its.size
-       : key == "channels" ? its.channels
-                           : its.embedding) = value;
+      (key == "beam" ? its.beam : key == "size" ? its.size : key == "channels" ? its.channels : its.embedding) = value;
     } else {
       throw Error(fmt::format("--model {}: {} has no attribute '{}'{}", text, name, key,
                               name == "resnet"        ? "; it has batch_norm"
                               : name == "transformer" ? "; it has heads"
                               : recurrent             ? "; it has gates and head"
                               : ntm                   ? "; it has controller, gates, memory, reads and writes"
-                              : captioner ? "; it has beam, cell, channels, coverage, dropout, embedding, gates and size"
+                              : captioner
+                                  ? "; it has beam, cell, channels, coverage, dropout, embedding, gates and size"
                               : attention ? "; it has beam, cell, dropout, embedding, gates and size"
-                                                      : ""));
+                                          : ""));
     }
   }
 }
@@ -183,9 +185,10 @@ Settings resolve(Settings settings, const data::Dataset& data) {
   if (model.captions) {
     const bool features = data.pictures.all.dim() == 3;
     if (features && (settings.depth > 1 || settings.attention.channels > 0))
-      throw Error(fmt::format("--model {}: {} has features, which are looked at as they are: it has no convolutions, and "
-                              "takes neither channels nor a depth but 1",
-                              settings.model, data.name));
+      throw Error(
+          fmt::format("--model {}: {} has features, which are looked at as they are: it has no convolutions, and "
+                      "takes neither channels nor a depth but 1",
+                      settings.model, data.name));
     if (features)
       settings.depth = 1;
     else if (settings.attention.channels == 0)
@@ -204,8 +207,8 @@ Settings resolve(Settings settings, const data::Dataset& data) {
 }
 
 void check_activation(const Settings& settings) {
-  if (const std::string name = name_of(settings);
-      (name == "ntm" || name == "attention" || name == "captioner") && Activation(settings.activation).spec().inputs > 1)
+  if (const std::string name = name_of(settings); (name == "ntm" || name == "attention" || name == "captioner") &&
+                                                  Activation(settings.activation).spec().inputs > 1)
     throw Error(
         fmt::format("--model {}: {} takes two inputs, and its units have one", settings.model, settings.activation));
   if (!settings.all_gates) return;

@@ -22,7 +22,7 @@ struct MemorySettings {
 
 // Of what says sentences with attention (speaker.h).
 struct AttentionSettings {
-  bool lstm = false;  // the decoder's cell; else a gru
+  bool lstm = false;                     // the decoder's cell; else a gru
   std::int64_t embedding = 0, size = 0;  // numbers of a token, and of a key; 0: the width
   std::int64_t beam = 5;                 // the width of beam search
   double dropout = 0.2;
@@ -44,7 +44,8 @@ struct Settings {
   // The attributes, which `resolve` reads from `model`.
   bool batch_norm = false;
   std::int64_t heads = 0;
-  bool all_gates = false;  // lstm, gru, ntm, attention, captioner: the activation's kin stand for the sigmoids, too (gates.h)
+  bool all_gates =
+      false;  // lstm, gru, ntm, attention, captioner: the activation's kin stand for the sigmoids, too (gates.h)
   bool mean_head = false;  // lstm, gru: the answer comes from the mean over time, by way of a layer of relu units
   MemorySettings memory;
   AttentionSettings attention;

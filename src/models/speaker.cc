@@ -171,10 +171,8 @@ at::Tensor Speaker::say(const at::Tensor& e, Ready& states, at::Tensor* weights)
   const std::int64_t steps = out.y.size(0), rows = out.y.size(1), n = states.memory.size(0),
                      places = states.memory.size(1), numbers = states.memory.size(2);
   const at::Tensor looks = out.weights.view({steps, n, rows / n, places}).transpose(0, 1).flatten(1, 2);
-  const at::Tensor contexts = at::bmm(looks, states.memory)
-                                  .view({n, steps, rows / n, numbers})
-                                  .transpose(0, 1)
-                                  .reshape({steps, rows, numbers});
+  const at::Tensor contexts =
+      at::bmm(looks, states.memory).view({n, steps, rows / n, numbers}).transpose(0, 1).reshape({steps, rows, numbers});
   const at::Tensor seen = at::cat({out.y, contexts, e}, 2).flatten(0, 1);
   const at::Tensor z = at::linear(seen, readout_.weight, readout_.bias);
   return dropped(act(readout_layer_, z)).view({steps, rows, embedded_});

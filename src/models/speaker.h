@@ -1,6 +1,6 @@
-// What says a sentence about what it looks at, token by token: a GRU or an LSTM that attends to places before every token
-// (ogee/torch_attention.h), and beam search. What the places are, each network says for itself: words of a sentence
-// (attention.cc) or parts of a picture (captioner.cc).
+// What says a sentence about what it looks at, token by token: a GRU or an LSTM that attends to places before every
+// token (ogee/torch_attention.h), and beam search. What the places are, each network says for itself: words of a
+// sentence (attention.cc) or parts of a picture (captioner.cc).
 //
 //   first states = phi(W what the network found);  readout = phi(V [state, what it looked at, token before])
 //   output = E readout + b, with E the tokens' embedding
@@ -32,9 +32,9 @@ class Speaker : public Network {
  protected:
   // What there is to look at, and what to begin with.
   struct Seen {
-    at::Tensor memory;   // [n, places, numbers]
-    at::Tensor lengths;  // [n], int64 on the CPU
-    at::Tensor summary;  // [n, ...]: the first states are a map of it
+    at::Tensor memory;     // [n, places, numbers]
+    at::Tensor lengths;    // [n], int64 on the CPU
+    at::Tensor summary;    // [n, ...]: the first states are a map of it
     std::int64_t longest;  // tokens of what may be said of it
   };
   struct Unit {

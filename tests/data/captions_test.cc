@@ -4,6 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 #include <map>
 #include <set>
 #include <sstream>
@@ -170,9 +174,11 @@ TEST(Captions, SayWhatIsWrongAndWhere) {
 
   const std::string all = lists(folder);
   EXPECT_TRUE(has(error_of([&] { loaded("captions(size=3" + all); }), "it has neither images nor features; expected"));
-  EXPECT_TRUE(has(error_of([&] { loaded("captions(features=f.npy" + all); }), "features without names; expected names="));
+  EXPECT_TRUE(
+      has(error_of([&] { loaded("captions(features=f.npy" + all); }), "features without names; expected names="));
   EXPECT_TRUE(has(error_of([&] { loaded("captions(images=a,names=b" + all); }), "names are those of features"));
-  EXPECT_TRUE(has(error_of([&] { loaded("captions(images=nowhere" + all); }), "images=nowhere: no such file or folder"));
+  EXPECT_TRUE(
+      has(error_of([&] { loaded("captions(images=nowhere" + all); }), "images=nowhere: no such file or folder"));
   EXPECT_TRUE(has(error_of([&] { loaded("captions(images=a)"); }), "it has no captions; expected captions=..."));
   EXPECT_TRUE(has(error_of([&] { loaded("captions(images=a,beam=5" + all); }), "captions has no attribute 'beam'"));
   EXPECT_EQ(missing_of_captions("captions(images=nowhere" + all), "nowhere");
@@ -209,6 +215,32 @@ TEST(Captions, FeaturesThatDoNotFitAreRefused) {
                   "f.npy: row 2, of p4.png, has numbers that are not finite"));
 }
 
+// Flickr8k's own captions and parts, with numbers in the place of features, which nobody has.
+TEST(Captions, Flickr8kIsReadAsItIs) {
+  const char* const root = std::getenv("OGEE_DATA");
+  if (!root || !std::filesystem::exists(std::string(root) + "/flickr8k")) GTEST_SKIP() << "needs $OGEE_DATA/flickr8k";
+  const Folder folder;
+  std::string names;
+  std::vector<float> numbers;
+  for (const char* part : {"dev", "test", "train"}) {
+    std::ifstream list(std::string(root) + "/flickr8k/Flickr_8k." + part + "Images.txt");
+    for (std::string name; list >> name; numbers.push_back(static_cast<float>(numbers.size()))) names += name + "\n";
+  }
+  ASSERT_EQ(numbers.size(), 8000u);
+  folder.write("names.txt", names);
+  folder.write("f.npy", npy_of("<f4", "(8000, 1, 1)", numbers));
+  const Dataset set =
+      loaded("captions(features=" + folder.path("f.npy") + ",names=" + folder.path("names.txt") +
+             ",captions=flickr8k/Flickr8k.token.txt,train=flickr8k/Flickr_8k.trainImages.txt,validation="
+             "flickr8k/Flickr_8k.devImages.txt,test=flickr8k/Flickr_8k.testImages.txt,pieces=2000)");
+  EXPECT_EQ(set.train.size(), 30000);
+  EXPECT_EQ(set.validation.size(), 5000);
+  EXPECT_EQ(set.test.size(), 5000);
+  EXPECT_EQ(set.outputs(), 2000);
+  EXPECT_EQ(set.pictures.all[0].item<float>(), 2000);  // the first of training's names
+  for (const auto& its : set.references) EXPECT_EQ(its.size(), 5u);
+}
+
 // What is said of drawn pictures is what they show, seen by the pixels alone: the colours that are named are those that
 // there are, and the middles of their pixels lie to one another as the caption has it.
 TEST(Shapes, CaptionsSayWhatThePicturesShow) {
@@ -216,8 +248,8 @@ TEST(Shapes, CaptionsSayWhatThePicturesShow) {
   EXPECT_EQ(set.goal, Goal::captions);
   ASSERT_EQ(set.pictures.all.sizes(), at::IntArrayRef({165, 3, 32, 32}));
   EXPECT_EQ(set.train.size(), 600);
-  const std::map<std::string, std::vector<double>> colours{{"red", {220, 40, 40}},    {"green", {40, 170, 60}},
-                                                           {"blue", {50, 80, 220}},   {"yellow", {230, 210, 50}},
+  const std::map<std::string, std::vector<double>> colours{{"red", {220, 40, 40}},     {"green", {40, 170, 60}},
+                                                           {"blue", {50, 80, 220}},    {"yellow", {230, 210, 50}},
                                                            {"purple", {150, 60, 190}}, {"white", {235, 235, 235}}};
   int one = 0, two = 0, related = 0;
   std::set<std::string> said;

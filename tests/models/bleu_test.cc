@@ -34,8 +34,8 @@ TEST(Bleu, ScoresAreThoseOfSacrebleu) {
     BleuCounts sums;
     for (std::size_t i = 0; i < corpus["said"].size(); ++i) {
       const nlohmann::json& meant = corpus["meant"][i];
-      const auto references = meant.is_array() ? meant.get<std::vector<std::string>>()
-                                               : std::vector<std::string>{meant.get<std::string>()};
+      const auto references =
+          meant.is_array() ? meant.get<std::vector<std::string>>() : std::vector<std::string>{meant.get<std::string>()};
       const BleuCounts counts = count_bleu(corpus["said"][i].get<std::string>(), references);
       for (std::size_t n = 0; n < bleu_orders; ++n) {
         sums.correct[n] += counts.correct[n];

@@ -163,30 +163,32 @@ torch::Tensor tensor_of(const std::vector<std::vector<double>>& rows) {
 TEST(Attention, IsItsFormulas) {
   const torch::NoGradGuard no_grad;
   for (const Cell cell : cells)
-  for (const Size& s : sizes) {
-    const Given g = given(s, "sigmoid", "tanh", true, at::kDouble, cell);
-    const Given single = given(s, "sigmoid", "tanh", true, at::kFloat, cell);
-    for (const bool composed : {false, true}) {
-      const Tensors out = g.run(composed), rounded = single.run(composed);
-      for (std::int64_t row = 0; row < g.h.size(0); ++row) {
-        const WrittenOut want = written_out(g, row);
-        EXPECT_TRUE(near(out[0].select(1, row), tensor_of(want.y), 1e-11, 1e-13)) << s.units << composed;
-        EXPECT_TRUE(near(out[1].select(1, row), tensor_of(want.weights), 1e-11, 1e-13)) << s.units << composed;
-        if (cell == Cell::lstm) EXPECT_TRUE(near(out[2][row], torch::tensor(want.c, at::kDouble), 1e-11, 1e-13)) << s.units;
-        EXPECT_TRUE(near(rounded[0].select(1, row), tensor_of(want.y), 1e-4, 1e-5)) << s.units << composed;
+    for (const Size& s : sizes) {
+      const Given g = given(s, "sigmoid", "tanh", true, at::kDouble, cell);
+      const Given single = given(s, "sigmoid", "tanh", true, at::kFloat, cell);
+      for (const bool composed : {false, true}) {
+        const Tensors out = g.run(composed), rounded = single.run(composed);
+        for (std::int64_t row = 0; row < g.h.size(0); ++row) {
+          const WrittenOut want = written_out(g, row);
+          EXPECT_TRUE(near(out[0].select(1, row), tensor_of(want.y), 1e-11, 1e-13)) << s.units << composed;
+          EXPECT_TRUE(near(out[1].select(1, row), tensor_of(want.weights), 1e-11, 1e-13)) << s.units << composed;
+          if (cell == Cell::lstm)
+            EXPECT_TRUE(near(out[2][row], torch::tensor(want.c, at::kDouble), 1e-11, 1e-13)) << s.units;
+          EXPECT_TRUE(near(rounded[0].select(1, row), tensor_of(want.y), 1e-4, 1e-5)) << s.units << composed;
+        }
       }
     }
-  }
 }
 
 TEST(Attention, GradientsAreThoseOfDifferences) {
   for (const Cell cell : cells)
-  for (const bool noisy : {false, true})
-    for (const Size& s : {sizes[0], sizes[1], sizes[3]}) {
-      const Given g = given(s, noisy ? "nah_sigmoid" : "sigmoid", noisy ? "nan_tanh" : "tanh", true, at::kDouble, cell);
-      EXPECT_TRUE(check_gradient([&](const Tensors& t) { return g.with(t).run(false); }, g.tensors(), 1e-6))
-          << noisy << " " << s.units;
-    }
+    for (const bool noisy : {false, true})
+      for (const Size& s : {sizes[0], sizes[1], sizes[3]}) {
+        const Given g =
+            given(s, noisy ? "nah_sigmoid" : "sigmoid", noisy ? "nan_tanh" : "tanh", true, at::kDouble, cell);
+        EXPECT_TRUE(check_gradient([&](const Tensors& t) { return g.with(t).run(false); }, g.tensors(), 1e-6))
+            << noisy << " " << s.units;
+      }
 }
 
 // Activations with kernels of their own and without, learned, noisy; at evaluation, too.
@@ -196,52 +198,55 @@ TEST(Attention, AgreesWithTheComposedForm) {
   for (const auto& [gate, other] : functions)
     for (const bool training : {true, false})
       for (const at::ScalarType type : {at::kDouble, at::kFloat})
-       for (const Cell cell : cells)
-        for (const Size& s : sizes) {
-          SCOPED_TRACE(std::string(gate) + other + (training ? " training " : " ") + std::to_string(s.units) +
-                       (cell == Cell::lstm ? " lstm" : " gru"));
-          const Given g = given(s, gate, other, training, type, cell);
-          std::vector<Tensors> out, gradients;
-          for (const bool composed : {false, true}) {
-            out.push_back(g.run(composed));
-            torch::Tensor sum = torch::zeros({}, type);
-            for (const torch::Tensor& t : out.back())
-              sum = sum + (t * torch::arange(1, t.numel() + 1, at::TensorOptions(type)).sin().view_as(t)).sum();
-            gradients.push_back(torch::autograd::grad({sum}, g.tensors(), {}, {}, false, true));
+        for (const Cell cell : cells)
+          for (const Size& s : sizes) {
+            SCOPED_TRACE(std::string(gate) + other + (training ? " training " : " ") + std::to_string(s.units) +
+                         (cell == Cell::lstm ? " lstm" : " gru"));
+            const Given g = given(s, gate, other, training, type, cell);
+            std::vector<Tensors> out, gradients;
+            for (const bool composed : {false, true}) {
+              out.push_back(g.run(composed));
+              torch::Tensor sum = torch::zeros({}, type);
+              for (const torch::Tensor& t : out.back())
+                sum = sum + (t * torch::arange(1, t.numel() + 1, at::TensorOptions(type)).sin().view_as(t)).sum();
+              gradients.push_back(torch::autograd::grad({sum}, g.tensors(), {}, {}, false, true));
+            }
+            const double relative = type == at::kFloat ? 2e-3 : 1e-8, absolute = type == at::kFloat ? 2e-4 : 1e-9;
+            for (std::size_t i = 0; i < out[0].size(); ++i)
+              EXPECT_TRUE(near(out[0][i], out[1][i], relative, absolute)) << i;
+            for (std::size_t i = 0; i < gradients[0].size(); ++i) {
+              const torch::Tensor want =
+                  gradients[1][i].defined() ? gradients[1][i] : torch::zeros_like(g.tensors()[i]);
+              const double scale = std::max(1.0, want.abs().max().item<double>());
+              EXPECT_TRUE(near(gradients[0][i], want, relative, absolute * scale)) << "gradient " << i;
+            }
           }
-          const double relative = type == at::kFloat ? 2e-3 : 1e-8, absolute = type == at::kFloat ? 2e-4 : 1e-9;
-          for (std::size_t i = 0; i < out[0].size(); ++i) EXPECT_TRUE(near(out[0][i], out[1][i], relative, absolute)) << i;
-          for (std::size_t i = 0; i < gradients[0].size(); ++i) {
-            const torch::Tensor want = gradients[1][i].defined() ? gradients[1][i] : torch::zeros_like(g.tensors()[i]);
-            const double scale = std::max(1.0, want.abs().max().item<double>());
-            EXPECT_TRUE(near(gradients[0][i], want, relative, absolute * scale)) << "gradient " << i;
-          }
-        }
 }
 
 TEST(Attention, EachResultHasGradientsAlone) {
   for (const Cell cell : cells)
-  for (const std::size_t only : {0u, 1u, 2u}) {
-    const Given g = given(sizes[1], "sigmoid", "tanh", true, at::kDouble, cell);
-    if (only == 2 && cell == Cell::gru) continue;
-    std::vector<Tensors> found;
-    for (const bool composed : {false, true})
-      found.push_back(torch::autograd::grad({g.run(composed)[only].square().sum()}, g.tensors(), {}, {}, false, true));
-    for (std::size_t i = 0; i < found[0].size(); ++i)
-      EXPECT_TRUE(near(found[0][i], found[1][i].defined() ? found[1][i] : torch::zeros_like(found[0][i]), 1e-8, 1e-9))
-          << only << " " << i;
-  }
+    for (const std::size_t only : {0u, 1u, 2u}) {
+      const Given g = given(sizes[1], "sigmoid", "tanh", true, at::kDouble, cell);
+      if (only == 2 && cell == Cell::gru) continue;
+      std::vector<Tensors> found;
+      for (const bool composed : {false, true})
+        found.push_back(
+            torch::autograd::grad({g.run(composed)[only].square().sum()}, g.tensors(), {}, {}, false, true));
+      for (std::size_t i = 0; i < found[0].size(); ++i)
+        EXPECT_TRUE(near(found[0][i], found[1][i].defined() ? found[1][i] : torch::zeros_like(found[0][i]), 1e-8, 1e-9))
+            << only << " " << i;
+    }
 }
 
 TEST(Attention, IsDifferentiatedTwice) {
   for (const Cell cell : cells) {
-  const Given g = given({2, 1, 2, 3, 2, 2}, "sigmoid", "tanh", true, at::kDouble, cell);
-  EXPECT_TRUE(check_gradient(
-      [&](const Tensors& t) {
-        const Tensors out = g.with(t).run(false);
-        return torch::autograd::grad({out[0].square().sum() + out[1].square().sum()}, t, {}, true, true);
-      },
-      g.tensors(), 1e-5));
+    const Given g = given({2, 1, 2, 3, 2, 2}, "sigmoid", "tanh", true, at::kDouble, cell);
+    EXPECT_TRUE(check_gradient(
+        [&](const Tensors& t) {
+          const Tensors out = g.with(t).run(false);
+          return torch::autograd::grad({out[0].square().sum() + out[1].square().sum()}, t, {}, true, true);
+        },
+        g.tensors(), 1e-5));
   }
 }
 
@@ -265,22 +270,22 @@ TEST(Attention, PaddingDoesNotMatter) {
 
 TEST(Attention, IsTheSameOnAnyNumberOfThreads) {
   for (const Cell cell : cells) {
-  const Given g = given({3, 40, 1, 6, 70, 33}, "nan_sigmoid", "nan_tanh", true, at::kFloat, cell);
-  std::vector<Tensors> all;
-  const int before = at::get_num_threads();
-  for (const int threads : {1, 3}) {
-    at::set_num_threads(threads);
-    Tensors out = g.run(false);
-    const Tensors gradients = torch::autograd::grad({out[0].sum() + out[1].square().sum()}, g.tensors());
-    out.insert(out.end(), gradients.begin(), gradients.end());
-    all.push_back(out);
-  }
-  at::set_num_threads(before);
-  // The core's own; by the values a product of LibTorch's.
-  for (std::size_t i = 0; i < all[0].size(); ++i) {
-    if (i == (cell == Cell::lstm ? 6u : 5u)) continue;
-    EXPECT_TRUE(all[0][i].equal(all[1][i])) << i;
-  }
+    const Given g = given({3, 40, 1, 6, 70, 33}, "nan_sigmoid", "nan_tanh", true, at::kFloat, cell);
+    std::vector<Tensors> all;
+    const int before = at::get_num_threads();
+    for (const int threads : {1, 3}) {
+      at::set_num_threads(threads);
+      Tensors out = g.run(false);
+      const Tensors gradients = torch::autograd::grad({out[0].sum() + out[1].square().sum()}, g.tensors());
+      out.insert(out.end(), gradients.begin(), gradients.end());
+      all.push_back(out);
+    }
+    at::set_num_threads(before);
+    // The core's own; by the values a product of LibTorch's.
+    for (std::size_t i = 0; i < all[0].size(); ++i) {
+      if (i == (cell == Cell::lstm ? 6u : 5u)) continue;
+      EXPECT_TRUE(all[0][i].equal(all[1][i])) << i;
+    }
   }
 }
 
@@ -312,8 +317,10 @@ TEST(Attention, RefusesWhatDoesNotFit) {
   EXPECT_TRUE(has(refused([](Given& g) { g.layer.activations.pop_back(); }), "has 4 activations, but 3 were given"));
   EXPECT_TRUE(has(refused([](Given& g) { g.layer.activations[3] = Activation("swiglu"); }), "score: swiglu takes two"));
   EXPECT_TRUE(has(refused([](Given& g) { g.c = g.h; }), "c is given, but a gru has no cell state"));
-  EXPECT_TRUE(has(refused([](Given& g) { g.layer.cell = Cell::mgu; }), "the cell is an mgu; expected a gru or an lstm"));
-  EXPECT_TRUE(has(refused([](Given& g) { g.layer.cell = Cell::lstm; }), "weight_hh has shape [15, 5]; expected [20, 5]"));
+  EXPECT_TRUE(
+      has(refused([](Given& g) { g.layer.cell = Cell::mgu; }), "the cell is an mgu; expected a gru or an lstm"));
+  EXPECT_TRUE(
+      has(refused([](Given& g) { g.layer.cell = Cell::lstm; }), "weight_hh has shape [15, 5]; expected [20, 5]"));
   EXPECT_TRUE(has(refused([](Given& g) { g.source.keys = g.source.keys.to(at::kFloat); }), "keys is Float, but x is"));
 }
 

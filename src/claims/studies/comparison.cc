@@ -127,8 +127,8 @@ class Comparison : public Study {
         {"learned_last", "the first learned parameter in the last layer, the mean"}};
     if (says_sentences())
       for (const char order : {'1', '2', '3', '4'})
-        all[fmt::format("bleu_{}", order)] =
-            fmt::format("BLEU-{} on the test part, n-grams of up to so many words; unknown of a run that diverged", order);
+        all[fmt::format("bleu_{}", order)] = fmt::format(
+            "BLEU-{} on the test part, n-grams of up to so many words; unknown of a run that diverged", order);
     if (target_error_ > 0) {
       all["steps_to_error"] = fmt::format(
           "steps until the validation error is {:g}, between epochs on a straight line; a run that does not "

@@ -12,7 +12,8 @@ AttentionOutput composed(const Decoding& d, bool functions_too) {
   const AttentionLayer& l = d.layer;
   std::vector<recurrent::Function> phi;
   std::size_t next = 0;
-  for (std::size_t k = 0; k < l.activations.size(); ++k) phi.emplace_back(l.activations, l.learned, d.key, k, next, functions_too);
+  for (std::size_t k = 0; k < l.activations.size(); ++k)
+    phi.emplace_back(l.activations, l.learned, d.key, k, next, functions_too);
   const auto each = [&](const at::Tensor& t) { return d.queries() == 1 ? t : t.repeat_interleave(d.queries(), 0); };
   const at::Tensor keys = each(d.source.keys), values = each(d.source.values);
   const at::Tensor lengths = each(d.source.lengths.to(d.x.device()));
@@ -24,7 +25,8 @@ AttentionOutput composed(const Decoding& d, bool functions_too) {
   for (std::int64_t t = 0; t < d.steps(); ++t) {
     const at::Tensor query = at::linear(h, l.weight_query);
     const at::Tensor seen = keys.add(query.unsqueeze(1));
-    const at::Tensor fit = phi[d.score_slot()](seen.flatten(0, 1), t).matmul(l.weight_score).view({d.batch(), d.places()});
+    const at::Tensor fit =
+        phi[d.score_slot()](seen.flatten(0, 1), t).matmul(l.weight_score).view({d.batch(), d.places()});
     const at::Tensor w = at::softmax(fit.masked_fill(beyond, -std::numeric_limits<double>::infinity()), 1);
     const at::Tensor context = w.unsqueeze(1).matmul(values).squeeze(1);
     const at::Tensor from_x = d.x.select(0, t).add(context), from_h = at::linear(h, l.weight_hh, bias);

@@ -167,7 +167,8 @@ class AttentionNode final : public OgeeNode {
   variable_list apply(variable_list&& gradients) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     variable_list t(tensors_.size()), results(tensors_.size());
-    if (std::none_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); })) return results;
+    if (std::none_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); }))
+      return results;
     TORCH_CHECK(kept_.sums.defined(), prefix,
                 "backward through the same graph a second time, but it was freed the first time; keep it with "
                 "retain_graph");
@@ -178,7 +179,8 @@ class AttentionNode final : public OgeeNode {
     for (std::size_t i = 0; i < t.size(); ++i) wanted.push_back(task_should_compute_output(i));
     if (at::GradMode::is_enabled()) return recomputed(decoding, t, wanted, gradients);
     const at::Tensor dc = gradients.size() > 2 ? gradients[2] : at::Tensor();
-    return fused_backward(decoding, kept_, {y_.unpack(), weights_.unpack(), {}}, gradients[0], gradients[1], dc, wanted);
+    return fused_backward(decoding, kept_, {y_.unpack(), weights_.unpack(), {}}, gradients[0], gradients[1], dc,
+                          wanted);
   }
 
  protected:

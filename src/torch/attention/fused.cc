@@ -41,9 +41,7 @@ at::Tensor from_x(const Decoding& d, const at::Tensor& sums) {
   return d.is_lstm() ? sums : sums.narrow(-1, 0, 3 * d.units());
 }
 // From the kernels' order to the public one.
-at::Tensor in_order(const Decoding& d, const at::Tensor& t) {
-  return d.is_lstm() ? t : candidate_last(t, d.units());
-}
+at::Tensor in_order(const Decoding& d, const at::Tensor& t) { return d.is_lstm() ? t : candidate_last(t, d.units()); }
 // The cell state to begin with.
 at::Tensor first_cell(const Decoding& d) {
   if (!d.is_lstm()) return {};
@@ -353,8 +351,9 @@ std::vector<at::Tensor> fused_backward(const Decoding& d, const Kept& kept, cons
                                        const at::Tensor& dy, const at::Tensor& d_weights, const at::Tensor& dc,
                                        const std::vector<bool>& wanted) {
   const auto whole = [](const at::Tensor& t) { return t.defined() ? t.contiguous() : t; };
-  return d.x.scalar_type() == at::kFloat ? backward_as<float>(d, kept, out, whole(dy), whole(d_weights), whole(dc), wanted)
-                                         : backward_as<double>(d, kept, out, whole(dy), whole(d_weights), whole(dc), wanted);
+  return d.x.scalar_type() == at::kFloat
+             ? backward_as<float>(d, kept, out, whole(dy), whole(d_weights), whole(dc), wanted)
+             : backward_as<double>(d, kept, out, whole(dy), whole(d_weights), whole(dc), wanted);
 }
 
 }  // namespace ogee::torch_call::attention

@@ -105,8 +105,8 @@ void AttentionDecoderImpl::reset_parameters() {
 }
 
 void AttentionDecoderImpl::pretty_print(std::ostream& stream) const {
-  stream << decoder_name << "(" << (gates() == 4 ? "lstm, " : "gru, ") << options.input_size() << ", " << options.hidden_size() << ", "
-         << options.memory_size() << ", attention_size=" << attention_size();
+  stream << decoder_name << "(" << (gates() == 4 ? "lstm, " : "gru, ") << options.input_size() << ", "
+         << options.hidden_size() << ", " << options.memory_size() << ", attention_size=" << attention_size();
   const std::vector<std::string>& names = torch_call::attention::slot_names(options.cell());
   for (std::size_t k = 0; k < names.size(); ++k) stream << ", " << names[k] << "=" << activations_[k].text();
   stream << ")";
