@@ -275,17 +275,33 @@ TEST(Shapes, CaptionsSayWhatThePicturesShow) {
       for (const std::string& name : named) EXPECT_TRUE(seen.contains(name)) << caption;
       const auto [x, y] = seen[named[0]];
       if (seen.size() == 1) {
-        if (has(caption, "left")) EXPECT_LT(x, 12) << caption;
-        if (has(caption, "right")) EXPECT_GT(x, 19) << caption;
-        if (has(caption, "top") || has(caption, "upper")) EXPECT_LT(y, 13) << caption;
-        if (has(caption, "bottom") || has(caption, "lower")) EXPECT_GT(y, 19) << caption;
+        if (has(caption, "left")) {
+          EXPECT_LT(x, 12) << caption;
+        }
+        if (has(caption, "right")) {
+          EXPECT_GT(x, 19) << caption;
+        }
+        if (has(caption, "top") || has(caption, "upper")) {
+          EXPECT_LT(y, 13) << caption;
+        }
+        if (has(caption, "bottom") || has(caption, "lower")) {
+          EXPECT_GT(y, 19) << caption;
+        }
         continue;
       }
       const auto [other_x, other_y] = seen[named[1]];
-      if (has(caption, "left of")) EXPECT_LT(x, other_x) << caption;
-      if (has(caption, "right of")) EXPECT_GT(x, other_x) << caption;
-      if (has(caption, "above") || has(caption, "over")) EXPECT_LT(y, other_y) << caption;
-      if (has(caption, "below") || has(caption, "under")) EXPECT_GT(y, other_y) << caption;
+      if (has(caption, "left of")) {
+        EXPECT_LT(x, other_x) << caption;
+      }
+      if (has(caption, "right of")) {
+        EXPECT_GT(x, other_x) << caption;
+      }
+      if (has(caption, "above") || has(caption, "over")) {
+        EXPECT_LT(y, other_y) << caption;
+      }
+      if (has(caption, "below") || has(caption, "under")) {
+        EXPECT_GT(y, other_y) << caption;
+      }
       related += !has(caption, " and ");
     }
   }

@@ -74,7 +74,10 @@ TEST(Captioner, IsTheSameRecordedAndFused) {
       std::vector<at::Tensor> all{output.detach()};
       for (const auto& parameter : net->named_parameters()) {
         EXPECT_TRUE(parameter->grad().defined()) << parameter.key();
-        EXPECT_GT(parameter->grad().norm().item<double>(), 0) << parameter.key();
+        // What is learned of noise has no gradient where there is none.
+        if (parameter.key().find("_activation.") == std::string::npos) {
+          EXPECT_GT(parameter->grad().norm().item<double>(), 0) << parameter.key();
+        }
         all.push_back(parameter->grad().clone());
       }
       return all;

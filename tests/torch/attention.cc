@@ -172,8 +172,9 @@ TEST(Attention, IsItsFormulas) {
           const WrittenOut want = written_out(g, row);
           EXPECT_TRUE(near(out[0].select(1, row), tensor_of(want.y), 1e-11, 1e-13)) << s.units << composed;
           EXPECT_TRUE(near(out[1].select(1, row), tensor_of(want.weights), 1e-11, 1e-13)) << s.units << composed;
-          if (cell == Cell::lstm)
+          if (cell == Cell::lstm) {
             EXPECT_TRUE(near(out[2][row], torch::tensor(want.c, at::kDouble), 1e-11, 1e-13)) << s.units;
+          }
           EXPECT_TRUE(near(rounded[0].select(1, row), tensor_of(want.y), 1e-4, 1e-5)) << s.units << composed;
         }
       }
