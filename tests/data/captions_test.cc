@@ -35,7 +35,8 @@ bool has(const std::string& text, const std::string& part) { return text.find(pa
 // Six pictures, 4 pixels high and 6 wide, each grey but for the first pixel; captions in no order.
 const char* const words[] = {"a", "red", "dog", "runs", "home", "today"};
 std::string caption(int picture, int k) {
-  return std::string(words[k]) + " " + words[(picture + k) % 6] + " dog " + std::to_string(picture);
+  return std::string(words[k]) + " " + words[(picture + k) % 6] + " dog " +
+         std::string(static_cast<std::size_t>(picture) + 1, 'a');
 }
 void write_lists(const Folder& folder) {
   std::string captions;
