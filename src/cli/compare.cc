@@ -122,8 +122,10 @@ void add_compare(CLI::App& app, int& status) {
   add(*verb, *flags, "--data", &Experiment::data,
       "optdigits (built in), mnist, fashion-mnist (under $OGEE_DATA), a file or folder (see --kind), or drawn: "
       "unique_integers(length=26,values=11), programs(length=2,nesting=1), copy(bits=8,longest=20), "
-      "associative_recall(bits=6,length=3,most=6); or translation(train=multi30k/train,validation=...,test=...,"
-      "source=en,target=de): text files, a sentence a line")
+      "associative_recall(bits=6,length=3,most=6), shapes(size=32); or translation(train=multi30k/train,validation=...,"
+      "test=...,source=en,target=de): text files, a sentence a line; or "
+      "captions(images=FOLDER,captions=FILE,train=FILE,"
+      "validation=FILE,test=FILE): pictures, or features=FILE.npy,names=FILE, in the layout of Flickr8k")
       ->capture_default_str();
   add(*verb, *flags, "--kind", &Experiment::kind,
       "csv, idx (folder), npy (x.npy or .npz), images (a folder for each class), text or series (CSV in order of "
@@ -145,11 +147,13 @@ void add_compare(CLI::App& app, int& status) {
   add(*verb, *flags, "--train-limit", &Experiment::train_limit, "use at most so many training examples")
       ->check(CLI::Range(std::int64_t{1}, std::int64_t{1} << 40));
   add(*verb, *flags, "--model", &Experiment::model,
-      "mlp, convnet, resnet, lstm, gru, transformer, ntm or attention, as in resnet(batch_norm=1), "
+      "mlp, convnet, resnet, lstm, gru, transformer, ntm, attention or captioner, as in resnet(batch_norm=1), "
       "transformer(heads=2), "
-      "lstm(gates=all,head=mean), ntm(gates=all,memory=128x20) or attention(gates=all,dropout=0.3), or a TorchScript "
+      "lstm(gates=all,head=mean), ntm(gates=all,memory=128x20) attention(gates=all,dropout=0.3) or "
+      "captioner(gates=all,beam=3), or a TorchScript "
       "file of your own (.pt, .pth, .ts; "
-      "see ogee show FILE); default: mlp, for text transformer, for recall lstm, for translation attention");
+      "see ogee show FILE); default: mlp, for text transformer, for recall lstm, for translation attention, for "
+      "captions captioner");
   add(*verb, *flags, "--replace", &Experiment::replace,
       "which of a model file's activations give way: names as in ogee show FILE, * and ? stand for anything (default: "
       "all between layers)");
@@ -188,7 +192,7 @@ void add_compare(CLI::App& app, int& status) {
   add(*verb, *flags, "--metric", &Experiment::metric,
       "what arms are judged by: error, balanced_error, macro_f1, top5_error, loss (classes); rmse, mae, r2, loss "
       "(values); perplexity, bits, loss, error (text); mse, mae (series); wrong_bits, error, loss (recall); bleu, "
-      "perplexity, loss (translation); default: "
+      "perplexity, loss (translation); bleu, bleu_1, bleu_2, bleu_3, perplexity, loss (captions); default: "
       "the "
       "first of them");
   CLI::Option* stop_early = verb->add_flag("--stop-early", flags->experiment.stop_early,

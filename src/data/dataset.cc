@@ -5,9 +5,11 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "data/captions.h"
 #include "data/generated.h"
 #include "data/loaders.h"
 #include "data/translation.h"
+#include "ogee/libtorch.h"
 #include "ogee/ogee.h"
 
 namespace ogee::data {
@@ -89,6 +91,10 @@ void check_fits(const Request& request, const Format& kind, const std::string& d
 
 }  // namespace
 
+at::Tensor Pictures::of(const at::Tensor& numbers) const {
+  return all.index_select(0, numbers).to(torch::kFloat).sub_(mean).div_(deviation);
+}
+
 Dataset load(const Request& request) {
   Request found = request;
   if (!found.validation.empty()) found.validation = find_path(found.validation, "validation");
@@ -108,6 +114,10 @@ Dataset load(const Request& request) {
     constexpr Format translation{"translation", load_translation, false, false, false, false, false};
     check_fits(request, translation, request.data);
     set = load_translation(found);
+  } else if (is_captions(request.data)) {
+    constexpr Kind captions{"captions", load_captions, false, false, false, false, false};
+    check_fits(request, captions, request.data);
+    set = load_captions(found);
   } else {
     const bool known = request.data == "mnist" || request.data == "fashion-mnist";
     found.data = known ? find_known(request.data) : find_path(request.data, "data");

@@ -23,14 +23,24 @@ inline constexpr std::int64_t not_asked_token = -100;
 struct Part {
   // [n, features], [n, channels, height, width] or, of a series, [n, steps, columns], float32; of a text [n, tokens],
   // int64; of translation first source_tokens of the source, its end behind it, then the target, its begin before it,
-  // each padded. Windows of a series overlap in memory: copy before writing.
+  // each padded; of captions the number of a picture, then the caption, its begin before it, padded. Windows of a
+  // series overlap in memory: copy before writing.
   at::Tensor x;
   // [n] class numbers (int64) or standardised values (float32); of a text [n, tokens]: the token after each (int64);
   // of a series [n, horizon, columns]: the steps that follow, standardised (float32); of recall [n, steps, bits]: 0, 1
-  // or, at a step that is not asked for, not_asked (float32); of translation [n, 1 + tokens]: the number of its
-  // reference, then the target's tokens and its end, and not_asked_token behind it.
+  // or, at a step that is not asked for, not_asked (float32); of translation and captions [n, 1 + tokens]: the number
+  // of its references, then the target's tokens and its end, and not_asked_token behind it. A picture's captions are
+  // neighbours, and all but the first have not_asked_token for the number: what is said of it is judged once.
   at::Tensor y;
   std::int64_t size() const { return x.defined() ? x.size(0) : 0; }
+};
+
+// What captions are about.
+struct Pictures {
+  at::Tensor all;  // [pictures, channels, height, width], or features [pictures, places, channels]; any type of number
+  double mean = 0, deviation = 1;  // over all numbers of the training part's
+  // Those of these numbers (int64), standardised, float32.
+  at::Tensor of(const at::Tensor& numbers) const;
 };
 
 struct Dataset {
@@ -43,9 +53,12 @@ struct Dataset {
   bool masked = false;               // a text of which only some tokens are asked for: y is below 0 at the others
   double baseline = 0;               // the error of a constant answer on the test part
   Part train, validation, test;
-  std::int64_t source_tokens = 0;                           // translation
-  std::vector<std::string> references;                      // translation: the targets as they were written
-  std::array<std::shared_ptr<const Subwords>, 2> subwords;  // translation: of the source, of the target
+  std::int64_t source_tokens = 0;  // translation; captions: 1, the picture's number
+  // translation, captions: the targets as they were written, each or all those of a picture.
+  std::vector<std::vector<std::string>> references;
+  std::array<std::shared_ptr<const Subwords>, 2>
+      subwords;           // translation: of the source, of the target; captions: the latter
+  Pictures pictures;      // captions
   at::Tensor lengths;     // [n], int64, of training examples that differ in length: batches are of similar ones
   at::Tensor difficulty;  // [n], int64: how hard each training example is, where that is known; a curriculum's order
   std::vector<std::string> notes;
@@ -58,13 +71,16 @@ struct Dataset {
   bool text() const { return goal == Goal::language; }
   bool recall() const { return goal == Goal::recall; }
   bool translation() const { return goal == Goal::translation; }
+  bool captions() const { return goal == Goal::captions; }
+  // Whether sentences are asked for.
+  bool sentences() const { return translation() || captions(); }
   // Whether every step has an answer of its own.
   bool stepwise() const { return text() || recall(); }
 };
 
 struct Request {
-  // optdigits (built in), a generated set (generated.h), translation(...) (translation.h), mnist, fashion-mnist, or a
-  // path. What is not found there is looked for under $OGEE_DATA.
+  // optdigits (built in), a generated set (generated.h), translation(...) (translation.h), captions(...) (captions.h),
+  // mnist, fashion-mnist, or a path. What is not found there is looked for under $OGEE_DATA.
   std::string data = "optdigits";
   // The column to predict: of a CSV file by name or number from 1 (default: the last), of a series likewise (default:
   // all columns); of .npz the array with the answers (default: y), of .npy their file.

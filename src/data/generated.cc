@@ -20,7 +20,8 @@ struct Kind {
 constexpr Kind kinds[] = {{"unique_integers", load_unique_integers},
                           {"programs", load_programs},
                           {"copy", load_copy},
-                          {"associative_recall", load_associative_recall}};
+                          {"associative_recall", load_associative_recall},
+                          {"shapes", load_shapes}};
 
 std::string name_of(const std::string& data) { return data.substr(0, data.find('(')); }
 
@@ -74,6 +75,12 @@ std::string Attributes::take_text(const std::string& key) {
   return found->second;
 }
 
+std::string Attributes::take_text(const std::string& key, const std::string& usual) {
+  known_.push_back(key);
+  const auto found = given_.find(key);
+  return found == given_.end() ? usual : found->second;
+}
+
 void Attributes::finish() const {
   for (const auto& [key, value] : given_)
     if (std::find(known_.begin(), known_.end(), key) == known_.end())
@@ -81,12 +88,13 @@ void Attributes::finish() const {
                               suggestion(key, {known_.begin(), known_.end()}), fmt::join(known_, ", ")));
 }
 
-Sizes take_sizes(Attributes& attributes, const Request& request, std::int64_t usual_train) {
+Sizes take_sizes(Attributes& attributes, const Request& request, std::int64_t usual_train,
+                 std::int64_t usual_validation, std::int64_t usual_test) {
   constexpr std::int64_t most = 10'000'000;
   Sizes sizes{};
   sizes.parts[0] = attributes.take("train", usual_train, 1, most);
-  sizes.parts[1] = attributes.take("validation", 2000, 1, most);
-  sizes.parts[2] = attributes.take("test", 5000, 1, most);
+  sizes.parts[1] = attributes.take("validation", usual_validation, 1, most);
+  sizes.parts[2] = attributes.take("test", usual_test, 1, most);
   sizes.seed = static_cast<std::uint64_t>(attributes.take("seed", 1, 0, std::int64_t{1} << 62));
   if (request.train_limit > 0) sizes.parts[0] = std::min(sizes.parts[0], request.train_limit);
   return sizes;

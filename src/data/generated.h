@@ -27,6 +27,8 @@ class Attributes {
   std::int64_t take(const std::string& key, std::int64_t usual, std::int64_t low, std::int64_t high);
   // Must be there.
   std::string take_text(const std::string& key);
+  // Else `usual`.
+  std::string take_text(const std::string& key, const std::string& usual);
   // Refuses what nobody took.
   void finish() const;
 
@@ -56,7 +58,8 @@ struct Sizes {
   std::uint64_t seed;
 };
 // The attributes train, validation, test and seed.
-Sizes take_sizes(Attributes& attributes, const Request& request, std::int64_t usual_train);
+Sizes take_sizes(Attributes& attributes, const Request& request, std::int64_t usual_train,
+                 std::int64_t usual_validation = 2000, std::int64_t usual_test = 5000);
 
 // The part that an example belongs to: a third of all texts each, so that no two parts can share one.
 std::size_t part_of(std::string_view example);
@@ -69,6 +72,7 @@ Dataset load_unique_integers(const Request& request);
 Dataset load_programs(const Request& request);
 Dataset load_copy(const Request& request);
 Dataset load_associative_recall(const Request& request);
+Dataset load_shapes(const Request& request);
 
 Dataset load_generated(const Request& request);
 

@@ -9,7 +9,8 @@ enum class Goal {
   language,        // the next token, at every place of a text
   forecasting,     // the next steps of a series
   recall,          // bits, at some steps of a sequence
-  translation      // a sentence for a sentence
+  translation,     // a sentence for a sentence
+  captions         // a sentence for a picture
 };
 
 }  // namespace ogee::data

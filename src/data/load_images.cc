@@ -47,7 +47,8 @@ bool is_picture(const fs::path& path) {
   return ending == ".png" || ending == ".jpg" || ending == ".jpeg";
 }
 
-// uint8 [channels, height, width], resized if wanted.
+}  // namespace
+
 at::Tensor to_tensor(Picture& picture, std::int64_t size) {
   const auto height = static_cast<std::int64_t>(picture.height), width = static_cast<std::int64_t>(picture.width);
   const auto channels = static_cast<std::int64_t>(picture.channels);
@@ -61,6 +62,8 @@ at::Tensor to_tensor(Picture& picture, std::int64_t size) {
                 .to(torch::kByte);
   return image.clone(at::MemoryFormat::Contiguous);
 }
+
+namespace {
 
 class Reader {
  public:

@@ -171,6 +171,11 @@ void seal(Dataset& set) {
                             set.validation.size(), set.test.size()));
   note_leaks(set);
   Checksum sum;
+  if (set.pictures.all.defined())
+    for (std::int64_t i = 0; i < set.pictures.all.size(0); ++i) {
+      const at::Tensor picture = set.pictures.all[i].contiguous();
+      sum.add(picture.data_ptr(), picture.nbytes());
+    }
   for (const Part* part : {&set.train, &set.validation, &set.test})
     for (const at::Tensor& tensor : {part->x, part->y})
       for (std::int64_t from = 0; from < tensor.size(0); from += chunk) {

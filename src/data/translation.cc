@@ -4,22 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdlib>
-#include <filesystem>
 #include <utility>
 
 #include "ogee/libtorch.h"
-#include "data/bytes.h"
 #include "data/generated.h"
 #include "data/parts.h"
+#include "data/sentences.h"
 #include "data/subwords.h"
-#include "data/tokens.h"
 #include "ogee/ogee.h"
 
 namespace ogee::data {
 namespace {
-
-namespace files = std::filesystem;
 
 constexpr const char* part_names[] = {"train", "validation", "test"};
 
@@ -40,37 +35,9 @@ Files files_of(const std::string& data) {
   return all;
 }
 
-// As it is or compressed, there or under $OGEE_DATA; "": nowhere.
-std::string found(const std::string& path) {
-  std::vector<files::path> places{path};
-  const char* root = std::getenv("OGEE_DATA");
-  if (root && *root && !path.starts_with('/')) places.push_back(files::path(root) / path);
-  std::error_code ignored;
-  for (const files::path& place : places)
-    for (const char* ending : {"", ".gz"})
-      if (const std::string name = place.string() + ending; files::is_regular_file(name, ignored)) return name;
-  return "";
-}
-
 std::string path_of(const Files& all, std::size_t part, std::size_t language) {
   return all.prefixes[part] + "." + all.languages[language];
 }
-
-std::vector<std::string> lines_of(const std::string& path) {
-  const std::string text = read_bytes(path);
-  split_characters(text, path);  // or there is an error
-  std::vector<std::string> lines;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('\n', at), text.size());
-    std::string line = text.substr(at, end - at);
-    if (line.ends_with('\r')) line.pop_back();
-    lines.push_back(std::move(line));
-    at = end + 1;
-  }
-  return lines;
-}
-
-bool blank(const std::string& line) { return line.find_first_not_of(" \t") == std::string::npos; }
 
 struct Sentences {
   std::array<std::vector<std::string>, 2> texts;                 // by language
@@ -84,11 +51,10 @@ Sentences read_part(const Files& all, std::size_t part, std::int64_t limit, std:
   std::array<std::vector<std::string>, 2> lines;
   for (std::size_t language = 0; language < 2; ++language) {
     const std::string wanted = path_of(all, part, language);
-    paths[language] = found(wanted);
+    paths[language] = found_file(wanted);
     if (paths[language].empty())
-      throw Error(fmt::format("--data translation: {}={}: no such file: {}, nor {}.gz{}", part_names[part],
-                              all.prefixes[part], wanted, wanted,
-                              std::getenv("OGEE_DATA") ? ", there or under OGEE_DATA" : " (OGEE_DATA is unset)"));
+      throw Error(
+          fmt::format("--data translation: {}={}: {}", part_names[part], all.prefixes[part], not_found(wanted)));
     lines[language] = lines_of(paths[language]);
   }
   if (lines[0].size() != lines[1].size())
@@ -157,7 +123,7 @@ std::string missing_of_translation(const std::string& data) {
   const Files all = files_of(data);
   for (std::size_t part = 0; part < 3; ++part)
     for (std::size_t language = 0; language < 2; ++language)
-      if (const std::string path = path_of(all, part, language); found(path).empty()) return path;
+      if (const std::string path = path_of(all, part, language); found_file(path).empty()) return path;
   return "";
 }
 
@@ -192,7 +158,7 @@ Dataset load_translation(const Request& request) {
   Part* const made[] = {&set.train, &set.validation, &set.test};
   for (std::size_t part = 0; part < 3; ++part) {
     *made[part] = part_from(parts[part], sizes, static_cast<std::int64_t>(set.references.size()));
-    set.references.insert(set.references.end(), parts[part].texts[1].begin(), parts[part].texts[1].end());
+    for (std::string& text : parts[part].texts[1]) set.references.push_back({std::move(text)});
   }
   // What a batch is padded to, it costs.
   set.lengths = set.train.x.ne(Subwords::padding).sum(1);

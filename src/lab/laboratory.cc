@@ -32,8 +32,8 @@
 namespace ogee::lab {
 namespace {
 
-constexpr const char* goal_names[] = {"classification", "regression", "language model",
-                                      "forecasting",    "recall",     "translation"};
+constexpr const char* goal_names[] = {"classification", "regression",  "language model", "forecasting",
+                                      "recall",         "translation", "captions"};
 
 DataFacts facts_of(const data::Dataset& data, const std::string& metric) {
   DataFacts facts;
@@ -57,6 +57,7 @@ void to_device(data::Dataset& data, const std::string& device) {
     part->x = part->x.to(torch::kCUDA);
     part->y = part->y.to(torch::kCUDA);
   }
+  if (data.captions()) data.pictures.all = data.pictures.all.to(torch::kCUDA);
 }
 
 std::vector<std::string> notes_on_design(const Experiment& experiment) {

@@ -325,7 +325,8 @@ class Run {
         return found.loss;
       }
     }
-    const at::Tensor loss = task_->loss(network_->forward(x), y);
+    at::Tensor loss = task_->loss(network_->forward(x), y);
+    if (const at::Tensor more = network_->penalty(); more.defined()) loss = loss + more;
     // On a GPU this waits for it, so that the time of the step is all of it.
     const double value = loss.item<double>();
     optimiser_->zero_gradients();
@@ -404,6 +405,7 @@ class Run {
     if (!std::isfinite(test.loss)) return diverge("the network's outputs are no finite numbers");
     result_.test_error = test.error;
     result_.test_loss = test.loss;
+    result_.further = test.further;
     if (hooks_.network) hooks_.network(*network_, true);
   }
 

@@ -62,6 +62,7 @@ struct RunResult {
   std::int64_t parameters = 0;
   double validation_error = unknown, validation_loss = unknown;
   double test_error = unknown, test_loss = unknown;
+  std::map<std::string, double> further = {};  // of the test part: tasks::Task::further
   double ms_per_step = unknown, seconds = unknown;
   double memory = unknown;  // MiB that a training step needs at its peak beyond what lies between steps
   double dead = unknown, saturated = unknown;  // shares

@@ -33,6 +33,7 @@ void fields(T& result, F f) requires std::is_same_v<std::remove_const_t<T>, RunR
   f("validation_loss", result.validation_loss);
   f("test_error", result.test_error);
   f("test_loss", result.test_loss);
+  f("further", result.further);
   f("ms_per_step", result.ms_per_step);
   f("seconds", result.seconds);
   f("memory", result.memory);

@@ -18,7 +18,7 @@ namespace ogee::lab {
 namespace {
 
 // Counts up when the tables change.
-constexpr std::int64_t format = 2;
+constexpr std::int64_t format = 3;
 constexpr int busy_milliseconds = 20000;
 
 constexpr const char* schema = R"(
@@ -30,6 +30,7 @@ CREATE TABLE runs(
   learning_rate REAL NOT NULL, attributes TEXT NOT NULL, steps INTEGER NOT NULL, status TEXT NOT NULL,
   owner INTEGER NOT NULL, message TEXT, parameters INTEGER, validation_error REAL, validation_loss REAL,
   test_error REAL, test_loss REAL, ms_per_step REAL, seconds REAL, dead REAL, saturated REAL, findings TEXT, memory REAL,
+  further TEXT,
   UNIQUE(arm, stage, seed, learning_rate, attributes, steps));
 CREATE TABLE points(
   run INTEGER NOT NULL REFERENCES runs(id) ON DELETE CASCADE, epoch INTEGER NOT NULL, train_loss REAL,
@@ -65,6 +66,8 @@ RunResult read_result(const Statement& row, int from) {
       nlohmann::ordered_json::parse(row.text(from + 3 + static_cast<int>(std::size(fields))), nullptr, false);
   if (findings.is_array()) result.findings = findings.get<std::vector<monitor::Finding>>();
   result.memory = row.real(from + 4 + static_cast<int>(std::size(fields)));
+  const auto further = nlohmann::json::parse(row.text(from + 5 + static_cast<int>(std::size(fields))), nullptr, false);
+  if (further.is_object()) result.further = further.get<std::map<std::string, double>>();
   return result;
 }
 
@@ -98,7 +101,7 @@ void add_key(Statement& statement, const RunKey& key) {
 
 constexpr const char* result_columns =
     "status, message, parameters, validation_error, validation_loss, test_error, test_loss, ms_per_step, seconds, "
-    "dead, saturated, findings, memory";
+    "dead, saturated, findings, memory, further";
 
 }  // namespace
 
@@ -271,7 +274,7 @@ void Store::end(std::int64_t run, const RunResult& result) {
   Statement(database_, path_,
             "UPDATE runs SET status = ?, message = ?, parameters = ?, validation_error = ?, validation_loss = ?, "
             "test_error = ?, test_loss = ?, ms_per_step = ?, seconds = ?, dead = ?, saturated = ?, findings = ?, "
-            "memory = ?, "
+            "memory = ?, further = ?, "
             "owner = 0 WHERE id = ?")
       .add(name_of(result.status))
       .add(result.message)
@@ -286,6 +289,7 @@ void Store::end(std::int64_t run, const RunResult& result) {
       .add(result.saturated)
       .add(nlohmann::ordered_json(result.findings).dump())
       .add(result.memory)
+      .add(nlohmann::json(result.further).dump())
       .add(run)
       .step();
   transaction.commit();

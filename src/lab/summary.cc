@@ -69,6 +69,7 @@ Json run_json(const StoredRun& run) {
   if (!result.message.empty()) json["message"] = result.message;
   json["test_error"] = number(result.test_error);
   json["test_loss"] = number(result.test_loss);
+  if (!result.further.empty()) json["further"] = result.further;
   json["validation_error"] = number(result.validation_error);
   json["validation_loss"] = number(result.validation_loss);
   json["dead"] = number(result.dead);
@@ -90,6 +91,15 @@ double seconds_of(const Arm& arm) {
   return seconds;
 }
 
+// The means over runs that finished.
+std::map<std::string, double> further_of(const Arm& arm) {
+  std::map<std::string, double> means;
+  for (const StoredRun* run : arm.results)
+    if (run->result.status == Status::finished)
+      for (const auto& [name, value] : run->result.further) means[name] += value / static_cast<double>(arm.finished);
+  return means;
+}
+
 Json arm_json(const Arm& arm, const DataFacts& data) {
   const Activation activation(arm.activation);
   Json json{{"activation", arm.name},
@@ -109,6 +119,7 @@ Json arm_json(const Arm& arm, const DataFacts& data) {
   json["train_loss"] = number(arm.train_loss);
   json["validation_loss"] = number(arm.validation_loss);
   json["test_loss"] = number(arm.loss);
+  if (const auto further = further_of(arm); !further.empty()) json["further"] = further;
   json["ms_per_step"] = number(arm.ms_per_step);
   json["seconds"] = seconds_of(arm);
   json["memory_mib"] = number(arm.memory);

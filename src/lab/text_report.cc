@@ -86,6 +86,18 @@ std::string text_report(const Json& results) {
   text +=
       "\nMiB: of a training step at its peak; sat.: slopes below 5 % of the largest; grad ratio: gradient norm at the "
       "first\nactivation over the last, before training; best: probability of its true mean being the lowest\n\n";
+  bool further = false;
+  for (const Json& arm : results["arms"]) {
+    if (!arm.contains("further")) continue;
+    if (!further) text += "Also on the test part:\n";
+    further = true;
+    std::string line = arm["activation"].get<std::string>() + ":";
+    for (const auto& [name, value] : arm["further"].items())
+      line += fmt::format(" {} {},", name, show(value, "{:.4f}"));
+    line.pop_back();
+    text += wrapped(line, 2);
+  }
+  if (further) text += "\n";
   bool watched = false;
   for (const Json& arm : results["arms"]) {
     for (const Json& finding : arm["watched"]) {

@@ -17,31 +17,36 @@ struct Model {
   const char* name;
   Make make;
   std::int64_t depth, width;
-  bool text, flat, series, recall, translation;  // fits these; all but those of translation fit pictures
-  const char* needs;                             // in words
+  bool text, flat, series, recall, translation, captions;  // fits these; all but the last two's fit pictures
+  const char* needs;                                       // in words
 };
 constexpr Model models[] = {
-    {"mlp", make_mlp, 12, 64, false, true, true, false, false, "examples of their own, not running text"},
-    {"convnet", make_convnet, 2, 16, false, false, false, false, false, "images"},
-    {"resnet", make_resnet, 3, 16, false, true, true, false, false, "examples of their own, not running text"},
-    {"lstm", make_lstm, 2, 64, true, false, true, true, false, "a sequence: text, a series or images, row by row"},
-    {"gru", make_gru, 2, 64, true, false, true, true, false, "a sequence: text, a series or images, row by row"},
-    {"transformer", make_transformer, 2, 64, true, false, true, false, false,
+    {"mlp", make_mlp, 12, 64, false, true, true, false, false, false, "examples of their own, not running text"},
+    {"convnet", make_convnet, 2, 16, false, false, false, false, false, false, "images"},
+    {"resnet", make_resnet, 3, 16, false, true, true, false, false, false, "examples of their own, not running text"},
+    {"lstm", make_lstm, 2, 64, true, false, true, true, false, false,
      "a sequence: text, a series or images, row by row"},
-    {"ntm", make_ntm, 1, 100, true, false, true, true, false, "a sequence: text, a series or images, row by row"},
-    {"attention", make_attention, 1, 256, false, false, false, false, true, "translation"},
+    {"gru", make_gru, 2, 64, true, false, true, true, false, false, "a sequence: text, a series or images, row by row"},
+    {"transformer", make_transformer, 2, 64, true, false, true, false, false, false,
+     "a sequence: text, a series or images, row by row"},
+    {"ntm", make_ntm, 1, 100, true, false, true, true, false, false,
+     "a sequence: text, a series or images, row by row"},
+    {"attention", make_attention, 1, 256, false, false, false, false, true, false, "translation"},
+    {"captioner", make_captioner, 3, 256, false, false, false, false, false, true, "captions"},
 };
 
 const Model& model_of(const Settings& settings) {
   const std::string name = name_of(settings);
   for (const Model& model : models)
     if (name == model.name) return model;
-  throw Error(fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru, transformer, ntm or attention",
-                          settings.model));
+  throw Error(
+      fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru, transformer, ntm, attention or captioner",
+                  settings.model));
 }
 
 bool fits(const Model& model, const data::Dataset& data) {
   if (data.translation() || model.translation) return data.translation() && model.translation;
+  if (data.captions() || model.captions) return data.captions() && model.captions;
   if (data.text()) return model.text;
   if (data.recall()) return model.recall;
   return data.images() || (data.series() ? model.series : model.flat);
@@ -71,10 +76,11 @@ void read_attributes(Settings& settings) {
     at = end + 1;
     const std::size_t equals = item.find('=');
     const std::string key = item.substr(0, equals);
-    const bool recurrent = name == "lstm" || name == "gru", ntm = name == "ntm", attention = name == "attention";
+    const bool recurrent = name == "lstm" || name == "gru", ntm = name == "ntm", captioner = name == "captioner",
+               attention = name == "attention" || captioner;
     const std::string word = equals == std::string::npos ? "" : item.substr(equals + 1);
     if ((recurrent && (key == "gates" || key == "head")) || (ntm && (key == "gates" || key == "controller")) ||
-        (attention && key == "gates")) {
+        (attention && (key == "gates" || key == "cell"))) {
       const auto one_of = [&](const char* usual, const char* other) {
         if (word != usual && word != other)
           throw Error(fmt::format("--model {}: {} is '{}', expected {} or {}", text, key, word, usual, other));
@@ -82,6 +88,8 @@ void read_attributes(Settings& settings) {
       };
       if (key == "gates")
         settings.all_gates = one_of("sigmoid", "all");
+      else if (attention)
+        settings.attention.lstm = one_of("gru", "lstm");
       else if (ntm)
         settings.memory.feedforward = one_of("lstm", "feedforward");
       else
@@ -93,12 +101,14 @@ void read_attributes(Settings& settings) {
         throw Error(fmt::format("--model {}: memory is '{}', expected LOCATIONSxWIDTH, as in 128x20", text, word));
       continue;
     }
-    if (attention && key == "dropout") {
+    if (attention && (key == "dropout" || (captioner && key == "coverage"))) {
       const char* last = word.data() + word.size();
-      double& rate = settings.attention.dropout;
-      if (std::from_chars(word.data(), last, rate) != std::from_chars_result{last, std::errc()} ||
-          !(rate >= 0 && rate < 1))
-        throw Error(fmt::format("--model {}: dropout is '{}', expected 0 or more, below 1", text, word));
+      const bool rate = key == "dropout";
+      double& to = rate ? settings.attention.dropout : settings.attention.coverage;
+      if (std::from_chars(word.data(), last, to) != std::from_chars_result{last, std::errc()} || !(to >= 0) ||
+          !(to < (rate ? 1 : 1e6)))
+        throw Error(
+            fmt::format("--model {}: {} is '{}', expected 0 or more, below {}", text, key, word, rate ? "1" : "1e6"));
       continue;
     }
     std::int64_t value = 0;
@@ -115,20 +125,23 @@ void read_attributes(Settings& settings) {
     } else if (ntm && (key == "reads" || key == "writes")) {
       if (value < 1 || value > 64) throw Error(fmt::format("--model {}: {} is {}, expected 1 to 64", text, key, value));
       (key == "reads" ? settings.memory.reads : settings.memory.writes) = value;
-    } else if (attention && (key == "embedding" || key == "size" || key == "beam")) {
+    } else if (attention &&
+               (key == "embedding" || key == "size" || key == "beam" || (captioner && key == "channels"))) {
       const std::int64_t most = key == "beam" ? 100 : 65536;
       if (value < 1 || value > most)
         throw Error(fmt::format("--model {}: {} is {}, expected 1 to {}", text, key, value, most));
       AttentionSettings& its = settings.attention;
-      (key == "beam" ? its.beam : key == "size" ? its.size : its.embedding) = value;
+      (key == "beam" ? its.beam : key == "size" ? its.size : key == "channels" ? its.channels : its.embedding) = value;
     } else {
       throw Error(fmt::format("--model {}: {} has no attribute '{}'{}", text, name, key,
                               name == "resnet"        ? "; it has batch_norm"
                               : name == "transformer" ? "; it has heads"
                               : recurrent             ? "; it has gates and head"
                               : ntm                   ? "; it has controller, gates, memory, reads and writes"
-                              : attention             ? "; it has beam, dropout, embedding, gates and size"
-                                                      : ""));
+                              : captioner
+                                  ? "; it has beam, cell, channels, coverage, dropout, embedding, gates and size"
+                              : attention ? "; it has beam, cell, dropout, embedding, gates and size"
+                                          : ""));
     }
   }
 }
@@ -140,17 +153,24 @@ std::string name_of(const Settings& settings) { return settings.model.substr(0, 
 Settings resolve(Settings settings, const data::Dataset& data) {
   if (settings.design) return settings;
   if (settings.model.empty())
-    settings.model = data.text() ? "transformer" : data.recall() ? "lstm" : data.translation() ? "attention" : "mlp";
+    settings.model = data.text()          ? "transformer"
+                     : data.recall()      ? "lstm"
+                     : data.translation() ? "attention"
+                     : data.captions()    ? "captioner"
+                                          : "mlp";
   const Model& model = model_of(settings);
+  settings.attention.lstm = model.captions;  // what Xu et al. have, and what Bahdanau et al. have
   read_attributes(settings);
   if (!fits(model, data)) {
     const std::string what = data.translation() ? "asks for translation"
+                             : data.captions()  ? "asks for captions"
                              : data.text()      ? "is running text"
                              : data.recall()    ? "asks for answers along a sequence"
                              : data.series()    ? fmt::format("is a series of {} columns", data.shape[1])
                                                 : fmt::format("has {} columns", data.shape[0]);
     throw Error(fmt::format("--model {} needs {}, and {} {}: use --model {}", model.name, model.needs, data.name, what,
                             data.translation() ? "attention"
+                            : data.captions()  ? "captioner"
                             : data.text()      ? "lstm, gru, transformer or ntm"
                             : data.recall()    ? "lstm, gru or ntm"
                             : data.series()    ? "mlp, lstm, gru, transformer or ntm"
@@ -162,6 +182,18 @@ Settings resolve(Settings settings, const data::Dataset& data) {
         data.text() ? "is running text, which asks for one after every token" : "asks for answers along it"));
   if (settings.memory.feedforward && settings.all_gates)
     throw Error(fmt::format("--model {}: a feedforward controller has no gates", settings.model));
+  if (model.captions) {
+    const bool features = data.pictures.all.dim() == 3;
+    if (features && (settings.depth > 1 || settings.attention.channels > 0))
+      throw Error(
+          fmt::format("--model {}: {} has features, which are looked at as they are: it has no convolutions, and "
+                      "takes neither channels nor a depth but 1",
+                      settings.model, data.name));
+    if (features)
+      settings.depth = 1;
+    else if (settings.attention.channels == 0)
+      settings.attention.channels = 16;
+  }
   const bool flat_resnet = model.make == make_resnet && !data.images();
   if (settings.depth == 0) settings.depth = flat_resnet ? 6 : model.depth;
   if (settings.width == 0) settings.width = flat_resnet ? 64 : model.width;
@@ -175,8 +207,8 @@ Settings resolve(Settings settings, const data::Dataset& data) {
 }
 
 void check_activation(const Settings& settings) {
-  if (const std::string name = name_of(settings);
-      (name == "ntm" || name == "attention") && Activation(settings.activation).spec().inputs > 1)
+  if (const std::string name = name_of(settings); (name == "ntm" || name == "attention" || name == "captioner") &&
+                                                  Activation(settings.activation).spec().inputs > 1)
     throw Error(
         fmt::format("--model {}: {} takes two inputs, and its units have one", settings.model, settings.activation));
   if (!settings.all_gates) return;

@@ -20,18 +20,22 @@ struct MemorySettings {
   bool feedforward = false;            // its controller; else an lstm
 };
 
-// Of an encoder and a decoder with attention (attention.cc).
+// Of what says sentences with attention (speaker.h).
 struct AttentionSettings {
+  bool lstm = false;                     // the decoder's cell; else a gru
   std::int64_t embedding = 0, size = 0;  // numbers of a token, and of a key; 0: the width
   std::int64_t beam = 5;                 // the width of beam search
   double dropout = 0.2;
+  double coverage = 0;        // captioner: what it weighs that every place be looked at about once
+  std::int64_t channels = 0;  // captioner: of its first convolution; 0: 16
 };
 
 struct Settings {
-  // mlp, convnet, resnet, lstm, gru, transformer, ntm or attention, with attributes: resnet(batch_norm=1),
+  // mlp, convnet, resnet, lstm, gru, transformer, ntm, attention or captioner, with attributes: resnet(batch_norm=1),
   // transformer(heads=2), lstm(gates=all, head=mean), ntm(controller=feedforward, memory=128x20, reads=1, writes=1),
-  // attention(gates=all, embedding=128, size=256, dropout=0.2, beam=5). Empty: transformer for text, lstm for recall,
-  // attention for translation, else mlp.
+  // attention(gates=all, cell=gru, embedding=128, size=256, dropout=0.2, beam=5), captioner(the same, channels=16,
+  // coverage=1). Empty: transformer for text, lstm for recall, attention for translation, captioner for captions, else
+  // mlp.
   std::string model = "mlp";
   std::int64_t depth = 0, width = 0;  // 0: the model's own
   std::string activation = "relu";
@@ -40,7 +44,8 @@ struct Settings {
   // The attributes, which `resolve` reads from `model`.
   bool batch_norm = false;
   std::int64_t heads = 0;
-  bool all_gates = false;  // lstm, gru, ntm, attention: the activation's kin stand for the sigmoids, too (gates.h)
+  bool all_gates =
+      false;  // lstm, gru, ntm, attention, captioner: the activation's kin stand for the sigmoids, too (gates.h)
   bool mean_head = false;  // lstm, gru: the answer comes from the mean over time, by way of a layer of relu units
   MemorySettings memory;
   AttentionSettings attention;
@@ -52,7 +57,7 @@ class Chain;
 // mlp and convnet are plain deep stacks, without normalisation and residual connections, so that the activation has to
 // do the work. Learned parameters: one set per layer, or per unit. Gated functions take the packed pre-activation, gate
 // first. Outputs are [n, data.outputs()], of what asks at every step [n, steps, data.outputs()], of
-// translation for as many steps as the longest target of the batch has.
+// translation and captions for as many steps as the longest target of the batch has.
 class Network : public torch::nn::Module {
  public:
   // An activation and the pre-activation that it saw last ([n, units], or [n, channels, height, width]; of sequences
@@ -63,9 +68,11 @@ class Network : public torch::nn::Module {
   };
 
   virtual at::Tensor forward(at::Tensor x) = 0;
-  // Of translation: what the network makes of the sources by itself, [n, tokens], int64, padding behind the end; the
-  // targets in x are not looked at.
+  // Of translation and captions: what the network makes of the sources by itself, [n, tokens], int64, padding behind
+  // the end; the targets in x are not looked at.
   virtual at::Tensor generate(at::Tensor x);
+  // What the last forward pass in training adds to the loss, of the network's own; undefined: nothing.
+  virtual at::Tensor penalty() const { return {}; }
   // The same network as a chain that is run by hand, where it is one. x is then [n, inputs].
   virtual Chain* chain() { return nullptr; }
   // From the input to the output.
@@ -135,6 +142,7 @@ std::shared_ptr<Network> make_lstm(const Settings& settings, const data::Dataset
 std::shared_ptr<Network> make_gru(const Settings& settings, const data::Dataset& data, at::Generator random);
 std::shared_ptr<Network> make_transformer(const Settings& settings, const data::Dataset& data, at::Generator random);
 std::shared_ptr<Network> make_attention(const Settings& settings, const data::Dataset& data, at::Generator random);
+std::shared_ptr<Network> make_captioner(const Settings& settings, const data::Dataset& data, at::Generator random);
 std::shared_ptr<Network> make_ntm(const Settings& settings, const data::Dataset& data, at::Generator random);
 
 }  // namespace ogee::models

@@ -62,6 +62,7 @@ at::Tensor fitted_output(const c10::IValue& result, std::int64_t examples, const
   };
   const std::int64_t outputs = data.outputs();
   switch (data.goal) {
+    case data::Goal::captions: throw Error("captions need a model that says sentences of pictures: expected captioner");
     case data::Goal::translation: throw Error("translation needs a model that translates: expected attention");
     case data::Goal::classification:
       if (output.dim() != 2 || output.size(0) != examples || output.size(1) < outputs)

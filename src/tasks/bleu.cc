@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <map>
 #include <string_view>
 
@@ -105,13 +106,24 @@ std::vector<std::string> tokens_13a(const std::string& given) {
   return split(spaced);
 }
 
-BleuCounts count_bleu(const std::string& translation, const std::string& reference) {
-  const std::vector<std::string> said = tokens_13a(translation), meant = tokens_13a(reference);
+BleuCounts count_bleu(const std::string& sentence, const std::vector<std::string>& references) {
+  const std::vector<std::string> said = tokens_13a(sentence);
+  std::vector<std::vector<std::string>> meant;
+  for (const std::string& reference : references) meant.push_back(tokens_13a(reference));
   BleuCounts counts;
   counts.tokens = static_cast<double>(said.size());
-  counts.reference_tokens = static_cast<double>(meant.size());
+  double nearest = std::numeric_limits<double>::infinity();
+  for (const auto& tokens : meant) {
+    const auto length = static_cast<double>(tokens.size());
+    const double distance = std::abs(length - counts.tokens);
+    if (distance > nearest || (distance == nearest && length > counts.reference_tokens)) continue;
+    nearest = distance;
+    counts.reference_tokens = length;
+  }
   for (std::size_t n = 1; n <= bleu_orders; ++n) {
-    const Counts expected = n_grams(meant, n);
+    Counts expected;
+    for (const auto& tokens : meant)
+      for (const auto& [gram, count] : n_grams(tokens, n)) expected[gram] = std::max(expected[gram], count);
     for (const auto& [gram, count] : n_grams(said, n)) {
       counts.total[n - 1] += count;
       if (const auto found = expected.find(gram); found != expected.end())

@@ -38,9 +38,16 @@ constexpr Metric all[] = {
     {"bleu", "1 - BLEU", Goal::translation, true, false},
     {"perplexity", "perplexity", Goal::translation, false, false},
     {"loss", "loss", Goal::translation, false, false},
+    {"bleu", "1 - BLEU", Goal::captions, true, false},
+    {"bleu_1", "1 - BLEU-1", Goal::captions, true, false},
+    {"bleu_2", "1 - BLEU-2", Goal::captions, true, false},
+    {"bleu_3", "1 - BLEU-3", Goal::captions, true, false},
+    {"perplexity", "perplexity", Goal::captions, false, false},
+    {"loss", "loss", Goal::captions, false, false},
 };
 
-constexpr const char* goal_words[] = {"classes", "values", "a text", "a series", "bits to recall", "translation"};
+constexpr const char* goal_words[] = {"classes",        "values",      "a text",  "a series",
+                                      "bits to recall", "translation", "captions"};
 
 // "rmse, mae, r2 or loss", of those that fit.
 std::string listed(Goal goal, std::int64_t classes, std::vector<std::string_view>& keys) {

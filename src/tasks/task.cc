@@ -43,7 +43,8 @@ std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& me
     case data::Goal::language: return make_language(its, data.shape[0] * data.outputs(), data.masked);
     case data::Goal::forecasting: return make_forecasting(its);
     case data::Goal::recall: return make_recall(its);
-    case data::Goal::translation: return make_translation(its, data);
+    case data::Goal::translation:
+    case data::Goal::captions: return make_sentences(its, data);
   }
   throw Error("a data set of an unknown kind");
 }
@@ -58,7 +59,8 @@ double baseline(const Task& task, const data::Dataset& data) {
   // A text's is e to the mean loss of answering with the tokens' frequencies.
   if (data.goal == data::Goal::language)
     return task.error(torch::tensor({std::log(data.baseline), 1.0}, torch::kDouble), 1);
-  if (data.translation()) {
+  if (data.sentences() && task.generates()) return data.baseline;
+  if (data.sentences()) {
     // Of answering with the tokens' frequencies, with one count more for each.
     const auto asked = [](const data::Part& part) {
       const at::Tensor tokens = part.y.cpu().slice(1, 1);
@@ -103,7 +105,8 @@ Score evaluate(const Task& task, models::Network& network, const data::Part& par
   network.train();
   const auto examples = static_cast<double>(part.size());
   const std::int64_t statistics = sums.numel() - 1;
-  return {task.error(sums.narrow(0, 0, statistics), examples), sums[statistics].item<double>() / examples};
+  const at::Tensor its = sums.narrow(0, 0, statistics);
+  return {task.error(its, examples), sums[statistics].item<double>() / examples, task.further(its)};
 }
 
 }  // namespace ogee::tasks

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ namespace ogee::tasks {
 struct Score {
   double error;  // by the task's metric; lower is better, always
   double loss;
+  std::map<std::string, double> further = {};  // Task::further
 };
 
 class Task {
@@ -33,6 +35,8 @@ class Task {
   // What the error is made from: a vector of doubles that adds up over examples, and the error it comes to.
   at::Tensor statistics(const at::Tensor& output, const at::Tensor& y) const { return measure_.statistics(output, y); }
   double error(const at::Tensor& sums, double examples) const { return measure_.error(sums, examples); }
+  // What else the same sums come to, by name: bleu_1 to bleu_4.
+  virtual std::map<std::string, double> further(const at::Tensor&) const { return {}; }
   // Whether `statistics` are of what Network::generate gives, not of the output.
   virtual bool generates() const { return false; }
   // How many examples to evaluate together: enough to hide the overhead, small enough for the caches and, where one
@@ -58,7 +62,8 @@ std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers, 
 std::unique_ptr<Task> make_forecasting(const Metric& metric);
 std::unique_ptr<Task> make_recall(const Metric& metric);
 // `data` must be there as long as the task is.
-std::unique_ptr<Task> make_translation(const Metric& metric, const data::Dataset& data);
+// Translation and captions.
+std::unique_ptr<Task> make_sentences(const Metric& metric, const data::Dataset& data);
 
 // Judged by the metric of this key (metric.h), "" by the usual one. Throws Error on one that does not fit.
 std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& metric = "");

@@ -69,7 +69,7 @@ TEST(Translation, PairsComeBackAsTheyWereWritten) {
   for (const Part* part : {&set.train, &set.validation, &set.test})
     for (std::int64_t i = 0; i < part->size(); ++i) {
       const std::vector<std::int64_t> x = row(part->x[i]), y = row(part->y[i]);
-      const std::string& reference = set.references[static_cast<std::size_t>(y[0])];
+      const std::string& reference = set.references[static_cast<std::size_t>(y[0])][0];
       const auto source = static_cast<std::size_t>(set.source_tokens);
       const std::string english = set.subwords[0]->decode(x.data(), set.source_tokens);
       EXPECT_EQ(set.subwords[1]->decode(x.data() + source, static_cast<std::int64_t>(x.size() - source)), reference);

@@ -113,7 +113,7 @@ TEST(ExperimentFile, MistakesAreNamedWithTheirPlace) {
   EXPECT_EQ(
       error_of("[fairness]\nmetric = \"macro_f\"\n"),
       "e.toml:2:10: there is no metric 'macro_f'; did you mean 'macro_f1'?; expected one of error, balanced_error, "
-      "macro_f1, top5_error, loss, rmse, mae, r2, perplexity, bits, mse, wrong_bits, bleu");
+      "macro_f1, top5_error, loss, rmse, mae, r2, perplexity, bits, mse, wrong_bits, bleu, bleu_1, bleu_2, bleu_3");
   EXPECT_EQ(error_of("model = 3\n"), "e.toml:1:9: model is 3; expected a table");
   EXPECT_NE(error_of("[training\n").find("e.toml:1:"), std::string::npos);
   EXPECT_NE(error_of("[[arm]]\nname = \"x\"\n").find("either an activation, or a list"), std::string::npos);

@@ -142,7 +142,7 @@ TEST(AttentionModel, WhatCannotBeIsRefused) {
   refused([&] { resolved("attention(dropout=x)"); }, "dropout is 'x', expected 0 or more, below 1");
   refused([&] { resolved("attention(beam=0)"); }, "beam is 0, expected 1 to 100");
   refused([&] { resolved("attention(heads=2)"); },
-          "attention has no attribute 'heads'; it has beam, dropout, embedding");
+          "attention has no attribute 'heads'; it has beam, cell, dropout, embedding");
   refused([&] { resolved("attention", "swiglu"); }, "swiglu takes two inputs");
   refused([&] { resolved("attention(gates=all)", "relu"); }, "relu has no sigmoid to go with it");
   refused([&] { resolved("lstm"); }, "asks for translation: use --model attention");

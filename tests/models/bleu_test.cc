@@ -25,12 +25,18 @@ TEST(Bleu, TokensAreThoseOfSacrebleu) {
 }
 
 TEST(Bleu, ScoresAreThoseOfSacrebleu) {
-  const nlohmann::json all = golden().at("corpora");
+  nlohmann::json all = golden().at("corpora");
   ASSERT_GT(all.size(), 8u);
+  const nlohmann::json several = golden().at("several");  // several references for a sentence
+  ASSERT_GT(several.size(), 5u);
+  all.insert(all.end(), several.begin(), several.end());
   for (const auto& corpus : all) {
     BleuCounts sums;
     for (std::size_t i = 0; i < corpus["said"].size(); ++i) {
-      const BleuCounts counts = count_bleu(corpus["said"][i].get<std::string>(), corpus["meant"][i].get<std::string>());
+      const nlohmann::json& meant = corpus["meant"][i];
+      const auto references =
+          meant.is_array() ? meant.get<std::vector<std::string>>() : std::vector<std::string>{meant.get<std::string>()};
+      const BleuCounts counts = count_bleu(corpus["said"][i].get<std::string>(), references);
       for (std::size_t n = 0; n < bleu_orders; ++n) {
         sums.correct[n] += counts.correct[n];
         sums.total[n] += counts.total[n];

@@ -272,7 +272,7 @@ TEST(Resolve, WhatDoesNotFitIsNamed) {
   EXPECT_THAT(error_of(settings_of("convnet"), series()), HasSubstr("series is a series of 3 columns"));
   EXPECT_THAT(error_of(settings_of("lstm"), columns()), HasSubstr("--model lstm needs a sequence"));
   EXPECT_THAT(error_of(settings_of("perceptron"), columns()),
-              HasSubstr("expected mlp, convnet, resnet, lstm, gru, transformer, ntm or attention"));
+              HasSubstr("expected mlp, convnet, resnet, lstm, gru, transformer, ntm, attention or captioner"));
   EXPECT_THAT(error_of(settings_of("resnet(batch_norm=2)"), columns()), HasSubstr("batch_norm is 2, expected 0 or 1"));
   EXPECT_THAT(error_of(settings_of("resnet(norm=1)"), columns()),
               HasSubstr("resnet has no attribute 'norm'; it has batch_norm"));

@@ -18,10 +18,11 @@ struct Size {
 };
 // Lengths that fill no vector, one that fills some; several queries of each source; a source of one place.
 const Size sizes[] = {{3, 4, 1, 5, 7, 3}, {2, 3, 2, 6, 5, 9}, {4, 2, 1, 9, 32, 20}, {1, 2, 3, 1, 2, 1}};
+const Cell cells[] = {Cell::gru, Cell::lstm};
 
 struct Given {
   AttentionLayer layer;
-  torch::Tensor x, h;
+  torch::Tensor x, h, c;
   AttentionSource source;
 
   // All that have gradients, in this order.
@@ -30,6 +31,7 @@ struct Given {
         x, h, source.keys, source.values, layer.weight_hh, layer.bias_hh, layer.weight_query, layer.weight_score};
     for (const torch::Tensor& t : layer.learned)
       if (t.defined()) all.push_back(t);
+    if (c.defined()) all.push_back(c);
     return all;
   }
   Given with(const Tensors& t) const {
@@ -45,36 +47,46 @@ struct Given {
     std::size_t next = 8;
     for (torch::Tensor& p : other.layer.learned)
       if (p.defined()) p = t[next++];
+    if (c.defined()) other.c = t[next];
     return other;
   }
   Tensors run(bool composed, std::uint64_t seed = 9) const {
     torch::manual_seed(seed);
-    const AttentionOutput out = (composed ? compose_attend : attend)(layer, x, h, source);
-    return {out.y, out.weights};
+    const AttentionOutput out = (composed ? compose_attend : attend)(layer, x, h, source, c);
+    Tensors all{out.y, out.weights};
+    if (c.defined()) all.push_back(out.c);
+    return all;
   }
 };
 
 Given given(const Size& s, const std::string& sigmoid, const std::string& tanh, bool training,
-            at::ScalarType type = at::kDouble) {
+            at::ScalarType type = at::kDouble, Cell cell = Cell::gru) {
   torch::manual_seed(3);
   const auto draw = [&](at::IntArrayRef shape, double scale) {
     return (scale * torch::randn(shape, at::kDouble)).to(type).requires_grad_();
   };
   Given g;
-  for (const std::string& name : {sigmoid, sigmoid, tanh, tanh}) g.layer.activations.emplace_back(name);
-  g.x = draw({s.steps, s.sources * s.queries, 3 * s.units}, 1);
+  g.layer.cell = cell;
+  const bool lstm = cell == Cell::lstm;
+  const std::int64_t wide = (lstm ? 4 : 3) * s.units;
+  for (const std::string& name : lstm ? std::vector<std::string>{sigmoid, sigmoid, tanh, sigmoid, tanh, tanh}
+                                      : std::vector<std::string>{sigmoid, sigmoid, tanh, tanh})
+    g.layer.activations.emplace_back(name);
+  g.x = draw({s.steps, s.sources * s.queries, wide}, 1);
   g.h = draw({s.sources * s.queries, s.units}, 0.5);
   g.source.keys = draw({s.sources, s.places, s.size}, 1);
-  g.source.values = draw({s.sources, s.places, 3 * s.units}, 1);
+  g.source.values = draw({s.sources, s.places, wide}, 1);
   g.source.lengths = torch::arange(s.sources, at::kLong).remainder(s.places).add(1);
-  g.layer.weight_hh = draw({3 * s.units, s.units}, 1 / std::sqrt(static_cast<double>(s.units)));
-  g.layer.bias_hh = draw({3 * s.units}, 0.3);
+  g.layer.weight_hh = draw({wide, s.units}, 1 / std::sqrt(static_cast<double>(s.units)));
+  g.layer.bias_hh = draw({wide}, 0.3);
   g.layer.weight_query = draw({s.size, s.units}, 1 / std::sqrt(static_cast<double>(s.units)));
   g.layer.weight_score = draw({s.size}, 1);
   g.layer.training = training;
-  for (std::size_t k = 0; k < 4; ++k)
+  for (std::size_t k = 0; k < g.layer.activations.size(); ++k)
     for (const Parameter& p : g.layer.activations[k].spec().parameters)
-      if (p.role == Role::learned) g.layer.learned.push_back(draw({k == 3 ? s.size : s.units}, 0.7));
+      if (p.role == Role::learned)
+        g.layer.learned.push_back(draw({k + 1 == g.layer.activations.size() ? s.size : s.units}, 0.7));
+  if (lstm) g.c = draw({s.sources * s.queries, s.units}, 0.5);
   return g;
 }
 
@@ -83,6 +95,7 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 // One row, as torch_attention.h has it, over plain numbers: the states and the weights by step.
 struct WrittenOut {
   std::vector<std::vector<double>> y, weights;
+  std::vector<double> c;
 };
 WrittenOut written_out(const Given& g, std::int64_t row) {
   const std::int64_t source = row / (g.x.size(1) / g.source.keys.size(0)), places = g.source.keys.size(1);
@@ -101,6 +114,8 @@ WrittenOut written_out(const Given& g, std::int64_t row) {
     return sum;
   };
   WrittenOut all;
+  if (g.c.defined())
+    for (std::int64_t j = 0; j < units; ++j) all.c.push_back(at(g.c, {row, j}));
   for (std::int64_t t = 0; t < g.x.size(0); ++t) {
     std::vector<double> w(static_cast<std::size_t>(places), 0.0);
     double sum = 0;
@@ -121,6 +136,13 @@ WrittenOut written_out(const Given& g, std::int64_t row) {
     const auto from_h = [&](std::int64_t i) { return at(g.layer.bias_hh, {i}) + product(g.layer.weight_hh, i); };
     std::vector<double> next;
     for (std::int64_t j = 0; j < units; ++j) {
+      if (g.c.defined()) {
+        const auto sum = [&](std::int64_t k) { return from_x(k * units + j) + from_h(k * units + j); };
+        double& c = all.c[static_cast<std::size_t>(j)];
+        c = sigmoid(sum(1)) * c + sigmoid(sum(0)) * std::tanh(sum(2));
+        next.push_back(sigmoid(sum(3)) * std::tanh(c));
+        continue;
+      }
       const double r = sigmoid(from_x(j) + from_h(j)), z = sigmoid(from_x(units + j) + from_h(units + j));
       const double n = std::tanh(from_x(2 * units + j) + r * from_h(2 * units + j));
       next.push_back(n + z * (h[static_cast<std::size_t>(j)] - n));
@@ -140,28 +162,34 @@ torch::Tensor tensor_of(const std::vector<std::vector<double>>& rows) {
 
 TEST(Attention, IsItsFormulas) {
   const torch::NoGradGuard no_grad;
-  for (const Size& s : sizes) {
-    const Given g = given(s, "sigmoid", "tanh", true);
-    const Given single = given(s, "sigmoid", "tanh", true, at::kFloat);
-    for (const bool composed : {false, true}) {
-      const Tensors out = g.run(composed), rounded = single.run(composed);
-      for (std::int64_t row = 0; row < g.h.size(0); ++row) {
-        const WrittenOut want = written_out(g, row);
-        EXPECT_TRUE(near(out[0].select(1, row), tensor_of(want.y), 1e-11, 1e-13)) << s.units << composed;
-        EXPECT_TRUE(near(out[1].select(1, row), tensor_of(want.weights), 1e-11, 1e-13)) << s.units << composed;
-        EXPECT_TRUE(near(rounded[0].select(1, row), tensor_of(want.y), 1e-4, 1e-5)) << s.units << composed;
+  for (const Cell cell : cells)
+    for (const Size& s : sizes) {
+      const Given g = given(s, "sigmoid", "tanh", true, at::kDouble, cell);
+      const Given single = given(s, "sigmoid", "tanh", true, at::kFloat, cell);
+      for (const bool composed : {false, true}) {
+        const Tensors out = g.run(composed), rounded = single.run(composed);
+        for (std::int64_t row = 0; row < g.h.size(0); ++row) {
+          const WrittenOut want = written_out(g, row);
+          EXPECT_TRUE(near(out[0].select(1, row), tensor_of(want.y), 1e-11, 1e-13)) << s.units << composed;
+          EXPECT_TRUE(near(out[1].select(1, row), tensor_of(want.weights), 1e-11, 1e-13)) << s.units << composed;
+          if (cell == Cell::lstm) {
+            EXPECT_TRUE(near(out[2][row], torch::tensor(want.c, at::kDouble), 1e-11, 1e-13)) << s.units;
+          }
+          EXPECT_TRUE(near(rounded[0].select(1, row), tensor_of(want.y), 1e-4, 1e-5)) << s.units << composed;
+        }
       }
     }
-  }
 }
 
 TEST(Attention, GradientsAreThoseOfDifferences) {
-  for (const bool noisy : {false, true})
-    for (const Size& s : {sizes[0], sizes[1], sizes[3]}) {
-      const Given g = given(s, noisy ? "nah_sigmoid" : "sigmoid", noisy ? "nan_tanh" : "tanh", true);
-      EXPECT_TRUE(check_gradient([&](const Tensors& t) { return g.with(t).run(false); }, g.tensors(), 1e-6))
-          << noisy << " " << s.units;
-    }
+  for (const Cell cell : cells)
+    for (const bool noisy : {false, true})
+      for (const Size& s : {sizes[0], sizes[1], sizes[3]}) {
+        const Given g =
+            given(s, noisy ? "nah_sigmoid" : "sigmoid", noisy ? "nan_tanh" : "tanh", true, at::kDouble, cell);
+        EXPECT_TRUE(check_gradient([&](const Tensors& t) { return g.with(t).run(false); }, g.tensors(), 1e-6))
+            << noisy << " " << s.units;
+      }
 }
 
 // Activations with kernels of their own and without, learned, noisy; at evaluation, too.
@@ -171,47 +199,56 @@ TEST(Attention, AgreesWithTheComposedForm) {
   for (const auto& [gate, other] : functions)
     for (const bool training : {true, false})
       for (const at::ScalarType type : {at::kDouble, at::kFloat})
-        for (const Size& s : sizes) {
-          SCOPED_TRACE(std::string(gate) + other + (training ? " training " : " ") + std::to_string(s.units));
-          const Given g = given(s, gate, other, training, type);
-          std::vector<Tensors> out, gradients;
-          for (const bool composed : {false, true}) {
-            out.push_back(g.run(composed));
-            torch::Tensor sum = torch::zeros({}, type);
-            for (const torch::Tensor& t : out.back())
-              sum = sum + (t * torch::arange(1, t.numel() + 1, at::TensorOptions(type)).sin().view_as(t)).sum();
-            gradients.push_back(torch::autograd::grad({sum}, g.tensors(), {}, {}, false, true));
+        for (const Cell cell : cells)
+          for (const Size& s : sizes) {
+            SCOPED_TRACE(std::string(gate) + other + (training ? " training " : " ") + std::to_string(s.units) +
+                         (cell == Cell::lstm ? " lstm" : " gru"));
+            const Given g = given(s, gate, other, training, type, cell);
+            std::vector<Tensors> out, gradients;
+            for (const bool composed : {false, true}) {
+              out.push_back(g.run(composed));
+              torch::Tensor sum = torch::zeros({}, type);
+              for (const torch::Tensor& t : out.back())
+                sum = sum + (t * torch::arange(1, t.numel() + 1, at::TensorOptions(type)).sin().view_as(t)).sum();
+              gradients.push_back(torch::autograd::grad({sum}, g.tensors(), {}, {}, false, true));
+            }
+            const double relative = type == at::kFloat ? 2e-3 : 1e-8, absolute = type == at::kFloat ? 2e-4 : 1e-9;
+            for (std::size_t i = 0; i < out[0].size(); ++i)
+              EXPECT_TRUE(near(out[0][i], out[1][i], relative, absolute)) << i;
+            for (std::size_t i = 0; i < gradients[0].size(); ++i) {
+              const torch::Tensor want =
+                  gradients[1][i].defined() ? gradients[1][i] : torch::zeros_like(g.tensors()[i]);
+              const double scale = std::max(1.0, want.abs().max().item<double>());
+              EXPECT_TRUE(near(gradients[0][i], want, relative, absolute * scale)) << "gradient " << i;
+            }
           }
-          const double relative = type == at::kFloat ? 2e-3 : 1e-8, absolute = type == at::kFloat ? 2e-4 : 1e-9;
-          for (std::size_t i = 0; i < 2; ++i) EXPECT_TRUE(near(out[0][i], out[1][i], relative, absolute)) << i;
-          for (std::size_t i = 0; i < gradients[0].size(); ++i) {
-            const torch::Tensor want = gradients[1][i].defined() ? gradients[1][i] : torch::zeros_like(g.tensors()[i]);
-            const double scale = std::max(1.0, want.abs().max().item<double>());
-            EXPECT_TRUE(near(gradients[0][i], want, relative, absolute * scale)) << "gradient " << i;
-          }
-        }
 }
 
 TEST(Attention, EachResultHasGradientsAlone) {
-  const Given g = given(sizes[1], "sigmoid", "tanh", true);
-  for (const std::size_t only : {0u, 1u}) {
-    std::vector<Tensors> found;
-    for (const bool composed : {false, true})
-      found.push_back(torch::autograd::grad({g.run(composed)[only].square().sum()}, g.tensors(), {}, {}, false, true));
-    for (std::size_t i = 0; i < found[0].size(); ++i)
-      EXPECT_TRUE(near(found[0][i], found[1][i].defined() ? found[1][i] : torch::zeros_like(found[0][i]), 1e-8, 1e-9))
-          << only << " " << i;
-  }
+  for (const Cell cell : cells)
+    for (const std::size_t only : {0u, 1u, 2u}) {
+      const Given g = given(sizes[1], "sigmoid", "tanh", true, at::kDouble, cell);
+      if (only == 2 && cell == Cell::gru) continue;
+      std::vector<Tensors> found;
+      for (const bool composed : {false, true})
+        found.push_back(
+            torch::autograd::grad({g.run(composed)[only].square().sum()}, g.tensors(), {}, {}, false, true));
+      for (std::size_t i = 0; i < found[0].size(); ++i)
+        EXPECT_TRUE(near(found[0][i], found[1][i].defined() ? found[1][i] : torch::zeros_like(found[0][i]), 1e-8, 1e-9))
+            << only << " " << i;
+    }
 }
 
 TEST(Attention, IsDifferentiatedTwice) {
-  const Given g = given({2, 1, 2, 3, 2, 2}, "sigmoid", "tanh", true);
-  EXPECT_TRUE(check_gradient(
-      [&](const Tensors& t) {
-        const Tensors out = g.with(t).run(false);
-        return torch::autograd::grad({out[0].square().sum() + out[1].square().sum()}, t, {}, true, true);
-      },
-      g.tensors(), 1e-5));
+  for (const Cell cell : cells) {
+    const Given g = given({2, 1, 2, 3, 2, 2}, "sigmoid", "tanh", true, at::kDouble, cell);
+    EXPECT_TRUE(check_gradient(
+        [&](const Tensors& t) {
+          const Tensors out = g.with(t).run(false);
+          return torch::autograd::grad({out[0].square().sum() + out[1].square().sum()}, t, {}, true, true);
+        },
+        g.tensors(), 1e-5));
+  }
 }
 
 // What lies behind a source's end, however far, changes nothing; nor does how many threads there are.
@@ -233,21 +270,23 @@ TEST(Attention, PaddingDoesNotMatter) {
 }
 
 TEST(Attention, IsTheSameOnAnyNumberOfThreads) {
-  const Given g = given({3, 40, 1, 6, 70, 33}, "nan_sigmoid", "nan_tanh", true, at::kFloat);
-  std::vector<Tensors> all;
-  const int before = at::get_num_threads();
-  for (const int threads : {1, 3}) {
-    at::set_num_threads(threads);
-    Tensors out = g.run(false);
-    const Tensors gradients = torch::autograd::grad({out[0].sum() + out[1].square().sum()}, g.tensors());
-    out.insert(out.end(), gradients.begin(), gradients.end());
-    all.push_back(out);
-  }
-  at::set_num_threads(before);
-  // The core's own; by the values a product of LibTorch's.
-  for (std::size_t i = 0; i < all[0].size(); ++i) {
-    if (i == 5) continue;
-    EXPECT_TRUE(all[0][i].equal(all[1][i])) << i;
+  for (const Cell cell : cells) {
+    const Given g = given({3, 40, 1, 6, 70, 33}, "nan_sigmoid", "nan_tanh", true, at::kFloat, cell);
+    std::vector<Tensors> all;
+    const int before = at::get_num_threads();
+    for (const int threads : {1, 3}) {
+      at::set_num_threads(threads);
+      Tensors out = g.run(false);
+      const Tensors gradients = torch::autograd::grad({out[0].sum() + out[1].square().sum()}, g.tensors());
+      out.insert(out.end(), gradients.begin(), gradients.end());
+      all.push_back(out);
+    }
+    at::set_num_threads(before);
+    // The core's own; by the values a product of LibTorch's.
+    for (std::size_t i = 0; i < all[0].size(); ++i) {
+      if (i == (cell == Cell::lstm ? 6u : 5u)) continue;
+      EXPECT_TRUE(all[0][i].equal(all[1][i])) << i;
+    }
   }
 }
 
@@ -278,6 +317,11 @@ TEST(Attention, RefusesWhatDoesNotFit) {
                   "the batch, 5, must be a multiple of the sources, 3"));
   EXPECT_TRUE(has(refused([](Given& g) { g.layer.activations.pop_back(); }), "has 4 activations, but 3 were given"));
   EXPECT_TRUE(has(refused([](Given& g) { g.layer.activations[3] = Activation("swiglu"); }), "score: swiglu takes two"));
+  EXPECT_TRUE(has(refused([](Given& g) { g.c = g.h; }), "c is given, but a gru has no cell state"));
+  EXPECT_TRUE(
+      has(refused([](Given& g) { g.layer.cell = Cell::mgu; }), "the cell is an mgu; expected a gru or an lstm"));
+  EXPECT_TRUE(
+      has(refused([](Given& g) { g.layer.cell = Cell::lstm; }), "weight_hh has shape [15, 5]; expected [20, 5]"));
   EXPECT_TRUE(has(refused([](Given& g) { g.source.keys = g.source.keys.to(at::kFloat); }), "keys is Float, but x is"));
 }
 
@@ -310,12 +354,12 @@ TEST(AttentionModules, PaddingDoesNotMatter) {
 // To say a sequence backward, one must look at its places one after another.
 TEST(AttentionModules, LearnToReverse) {
   torch::manual_seed(4);
-  for (const bool noisy : {false, true}) {
+  for (const auto& [noisy, cell] : {std::pair(false, Cell::gru), {true, Cell::gru}, {true, Cell::lstm}}) {
     const std::string sigmoid = noisy ? "nani_sigmoid" : "sigmoid", tanh = noisy ? "nani_tanh" : "tanh";
     constexpr std::int64_t symbols = 5, units = 24, batch = 32, longest = 5;
     nn::AttentionEncoder encoder(nn::AttentionEncoderOptions(symbols, units).sigmoid(sigmoid).tanh(tanh));
     nn::AttentionDecoder decoder(
-        nn::AttentionDecoderOptions(symbols + 1, units, 2 * units).sigmoid(sigmoid).tanh(tanh));
+        nn::AttentionDecoderOptions(symbols + 1, units, 2 * units).sigmoid(sigmoid).tanh(tanh).cell(cell));
     torch::nn::Linear output(3 * units, symbols);
     std::vector<torch::Tensor> all;
     for (const auto& parameters : {encoder->parameters(), decoder->parameters(), output->parameters()})

@@ -13,6 +13,7 @@
 
 #include "claims/studies/network_measures.h"
 #include "claims/studies/studies.h"
+#include "data/captions.h"
 #include "data/generated.h"
 #include "data/translation.h"
 #include "lab/experiment_file.h"
@@ -124,6 +125,10 @@ class Comparison : public Study {
         {"learned_deviation", "the first learned parameter, its deviation over units and layers, after training"},
         {"learned_first", "the first learned parameter in the first layer, the mean"},
         {"learned_last", "the first learned parameter in the last layer, the mean"}};
+    if (says_sentences())
+      for (const char order : {'1', '2', '3', '4'})
+        all[fmt::format("bleu_{}", order)] = fmt::format(
+            "BLEU-{} on the test part, n-grams of up to so many words; unknown of a run that diverged", order);
     if (target_error_ > 0) {
       all["steps_to_error"] = fmt::format(
           "steps until the validation error is {:g}, between epochs on a straight line; a run that does not "
@@ -153,6 +158,10 @@ class Comparison : public Study {
     const std::string& data = experiment_.data;
     if (data::is_translation(data)) {
       const std::string file = data::missing_of_translation(data);
+      return file.empty() ? "" : fmt::format("needs {} under $OGEE_DATA", file);
+    }
+    if (data::is_captions(data)) {
+      const std::string file = data::missing_of_captions(data);
       return file.empty() ? "" : fmt::format("needs {} under $OGEE_DATA", file);
     }
     if (data == "optdigits" || data::is_generated(data) || files::exists(data)) return "";
@@ -189,6 +198,11 @@ class Comparison : public Study {
   std::vector<std::string> notes() const override { return notes_; }
 
  private:
+  bool says_sentences() const {
+    const std::string name = experiment_.data.substr(0, experiment_.data.find('('));
+    return name == "translation" || name == "captions" || name == "shapes";
+  }
+
   // Of the data; "" where they cannot be had, of which `missing` or `run` tells.
   std::string fingerprint() const {
     try {
@@ -291,6 +305,7 @@ class Comparison : public Study {
     } else {
       take("error", result.test_error);
       take("loss", result.test_loss);
+      for (const auto& [name, value] : result.further) take(name.c_str(), value);
       take("validation_error", result.validation_error);
       if (!result.points.empty()) take("train_loss", result.points.back().train_loss);
       if (seen.contains("train_error")) take("gap", result.test_error - seen.at("train_error"));

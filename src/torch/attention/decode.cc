@@ -4,6 +4,7 @@
 #include <ATen/core/LegacyTypeDispatch.h>
 #include <ATen/core/grad_mode.h>
 
+#include <algorithm>
 #include <mutex>
 #include <utility>
 
@@ -14,24 +15,26 @@
 
 namespace ogee::torch_call::attention {
 
-const std::vector<std::string>& slot_names() {
-  static const std::vector<std::string> names{"reset_gate", "update_gate", "candidate", "score"};
-  return names;
+const std::vector<std::string>& slot_names(Cell cell) {
+  static const std::vector<std::string> gru{"reset_gate", "update_gate", "candidate", "score"};
+  static const std::vector<std::string> lstm{"input_gate",  "forget_gate", "candidate",
+                                             "output_gate", "cell_output", "score"};
+  return cell == Cell::lstm ? lstm : gru;
 }
 
 std::vector<at::Tensor> Decoding::tensors() const {
   std::vector<at::Tensor> all{
-      x, h, source.keys, source.values, layer.weight_hh, layer.bias_hh, layer.weight_query, layer.weight_score};
+      x, h, c, source.keys, source.values, layer.weight_hh, layer.bias_hh, layer.weight_query, layer.weight_score};
   all.insert(all.end(), layer.learned.begin(), layer.learned.end());
   return all;
 }
 
 Decoding Decoding::from(const Decoding& like, const std::vector<at::Tensor>& t) {
-  Decoding d{like.layer, t[0], t[1], {t[2], t[3], like.source.lengths}, like.key};
-  d.layer.weight_hh = t[4];
-  d.layer.bias_hh = t[5];
-  d.layer.weight_query = t[6];
-  d.layer.weight_score = t[7];
+  Decoding d{like.layer, t[0], t[1], t[2], {t[3], t[4], like.source.lengths}, like.key};
+  d.layer.weight_hh = t[5];
+  d.layer.bias_hh = t[6];
+  d.layer.weight_query = t[7];
+  d.layer.weight_score = t[8];
   d.layer.learned.assign(t.begin() + own_tensors, t.end());
   return d;
 }
@@ -51,6 +54,8 @@ class Checks {
     TORCH_CHECK(d_.x.defined() && d_.x.dim() == 3, prefix, "x must have 3 dimensions [time, batch, features]",
                 d_.x.defined() ? ", not " + std::to_string(d_.x.dim()) : std::string(", but is undefined"));
     TORCH_CHECK(d_.steps() >= 1, prefix, "x has no time steps");
+    TORCH_CHECK(l_.cell != Cell::mgu, prefix, "the cell is an mgu; expected a gru or an lstm");
+    TORCH_CHECK(d_.is_lstm() || !d_.c.defined(), prefix, "c is given, but a gru has no cell state");
     const std::pair<const char*, const at::Tensor*> needed[] = {
         {"weight_hh", &l_.weight_hh},       {"weight_query", &l_.weight_query},
         {"weight_score", &l_.weight_score}, {"h", &d_.h},
@@ -62,14 +67,16 @@ class Checks {
                 "weight_query must have 2 dimensions");
     TORCH_CHECK(d_.source.keys.dim() == 3, prefix, "keys must have 3 dimensions [sources, places, size]");
     const std::int64_t units = d_.units(), sources = d_.sources(), places = d_.places(), size = d_.size();
-    shape("weight_hh", l_.weight_hh, {3 * units, units});
-    shape("x", d_.x, {d_.steps(), d_.batch(), 3 * units});
-    shape("bias_hh", l_.bias_hh, {3 * units});
+    const std::int64_t wide = d_.gates() * units;
+    shape("weight_hh", l_.weight_hh, {wide, units});
+    shape("x", d_.x, {d_.steps(), d_.batch(), wide});
+    shape("bias_hh", l_.bias_hh, {wide});
     shape("weight_query", l_.weight_query, {size, units});
     shape("weight_score", l_.weight_score, {size});
     shape("h", d_.h, {d_.batch(), units});
+    shape("c", d_.c, {d_.batch(), units});
     shape("keys", d_.source.keys, {sources, places, size});
-    shape("values", d_.source.values, {sources, places, 3 * units});
+    shape("values", d_.source.values, {sources, places, wide});
     TORCH_CHECK(sources >= 1 && d_.batch() % sources == 0, prefix, "the batch, ", d_.batch(),
                 ", must be a multiple of the sources, ", sources);
     lengths(sources, places);
@@ -97,18 +104,19 @@ class Checks {
                   "; expected 1 to ", places);
   }
   void activations(std::int64_t units, std::int64_t size) {
-    TORCH_CHECK(l_.activations.size() == slots, prefix, "has ", slots, " activations, but ", l_.activations.size(),
-                " were given");
+    const std::vector<std::string>& names = slot_names(l_.cell);
+    TORCH_CHECK(l_.activations.size() == names.size(), prefix, "has ", names.size(), " activations, but ",
+                l_.activations.size(), " were given");
     std::size_t count = 0;
-    for (std::size_t k = 0; k < slots; ++k) {
+    for (std::size_t k = 0; k < names.size(); ++k) {
       const Spec& spec = l_.activations[k].spec();
-      TORCH_CHECK(spec.inputs == 1, prefix, slot_names()[k], ": ", spec.name, " takes two inputs; expected one");
+      TORCH_CHECK(spec.inputs == 1, prefix, names[k], ": ", spec.name, " takes two inputs; expected one");
       for (const Parameter& p : spec.parameters) {
         if (p.role != Role::learned) continue;
         if (count < l_.learned.size() && l_.learned[count].defined()) {
           const at::Tensor& t = l_.learned[count];
-          const std::string what = slot_names()[k] + "'s " + std::string(p.name);
-          const std::int64_t row = k == score_slot ? size : units;
+          const std::string what = names[k] + "'s " + std::string(p.name);
+          const std::int64_t row = k == d_.score_slot() ? size : units;
           TORCH_CHECK(t.numel() == 1 || (t.dim() == 1 && t.size(0) == row), prefix, what, " has shape ", t.sizes(),
                       "; expected one element or ", row);
           like_x(what, t);
@@ -159,7 +167,8 @@ class AttentionNode final : public OgeeNode {
   variable_list apply(variable_list&& gradients) override {
     const std::lock_guard<std::mutex> lock(mutex_);
     variable_list t(tensors_.size()), results(tensors_.size());
-    if (!gradients[0].defined() && !gradients[1].defined()) return results;
+    if (std::none_of(gradients.begin(), gradients.end(), [](const at::Tensor& g) { return g.defined(); }))
+      return results;
     TORCH_CHECK(kept_.sums.defined(), prefix,
                 "backward through the same graph a second time, but it was freed the first time; keep it with "
                 "retain_graph");
@@ -169,7 +178,9 @@ class AttentionNode final : public OgeeNode {
     std::vector<bool> wanted;
     for (std::size_t i = 0; i < t.size(); ++i) wanted.push_back(task_should_compute_output(i));
     if (at::GradMode::is_enabled()) return recomputed(decoding, t, wanted, gradients);
-    return fused_backward(decoding, kept_, {y_.unpack(), weights_.unpack()}, gradients[0], gradients[1], wanted);
+    const at::Tensor dc = gradients.size() > 2 ? gradients[2] : at::Tensor();
+    return fused_backward(decoding, kept_, {y_.unpack(), weights_.unpack(), {}}, gradients[0], gradients[1], dc,
+                          wanted);
   }
 
  protected:
@@ -186,8 +197,8 @@ class AttentionNode final : public OgeeNode {
                                   const variable_list& gradients) {
     const AttentionOutput out = composed(decoding, false);
     variable_list outputs, upstream, inputs, results(t.size());
-    const at::Tensor all[] = {out.y, out.weights};
-    for (std::size_t i = 0; i < 2; ++i) {
+    const at::Tensor all[] = {out.y, out.weights, out.c};
+    for (std::size_t i = 0; i < gradients.size(); ++i) {
       if (!gradients[i].defined()) continue;
       outputs.push_back(all[i]);
       upstream.push_back(gradients[i]);
@@ -227,13 +238,15 @@ AttentionOutput run(Decoding d) {
     for (const at::Tensor& t : tensors) made.node->add_edge(t);
     made.attach(out.y);
     made.attach(out.weights);
+    if (out.c.defined()) made.attach(out.c);
     made.node->save(d, tensors, std::move(kept), out);
   }
   return out;
 }
 
-Decoding checked(const AttentionLayer& layer, const at::Tensor& x, const at::Tensor& h, const AttentionSource& source) {
-  Decoding d{layer, x, h, source, {}};
+Decoding checked(const AttentionLayer& layer, const at::Tensor& x, const at::Tensor& h, const AttentionSource& source,
+                 const at::Tensor& c) {
+  Decoding d{layer, x, h, c, source, {}};
   Checks(d).run();
   d.source.lengths = source.lengths.contiguous();
   bool noisy = false;
@@ -249,12 +262,12 @@ Decoding checked(const AttentionLayer& layer, const at::Tensor& x, const at::Ten
 namespace ogee {
 
 AttentionOutput attend(const AttentionLayer& layer, const torch::Tensor& x, const torch::Tensor& h,
-                       const AttentionSource& source) {
-  return torch_call::attention::run(torch_call::attention::checked(layer, x, h, source));
+                       const AttentionSource& source, const torch::Tensor& c) {
+  return torch_call::attention::run(torch_call::attention::checked(layer, x, h, source, c));
 }
 AttentionOutput compose_attend(const AttentionLayer& layer, const torch::Tensor& x, const torch::Tensor& h,
-                               const AttentionSource& source) {
-  return torch_call::attention::composed(torch_call::attention::checked(layer, x, h, source), true);
+                               const AttentionSource& source, const torch::Tensor& c) {
+  return torch_call::attention::composed(torch_call::attention::checked(layer, x, h, source, c), true);
 }
 
 torch::Tensor reverse_padded(const torch::Tensor& x, const torch::Tensor& lengths) {

@@ -48,7 +48,8 @@ AttentionDecoderImpl::AttentionDecoderImpl(AttentionDecoderOptions how) : option
     TORCH_CHECK(size >= 1, decoder_name, ": ", what, " must be at least 1, not ", size);
   TORCH_CHECK(options.attention_size() >= 0, decoder_name, ": attention_size must be at least 0, not ",
               options.attention_size());
-  for (const std::string& slot : torch_call::attention::slot_names()) {
+  TORCH_CHECK(options.cell() != Cell::mgu, decoder_name, ": the cell is an mgu; expected a gru or an lstm");
+  for (const std::string& slot : torch_call::attention::slot_names(options.cell())) {
     activations_.emplace_back(slot.ends_with("_gate") ? options.sigmoid() : options.tanh());
     const Spec& spec = activations_.back().spec();
     TORCH_CHECK(spec.inputs == 1, decoder_name, ": ", slot, ": ", spec.name, " takes two inputs; expected one");
@@ -74,12 +75,12 @@ void AttentionDecoderImpl::reset() {
   const auto make = [&](const std::string& what, std::vector<std::int64_t> sizes) {
     if (!there.contains(what)) register_parameter(what, torch::empty(sizes));
   };
-  const std::int64_t units = options.hidden_size(), size = attention_size();
-  make("weight_ih", {3 * units, options.input_size()});
-  make("weight_ch", {3 * units, options.memory_size()});
-  make("weight_hh", {3 * units, units});
-  make("bias_ih", {3 * units});
-  make("bias_hh", {3 * units});
+  const std::int64_t units = options.hidden_size(), size = attention_size(), wide = gates() * units;
+  make("weight_ih", {wide, options.input_size()});
+  make("weight_ch", {wide, options.memory_size()});
+  make("weight_hh", {wide, units});
+  make("bias_ih", {wide});
+  make("bias_hh", {wide});
   make("weight_query", {size, units});
   make("weight_key", {size, options.memory_size()});
   make("bias_key", {size});
@@ -104,9 +105,9 @@ void AttentionDecoderImpl::reset_parameters() {
 }
 
 void AttentionDecoderImpl::pretty_print(std::ostream& stream) const {
-  stream << decoder_name << "(" << options.input_size() << ", " << options.hidden_size() << ", "
-         << options.memory_size() << ", attention_size=" << attention_size();
-  const std::vector<std::string>& names = torch_call::attention::slot_names();
+  stream << decoder_name << "(" << (gates() == 4 ? "lstm, " : "gru, ") << options.input_size() << ", "
+         << options.hidden_size() << ", " << options.memory_size() << ", attention_size=" << attention_size();
+  const std::vector<std::string>& names = torch_call::attention::slot_names(options.cell());
   for (std::size_t k = 0; k < names.size(); ++k) stream << ", " << names[k] << "=" << activations_[k].text();
   stream << ")";
 }
@@ -119,6 +120,7 @@ torch::Tensor AttentionDecoderImpl::held(const std::string& what) const { return
 
 AttentionLayer AttentionDecoderImpl::layer() const {
   AttentionLayer layer;
+  layer.cell = options.cell();
   layer.activations = activations_;
   layer.weight_hh = held("weight_hh");
   layer.bias_hh = held("bias_hh");
@@ -138,17 +140,18 @@ AttentionSource AttentionDecoderImpl::source(const torch::Tensor& memory, const 
 }
 
 AttentionDecoded AttentionDecoderImpl::forward(const torch::Tensor& x, const torch::Tensor& memory,
-                                               const torch::Tensor& lengths, const torch::Tensor& h) {
+                                               const torch::Tensor& lengths, const torch::Tensor& h,
+                                               const torch::Tensor& c) {
   TORCH_CHECK(x.defined() && x.dim() == 3 && x.size(2) == options.input_size(), decoder_name,
               ": x must have the shape [time, batch, ", options.input_size(), "]",
               x.defined() ? c10::str(", not ", x.sizes()) : std::string(", but is undefined"));
   const torch::Tensor first =
       h.defined() ? h : at::zeros({x.size(1), options.hidden_size()}, x.options().requires_grad(false));
   const AttentionOutput out =
-      attend(layer(), at::linear(x, held("weight_ih"), held("bias_ih")), first, source(memory, lengths));
+      attend(layer(), at::linear(x, held("weight_ih"), held("bias_ih")), first, source(memory, lengths), c);
   // All steps' contexts are one product an example.
   const torch::Tensor contexts = at::bmm(out.weights.transpose(0, 1), memory.transpose(0, 1)).transpose(0, 1);
-  return {out.y, contexts, out.weights};
+  return {out.y, contexts, out.weights, out.c};
 }
 
 }  // namespace ogee::nn

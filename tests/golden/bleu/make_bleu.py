@@ -47,15 +47,39 @@ def corpora():
     yield ["", "a man walks in the street ."], ["nothing was said", "a man walks down the street ."]
 
 
+def several():
+    """As captions have them: up to five references a sentence, and not all of one length."""
+    draw = random.Random(2)
+    for sentences, noise in [(30, 0.3), (40, 0.7), (6, 0.0)]:
+        said, meant = [], []
+        for _ in range(sentences):
+            words = [draw.choice(WORDS) for _ in range(draw.randint(2, 14))]
+            said.append(" ".join(words))
+            meant.append([" ".join(draw.choice(WORDS) if draw.random() < noise else word for word in words
+                                   if draw.random() > 0.2) or "a" for _ in range(draw.randint(1, 5))])
+        yield said, meant
+    yield ["a b c d"], [["a b", "a b c d e f"]]  # equally far: the shorter one counts
+    yield ["a a a b"], [["a a b", "a c a d", "b b b"]]
+    yield ["a man walks", "x"], [["a man walks home today"], ["x y", "x", "z x"]]
+
+
 def golden():
     tokenise = Tokenizer13a()
-    result = {"sacrebleu": sacrebleu.__version__, "tokens": [], "corpora": []}
+    result = {"sacrebleu": sacrebleu.__version__, "tokens": [], "corpora": [], "several": []}
     for text in TEXTS:
         result["tokens"].append([text, tokenise(text.rstrip())])
     for said, meant in corpora():
         scores = [BLEU(max_ngram_order=n).corpus_score(said, [meant]) for n in (1, 2, 3, 4)]
         full = scores[-1]
         result["corpora"].append({"said": said, "meant": meant, "bleu": [s.score / 100 for s in scores],
+                                  "correct": full.counts, "total": full.totals, "tokens": full.sys_len,
+                                  "reference_tokens": full.ref_len})
+    for said, meant in several():
+        # A list for each place in the lists; None where a sentence has fewer.
+        columns = [[its[i] if i < len(its) else None for its in meant] for i in range(max(map(len, meant)))]
+        scores = [BLEU(max_ngram_order=n).corpus_score(said, columns) for n in (1, 2, 3, 4)]
+        full = scores[-1]
+        result["several"].append({"said": said, "meant": meant, "bleu": [s.score / 100 for s in scores],
                                   "correct": full.counts, "total": full.totals, "tokens": full.sys_len,
                                   "reference_tokens": full.ref_len})
     return json.dumps(result, ensure_ascii=False, indent=0) + "\n"

@@ -1,5 +1,9 @@
+// Sentences for sentences or for pictures.
+#include <fmt/format.h>
+
 #include <cmath>
 
+#include "ogee/libtorch.h"
 #include "data/subwords.h"
 #include "tasks/bleu.h"
 #include "tasks/task.h"
@@ -10,14 +14,16 @@ namespace {
 // The targets' tokens as far as the output goes: it is as long as the longest of its batch.
 at::Tensor asked_of(const at::Tensor& output, const at::Tensor& y) { return y.narrow(1, 1, output.size(1)); }
 
-class Translation : public Task {
+class Sentences : public Task {
  public:
-  Translation(const Metric& metric, const data::Dataset& data)
+  Sentences(const Metric& metric, const data::Dataset& data)
       : Task(metric), references_(data.references), subwords_(data.subwords[1]) {
     const std::string key = metric.key;
-    if (key == "bleu") {
+    if (generates()) {
+      // bleu is bleu_4.
+      const std::size_t order = key == "bleu" ? bleu_orders : static_cast<std::size_t>(key.back() - '0');
       measure_ = {[this](const at::Tensor& tokens, const at::Tensor& y) { return counted(tokens, y); },
-                  [](const at::Tensor& sums, double) { return 1 - bleu(from(sums)); }};
+                  [order](const at::Tensor& sums, double) { return 1 - bleu(from(sums), order); }};
       return;
     }
     measure_ = {[this](const at::Tensor& output, const at::Tensor& y) {
@@ -30,7 +36,12 @@ class Translation : public Task {
         return std::exp(sums[0].item<double>() / sums[1].item<double>());
       };
   }
-  bool generates() const override { return std::string(metric().key) == "bleu"; }
+  bool generates() const final { return std::string(metric().key).starts_with("bleu"); }
+  std::map<std::string, double> further(const at::Tensor& sums) const override {
+    std::map<std::string, double> all;
+    for (std::size_t n = 1; generates() && n <= bleu_orders; ++n) all[fmt::format("bleu_{}", n)] = bleu(from(sums), n);
+    return all;
+  }
   // The mean over the tokens that are asked for.
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
     return at::cross_entropy_loss(output.flatten(0, 1), asked_of(output, y).flatten());
@@ -43,6 +54,7 @@ class Translation : public Task {
     const at::Tensor sums = torch::zeros({2 * static_cast<std::int64_t>(bleu_orders) + 2}, torch::kDouble);
     auto* to = sums.data_ptr<double>();
     for (std::int64_t i = 0; i < said.size(0); ++i) {
+      if (number.data_ptr<std::int64_t>()[i] < 0) continue;
       const std::string text = subwords_->decode(said.data_ptr<std::int64_t>() + i * said.size(1), said.size(1));
       const auto place = static_cast<std::size_t>(number.data_ptr<std::int64_t>()[i]);
       const BleuCounts counts = count_bleu(text, references_.at(place));
@@ -67,14 +79,14 @@ class Translation : public Task {
     return counts;
   }
 
-  const std::vector<std::string>& references_;
+  const std::vector<std::vector<std::string>>& references_;
   const std::shared_ptr<const data::Subwords> subwords_;
 };
 
 }  // namespace
 
-std::unique_ptr<Task> make_translation(const Metric& metric, const data::Dataset& data) {
-  return std::make_unique<Translation>(metric, data);
+std::unique_ptr<Task> make_sentences(const Metric& metric, const data::Dataset& data) {
+  return std::make_unique<Sentences>(metric, data);
 }
 
 }  // namespace ogee::tasks
