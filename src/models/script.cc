@@ -235,7 +235,7 @@ class ScriptDesign final : public Design {
     if (names.empty()) throw Error("no activation was found in it");
     if (replace_.empty()) {
       for (std::size_t i = 0; i < names.size(); ++i)
-        if (script.places()[i].role == Role::hidden) chosen.insert(i);
+        if (script.places()[i].role == PlaceRole::hidden) chosen.insert(i);
       if (chosen.empty())
         throw Error(
             fmt::format("it has no activation between layers; --replace names others: {}", fmt::join(names, ", ")));

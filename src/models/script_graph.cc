@@ -177,11 +177,11 @@ void close_fused_ways(torch::jit::Graph& graph, Block* block) {
 
 }  // namespace
 
-const char* words_of(Role role) {
+const char* words_of(PlaceRole role) {
   switch (role) {
-    case Role::hidden: return "hidden";
-    case Role::gate: return "gate";
-    case Role::output: return "output";
+    case PlaceRole::hidden: return "hidden";
+    case PlaceRole::gate: return "gate";
+    case PlaceRole::output: return "output";
   }
   return "";
 }
@@ -314,7 +314,7 @@ void ScriptGraph::find_places(Block* block, bool repeated) {
     place.output = node->output(0);
     place.operators += node->kind().toQualString();
     place.writes_in_place = std::string(node->kind().toUnqualString()) != name;
-    place.role = is_gate(place.output, name) ? Role::gate : reaches_the_end(place.output) ? Role::output : Role::hidden;
+    place.role = is_gate(place.output, name) ? PlaceRole::gate : reaches_the_end(place.output) ? PlaceRole::output : PlaceRole::hidden;
     const Node* before = through_shapes(place.input)->node();
     place.units_last = is_one_of(plain_name(before), {"linear", "addmm", "matmul", "layer_norm"});
     if (is_one_of(plain_name(before), {"batch_norm", "layer_norm", "group_norm", "instance_norm"}))

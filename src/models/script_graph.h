@@ -10,12 +10,12 @@
 
 namespace ogee::models {
 
-enum class Role {
+enum class PlaceRole {
   hidden,  // between layers
   gate,  // a bounded function whose result multiplies another tensor, as in recurrent cells and attention over channels
   output  // no weight comes after it
 };
-const char* words_of(Role role);
+const char* words_of(PlaceRole role);
 
 // One call of an activation in the inlined graph. A module that is called twice has two.
 struct Place {
@@ -23,7 +23,7 @@ struct Place {
                            // ("block.relu"), and a number where that is not unique ("block.relu#2")
   std::string operators;   // "aten::relu", or "aten::sigmoid, aten::mul" of a composition
   std::string activation;  // as ogee::Activation reads it; "" if Ogee has no such function
-  Role role = Role::hidden;
+  PlaceRole role = PlaceRole::hidden;
   std::size_t inputs = 1;  // 2: a gated unit, whose input packs the value first and then the gate, along gate_dim
   std::int64_t gate_dim = -1;
   bool units_last = false;       // units lie along the last dimension, not along the second

@@ -103,7 +103,7 @@ void replace(ScriptGraph& script, std::size_t index, const nn::Activation& unit,
   if (spec.inputs == 2) arguments.emplace_back(c10::IValue());
   bool learned = false;
   for (const Parameter& parameter : spec.parameters) {
-    const bool tensor = parameter.role == ogee::Role::learned;
+    const bool tensor = parameter.role == Role::learned;
     learned = learned || tensor;
     Value* input = graph.addInput();
     input->setType(tensor ? c10::TypePtr(c10::TensorType::get()) : c10::TypePtr(c10::FloatType::get()));
@@ -122,7 +122,7 @@ void replace(ScriptGraph& script, std::size_t index, const nn::Activation& unit,
 void append_parameters(const nn::Activation& unit, std::vector<c10::IValue>& inputs) {
   const Spec& spec = unit->activation().spec();
   for (std::size_t k = 0; k < spec.parameters.size(); ++k) {
-    if (spec.parameters[k].role == ogee::Role::learned)
+    if (spec.parameters[k].role == Role::learned)
       inputs.emplace_back(unit->parameter_tensors()[k]);
     else
       inputs.emplace_back(unit->activation().parameters()[k]);

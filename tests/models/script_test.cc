@@ -133,9 +133,9 @@ TEST_F(Script, TellsGatesFromHiddenActivations) {
       "def forward(self, x):\n  g = torch.sigmoid(torch.matmul(x, self.gate))\n"
       "  y = torch.relu(x) * g + torch.tanh(x) * self.scale\n  return torch.linear(y, self.w)\n");
   const ScriptGraph script(model);
-  EXPECT_EQ(place_named(script, "sigmoid").role, Role::gate);
-  EXPECT_EQ(place_named(script, "relu").role, Role::hidden);
-  EXPECT_EQ(place_named(script, "tanh").role, Role::hidden);  // times a parameter
+  EXPECT_EQ(place_named(script, "sigmoid").role, PlaceRole::gate);
+  EXPECT_EQ(place_named(script, "relu").role, PlaceRole::hidden);
+  EXPECT_EQ(place_named(script, "tanh").role, PlaceRole::hidden);  // times a parameter
   EXPECT_EQ(design(model)->build("elu", 1)->layers.size(), 2U);
 }
 
@@ -151,7 +151,7 @@ TEST_F(Script, NamesModulesByTheirPaths) {
   ASSERT_EQ(script.places().size(), 3U);
   EXPECT_EQ(script.places()[0].name, "first.relu");
   EXPECT_EQ(script.places()[1].name, "relu");
-  EXPECT_EQ(place_named(script, "tanh").role, Role::output);
+  EXPECT_EQ(place_named(script, "tanh").role, PlaceRole::output);
 }
 
 TEST_F(Script, OurReluGivesTheVeryLossesOfTheSavedModel) {
