@@ -55,14 +55,15 @@ class Entry {
 struct Callbacks {
   template <bool of_thread>
   static std::unique_ptr<at::ObserverContext> start(const at::RecordFunction& fn) {
-    if (of_thread != (mine != nullptr)) return nullptr;
+    if (of_thread != (mine != nullptr) || thread_state().own > 0) return nullptr;
     const Entry entry;
     if (entry.observer == nullptr) return nullptr;
     try {
       auto context = entry.observer->start(fn);
       // A product of many matrices calls thousands of operators, of whom nobody else wants to know, either.
       if (auto* call = static_cast<CallContext*>(context.get());
-          call != nullptr && call->opaque && at::getStepCallbacks(at::RecordScope::FUNCTION).callbacks_.size() == 1) {
+          call != nullptr && call->opaque && call->op->crowded &&
+          at::getStepCallbacks(at::RecordScope::FUNCTION).callbacks_.size() == 1) {
         call->hushed = true;
         at::enableRecordFunction(false);
       }
@@ -91,7 +92,7 @@ struct Callbacks {
     }
   }
   static std::unique_ptr<at::ObserverContext> name(const at::RecordFunction& fn) {
-    if (!at::GradMode::is_enabled() || mine != nullptr) return nullptr;
+    if (!at::GradMode::is_enabled() || mine != nullptr || thread_state().own > 0) return nullptr;
     const Entry entry;
     if (entry.observer == nullptr) return nullptr;
     try {
@@ -200,11 +201,17 @@ Observer::Observer(MonitorOptions options, std::function<double()> learning_rate
   at::RecordFunctionCallback names(Callbacks::name);
   names_handle_ = at::addGlobalCallback(names.scopes({at::RecordScope::FUNCTION}));
   at::disableCallback(names_handle_);
+  listen(true);
+}
+
+// Whoever listens is called by every node, which waits for what it has just written to reach the cache.
+void Observer::listen(bool now) {
   static const torch_call::Listener listener{Callbacks::applied, Callbacks::gradients, Callbacks::apart};
-  torch_call::listen(&listener);
+  if (!options_.this_thread() && !trace_) torch_call::listen(now ? &listener : nullptr);
 }
 
 Observer::~Observer() {
+  listen(false);
   at::removeCallback(handle_);
   if (names_handle_ != at::INVALID_CALLBACK_HANDLE) at::removeCallback(names_handle_);
   if (options_.this_thread()) {

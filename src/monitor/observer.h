@@ -117,6 +117,7 @@ class Observer {
   void begin_step();
   void open_window(bool at_once = false);  // when one was closed, before anything moves
   void close_window();
+  void listen(bool now);
   void forward_on_thread();
   // The first node of a window ends the one before.
   bool hears() const {
@@ -182,11 +183,15 @@ class Observer {
   std::atomic<std::uint64_t> turn_{0};
   double last_loss_ = not_measured;
   Clock::time_point step_began_ = began_;
-  std::vector<double> window_seconds_, idle_seconds_;  // a window's three steps, one between windows
+  std::vector<double> window_seconds_, idle_seconds_;  // a window's three steps, three between windows
   struct Spent {
     int steps = 0;
     double seconds = 0;
-  } spent_;  // on the window at hand
+  } spent_, idle_;  // on the window at hand, and on what is to be the next of idle_seconds_
+  // What the hooks of a step between windows take, of which one in a few is timed.
+  std::vector<double> hook_seconds_;
+  double hook_seconds_now_ = 0;
+  bool timing_hooks_ = false;
   std::int64_t loss_stride_ = 1, losses_seen_ = 0;
   std::atomic<std::int64_t> own_nanoseconds_{0};
 };

@@ -144,6 +144,7 @@ struct Carrier {
     }
     for (const Json& layer : json.at("layers")) to(layer, o.layers_);
     o.watching_ = false;
+    o.listen(false);
     o.attend(Ear::nothing);
   }
 };

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "ogee/libtorch.h"
 #include "monitor/observer.h"
@@ -17,6 +18,10 @@ namespace {
 constexpr std::int64_t shortest_gap = 6, longest_gap = 500;
 constexpr std::size_t times_kept = 15;
 constexpr std::int64_t windows_until_sure = 16;
+// What is slowed down by a window: its two steps and the one after, in which their last update is read.
+constexpr int window_length = 3;
+constexpr double least_extra = 0.04;  // of a step
+constexpr std::int64_t steps_between_timings = 8;
 
 void keep(std::vector<double>& values, double value) {
   if (values.size() == times_kept) values.erase(values.begin());
@@ -26,12 +31,15 @@ void keep(std::vector<double>& values, double value) {
 }  // namespace
 
 void Observer::weight_gradient(std::size_t number, const at::Tensor& gradient) {
-  const Own own;
+  // Between windows no operator is called here.
+  std::optional<Own> own;
+  if (trace_ || watching_.load(std::memory_order_relaxed)) own.emplace();
   std::optional<NonFinite> found;
   if (trace_) found = trace_->reached(gradient, steps_ + 1, "a gradient");
   const std::lock_guard lock(mutex_);
   Weight& weight = weights_[number];
   if (++weight.backward_passes > steps_) begin_step();
+  const auto called = timing_hooks_ ? Clock::now() : Clock::time_point();
   ++hooks_now_;
   const auto arrived = [&weight] { return fmt::format("the gradient of {}", weight.name()); };
   if (found) {
@@ -62,6 +70,7 @@ void Observer::weight_gradient(std::size_t number, const at::Tensor& gradient) {
     own_nanoseconds_ += (Clock::now() - began).count();
   }
   if (hooks_now_ == hooks_before_) backward_ends();
+  if (timing_hooks_) hook_seconds_now_ += std::chrono::duration<double>(Clock::now() - called).count();
 }
 
 void Observer::output_gradient(const std::shared_ptr<Sighting>& sighting, const at::Tensor& gradient) {
@@ -118,9 +127,13 @@ void Observer::begin_step() {
       close_window();
     }
   } else if (steps_ > 3) {
-    keep(idle_seconds_, seconds);
+    idle_ = {idle_.steps + 1, idle_.seconds + seconds};
+    if (idle_.steps == window_length) keep(idle_seconds_, std::exchange(idle_, Spent{}).seconds);
+    if (timing_hooks_) keep(hook_seconds_, hook_seconds_now_);
   }
   shown_ = apart_ = told_ = 0;
+  timing_hooks_ = !watching_ && options_.every() == 0 && steps_ % steps_between_timings == 0;
+  hook_seconds_now_ = 0;
   if (!watching_ && steps_ + 1 >= next_window_) {
     open_window();
     if (options_.this_thread()) attend(Ear::operators);
@@ -135,7 +148,10 @@ void Observer::begin_step() {
 void Observer::open_window(bool at_once) {
   for (Weight& weight : weights_) weight.begin(at_once);
   window_ = steps_ + 1;
+  idle_ = {};
+  timing_hooks_ = false;
   watching_ = true;
+  listen(true);
   ++windows_opened_;
   hearing_ = hearing_next_.load();
 }
@@ -143,6 +159,7 @@ void Observer::open_window(bool at_once) {
 void Observer::close_window() {
   const auto began = Clock::now();
   watching_ = false;
+  listen(false);
   if (steps_ <= 3) phased_ = !trace_ && !options_.this_thread() && training_ && !recomputes_ && !several_;
   std::vector<WeightNumbers> numbers(weights_.size());
   for (std::size_t i = 0; i < weights_.size(); ++i) {
@@ -162,18 +179,20 @@ void Observer::close_window() {
   if (options_.every() > 1) {
     next_window_ = window_ + options_.every();
   } else if (options_.every() == 0) {
-    // A window costs `extra`, from its first forward pass to here: as many steps apart as make that the budget's share.
-    // The first window, whose calls are all first ones, does not count.
-    constexpr double steps = 3;
+    // A window costs `extra`, from its first forward pass to here: as many steps apart as make that the budget's share,
+    // less what the hooks take in every step. The first window, whose calls are all first ones, does not count.
     if (window_ > 1 && spent_.steps > 0) {
       const double closing = std::chrono::duration<double>(Clock::now() - began).count();
-      keep(window_seconds_, spent_.seconds * steps / static_cast<double>(spent_.steps) + closing);
+      keep(window_seconds_, spent_.seconds * window_length / static_cast<double>(spent_.steps) + closing);
     }
-    const double watched = median(window_seconds_), idle = median(idle_seconds_);
     std::int64_t gap = shortest_gap;
-    if (idle_seconds_.size() >= 5 && !window_seconds_.empty() && idle > 0) {
-      const double extra = std::max(watched - steps * idle, 0.04 * idle);
-      gap = static_cast<std::int64_t>(std::ceil(extra / (options_.budget() * idle)));
+    if (idle_seconds_.size() >= 3 && !window_seconds_.empty()) {
+      // Beside as many steps at a time: where some take longer than others, three in a row are not three times a
+      // median.
+      const double idle = median(idle_seconds_), one = std::max(idle / window_length, 1e-9);
+      const double extra = std::max((median(window_seconds_) - idle) / one, least_extra);
+      const double hooks = hook_seconds_.empty() ? 0 : median(hook_seconds_) / one;
+      gap = static_cast<std::int64_t>(std::ceil(extra / std::max(options_.budget() - hooks, 0.5 * options_.budget())));
     }
     next_window_ = window_ + 2 + std::clamp(gap, shortest_gap, longest_gap);
   }

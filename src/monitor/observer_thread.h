@@ -35,12 +35,6 @@ struct CallContext : at::ObserverContext {
   std::unique_ptr<NonFiniteTrace::Pending> trace;
 };
 
-// What the monitor does itself is not to be seen, recorded or differentiated.
-struct Own {
-  at::DisableRecordFunctionGuard unseen;
-  at::NoGradGuard no_grad;
-};
-
 // What is known of tensors by their addresses. It is emptied at every step, and asked several times an operator.
 template <class T>
 class AddressMap {
@@ -126,6 +120,7 @@ struct ThreadState {
   std::int64_t step = -1;
   int activations = 0;  // nested
   int opaque = 0;
+  int own = 0;             // inside the monitor itself, nested
   std::int64_t place = 0;  // activations without a weight, in this pass
   std::string node;        // whose backward runs
   AddressMap<Origin> origins;
@@ -136,6 +131,20 @@ struct ThreadState {
   std::vector<std::unique_ptr<std::byte[]>> contexts;  // memory for those of calls to come
 };
 ThreadState& thread_state();
+
+// What the monitor does itself is not to be seen by itself, nor differentiated. (LibTorch's way of calling nobody costs
+// thousands of instructions a time, as it makes the list of whom to call anew.)
+class Own {
+ public:
+  Own() { ++thread_.own; }
+  ~Own() { --thread_.own; }
+  Own(const Own&) = delete;
+  Own& operator=(const Own&) = delete;
+
+ private:
+  ThreadState& thread_ = thread_state();
+  at::NoGradGuard no_grad_;
+};
 
 inline bool is_parameter(const at::Tensor& t) { return t.dim() >= 2 && t.requires_grad() && t.is_leaf(); }
 

@@ -140,6 +140,8 @@ Operator operator_named(const std::string& full, std::size_t arguments) {
                             "randn",
                             "rand",
                             "arange"});
+  op.crowded =
+      one_of(name, {"bmm", "baddbmm", "matmul", "layer_norm", "batch_norm", "group_norm", "cross_entropy_loss"});
   op.tidying = one_of(name, {"zero", "detach", "requires_grad", "_foreach_zero", "randint", "randn", "rand", "randperm",
                              "random", "uniform", "normal", "zeros", "ones", "full", "empty", "arange"});
   if (torch_call::is_aten_activation(name)) {

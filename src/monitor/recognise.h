@@ -47,6 +47,7 @@ struct Operator {
   bool channels_first = false;  // a convolution: units lie along dimension 1
   bool composite = false;       // takes a weight, and hands it to operators within
   bool opaque = false;          // what runs within is none of the program's: a product of many matrices, one by one
+  bool crowded = false;         // many operators run within
   bool tidying = false;         // of gradients, between two steps, or new numbers: tells nothing of the next one
   bool engine = false;          // a node of a backward pass
 };

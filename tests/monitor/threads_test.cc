@@ -13,6 +13,7 @@
 #include "ogee/libtorch.h"
 #include "ogee/monitor.h"
 #include "ogee/torch.h"
+#include "parallel.h"
 
 namespace ogee::test {
 namespace {
@@ -47,7 +48,7 @@ TEST(Threads, ShareAModel) {
       threads.emplace_back([&] {
         for (int i = 0; i < 12; ++i) {
           model.forward(torch::randn({64, 20})).square().mean().backward();
-          at::parallel_for(0, 64, 1, [](std::int64_t, std::int64_t) { torch::relu(torch::randn({4})); });
+          on_libtorch_threads(64, [] { torch::relu(torch::randn({4})); });
         }
         --running;
       });
@@ -75,7 +76,7 @@ TEST(Threads, TrainAtOnce) {
         optimizer.zero_grad();
         model.forward(torch::randn({8, 20})).sum().backward();
         optimizer.step();
-        if (i == 10) at::parallel_for(0, 64, 1, [](std::int64_t, std::int64_t) { torch::randn({4}); });
+        if (i == 10) on_libtorch_threads(64, [] { torch::randn({4}); });
       }
     });
   }
