@@ -115,7 +115,7 @@ Dataset load(const Request& request) {
     check_fits(request, translation, request.data);
     set = load_translation(found);
   } else if (is_captions(request.data)) {
-    constexpr Kind captions{"captions", load_captions, false, false, false, false, false};
+    constexpr Format captions{"captions", load_captions, false, false, false, false, false};
     check_fits(request, captions, request.data);
     set = load_captions(found);
   } else {
