@@ -17,7 +17,7 @@
 #include "models/network.h"
 #include "ogee/ogee.h"
 
-namespace ogee::lab {
+namespace ogee::lab::captions_test {
 namespace {
 
 namespace files = std::filesystem;
@@ -104,4 +104,4 @@ TEST(Captions, BleuIsStoredAndReported) {
 }
 
 }  // namespace
-}  // namespace ogee::lab
+}  // namespace ogee::lab::captions_test
