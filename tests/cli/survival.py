@@ -15,7 +15,7 @@ train_limit = 200
 depth = 4
 width = 24
 [training]
-epochs = 8
+epochs = 5
 batch = 20
 seeds = 3
 [fairness]

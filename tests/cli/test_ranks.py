@@ -123,7 +123,7 @@ def main():
         d = pathlib.Path(name)
         file = d / "experiment.toml"
         # Long enough that ranks can come late and die early.
-        file.write_text(survival.EXPERIMENT.replace("epochs = 8", "epochs = 4"), encoding="utf-8")
+        file.write_text(survival.EXPERIMENT.replace("epochs = 5", "epochs = 4"), encoding="utf-8")
         with contextlib.ExitStack() as stack:
             hosts = stack.enter_context(ranks.hosts(3))
             port = free_port()

@@ -80,6 +80,12 @@ def nothing_runs_twice(d, file, whole):
     same(out, whole, "the results are the undisturbed ones")
 
 
+def unfinished(out):
+    """The names that checkpoints of runs in progress have."""
+    with sqlite3.connect(out / "results.db") as database:
+        return {"run-%d" % i for i, in database.execute("SELECT id FROM runs WHERE status = 'running'")}
+
+
 def finished_runs(out):
     try:
         return len(runs_in(out))
@@ -119,7 +125,8 @@ def damaged_checkpoints(d, file, whole):
         while not any((out / "checkpoints").glob("run-*")) and process.poll() is None:
             time.sleep(0.002)
         survival.kill_after(process, 0)
-        kept = [p for p in (out / "checkpoints").glob("run-*") if not p.name.endswith(".tmp")]
+        # Of runs that are not done: the kill may have come between a run's end and that of its checkpoint.
+        kept = [p for p in (out / "checkpoints").glob("run-*") if p.name in unfinished(out)]
         for path in kept:
             path.write_bytes(damage(path.read_bytes()))
         survival.finish(PROGRAM, file, out)
