@@ -17,7 +17,7 @@ width = 24
 [training]
 epochs = 5
 batch = 20
-seeds = 3
+seeds = 2
 [fairness]
 rates = [1e-3, 3e-3, 1e-2]
 stop_early = true
