@@ -146,7 +146,8 @@ void write_document(const Options& options, const std::vector<Finding>& findings
       "the\n"
       "largest over the second input and the parameters. Functions of two inputs and of noise, and derivatives by\n"
       "parameters, are swept over random points, edges included. Where the two terms of a channel limit cancel to a "
-      "millionth\nor less, the result is as exact as double arithmetic leaves their difference, which a sweep of millions "
+      "millionth\nor less, the result is as exact as double arithmetic leaves their difference, which a sweep of "
+      "millions "
       "of points finds\nto be more than the contract's units.\n\n",
       options.exhaustive ? std::string("all 2^32 floats")
                          : fmt::format("every {}th float ({} points)", options.stride, most),

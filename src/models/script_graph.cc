@@ -314,7 +314,9 @@ void ScriptGraph::find_places(Block* block, bool repeated) {
     place.output = node->output(0);
     place.operators += node->kind().toQualString();
     place.writes_in_place = std::string(node->kind().toUnqualString()) != name;
-    place.role = is_gate(place.output, name) ? PlaceRole::gate : reaches_the_end(place.output) ? PlaceRole::output : PlaceRole::hidden;
+    place.role = is_gate(place.output, name)     ? PlaceRole::gate
+                 : reaches_the_end(place.output) ? PlaceRole::output
+                                                 : PlaceRole::hidden;
     const Node* before = through_shapes(place.input)->node();
     place.units_last = is_one_of(plain_name(before), {"linear", "addmm", "matmul", "layer_norm"});
     if (is_one_of(plain_name(before), {"batch_norm", "layer_norm", "group_norm", "instance_norm"}))

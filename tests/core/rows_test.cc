@@ -88,6 +88,63 @@ TEST_P(Rows, EveryLengthGivesTheSameBits) {
   }
 }
 
+// As layers call: parameters shared by all elements, gradients of the inputs alone and with the parameters' sums.
+struct Shared {
+  std::vector<float> value;
+  std::vector<std::vector<float>> slopes, slopes_with_sums;
+};
+Shared run_shared(const Function& function, const Columns<float>& columns) {
+  const std::size_t n = columns.size(), inputs = columns.inputs.size(), parameters = columns.parameters.size();
+  Shared results{std::vector<float>(n), {}, {}};
+  kernels::Row<float> row = row_of(columns);
+  std::vector<double> sums(parameters);
+  for (std::size_t k = 0; k < parameters; ++k) row.parameter[k] = {nullptr, columns.parameters[k].front()};
+  row.y = results.value.data();
+  run_kernel(function, kernels_of<float>(function).forward, row, n);
+  row.y = nullptr;
+  const std::vector<float> ones(n, 1.0F);
+  row.dy = ones.data();
+  results.slopes.assign(inputs, std::vector<float>(n));
+  for (std::size_t k = 0; k < inputs; ++k) row.dx[k] = results.slopes[k].data();
+  run_kernel(function, kernels_of<float>(function).backward, row, n);
+  results.slopes_with_sums = results.slopes;
+  for (std::size_t k = 0; k < inputs; ++k) row.dx[k] = results.slopes_with_sums[k].data();
+  for (std::size_t k = 0; k < parameters; ++k) row.sum[k] = &sums[k];
+  run_kernel(function, kernels_of<float>(function).backward_all, row, n);
+  return results;
+}
+
+// Quick forms leave what they do not serve to the definition: for that element, not for those beside it. So an
+// example's results do not depend on what else is in its batch.
+TEST_P(Rows, NeighboursDoNotMatter) {
+  const std::size_t n = 3000, most = 16;  // most: a vector's elements
+  Columns<float> whole = arguments<float>(n, 4);
+  for (auto& p : whole.parameters) std::fill(p.begin(), p.end(), p.front());
+  std::mt19937 random(5);
+  for (auto& input : whole.inputs)
+    for (std::size_t i = 0; i < n; ++i)
+      if (random() % 8 == 0) input[i] = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
+  for (const std::string& target : targets()) {
+    SCOPED_TRACE(target);
+    const OnTarget on(target);
+    const Shared expected = run_shared(function(), whole);
+    for (const std::size_t begin : {1, 3, 7}) {
+      const Shared got = run_shared(function(), part(whole, begin, n - begin));
+      for (std::size_t i = 0; i < n - begin; ++i) {
+        ASSERT_TRUE(same_bits(got.value[i], expected.value[begin + i])) << "value at " << whole.inputs[0][begin + i];
+        for (std::size_t k = 0; k < whole.inputs.size(); ++k) {
+          ASSERT_TRUE(same_bits(got.slopes[k][i], expected.slopes[k][begin + i]))
+              << "slope " << k << " at " << whole.inputs[0][begin + i];
+          // Beside sums, what is left of a row after its last whole vector is computed by the definition.
+          if (begin + i >= n - n % most || i >= n - begin - (n - begin) % most) continue;
+          ASSERT_TRUE(same_bits(got.slopes_with_sums[k][i], expected.slopes_with_sums[k][begin + i]))
+              << "slope " << k << " beside sums at " << whole.inputs[0][begin + i];
+        }
+      }
+    }
+  }
+}
+
 // Whether two results are the same bits, or, of floats, as near as two of the contract's results can be: vectors have
 // quick forms for some functions, AVX-512 for more. (How near each is to the truth is accuracy_test.cc's matter.)
 template <class T>

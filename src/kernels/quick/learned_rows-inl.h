@@ -17,28 +17,36 @@ namespace ogee::HWY_NAMESPACE {
 
 #if OGEE_QUICK_TARGET
 
-// One vector's worth of the exact rows, from memory to memory, for vectors with lanes that the form does not serve.
+// One vector's worth of the exact rows, for vectors with lanes that the form does not serve: their results, to be taken
+// in these lanes alone, as a result must not depend on its neighbours. Parameters' gradients are added where the row
+// says.
 template <class F>
-HWY_NOINLINE HWY_ATTR void exact_vector(const Row<float>& row, std::size_t i, kernels::Kernel<float> kernel) {
+HWY_NOINLINE HWY_ATTR Float exact_vector(const Row<float>& row, std::size_t i, kernels::Kernel<float> kernel) {
+  HWY_ALIGN float result[hn::MaxLanes(SingleTag())];
   Row<float> part = row;
   part.input[0] += i;
-  if (part.y != nullptr) part.y += i;
+  if (part.y != nullptr) part.y = result;
   if (part.dy != nullptr) part.dy += i;
-  if (part.dx[0] != nullptr) part.dx[0] += i;
+  if (part.dx[0] != nullptr) part.dx[0] = result;
   part.stream = false;
   kernel(part, hn::MaxLanes(SingleTag()));
+  return {hn::Load(SingleTag(), result)};
 }
 
 // Forms that serve every float, NaN included.
 template <class Form>
 concept ServesAll = Form::serves_all;
 template <class Form>
-HWY_INLINE bool serves(const Form& form, Float x) {
+HWY_INLINE FloatTruth served(const Form& form, Float x) {
   if constexpr (ServesAll<Form>) {
-    return true;
+    return {hn::FirstN(SingleTag(), hn::MaxLanes(SingleTag()))};
   } else {
-    return HWY_LIKELY(hn::AllTrue(SingleTag(), form.inside(x).m));
+    return form.inside(x);
   }
+}
+template <class Form>
+HWY_INLINE bool all_served(FloatTruth lanes) {
+  return ServesAll<Form> || HWY_LIKELY(hn::AllTrue(SingleTag(), lanes.m));
 }
 
 // Form: load(parameters), inside(x), value(x), State slope(x, &slope), Sums with clear(), add(form, x, state, flow) and
@@ -71,11 +79,10 @@ struct LearnedRows {
     for (std::size_t i = 0; i < n; i += hn::MaxLanes(SingleTag())) {
       if (HWY_UNLIKELY(stream)) fetch_ahead(input + i);
       const Float x = read<SingleTag>(input, i);
-      if (!serves(form, x)) {
-        exact_vector<F>(row, i, exact);
-      } else {
-        write<SingleTag>(form.value(x), y, i, stream);
-      }
+      const FloatTruth lanes = served(form, x);
+      Float value = form.value(x);
+      if (!all_served<Form>(lanes)) value = select(lanes, value, exact_vector<F>(row, i, exact));
+      write<SingleTag>(value, y, i, stream);
     }
   }
 
@@ -93,13 +100,12 @@ struct LearnedRows {
         fetch_ahead(dy + i);
       }
       const Float x = read<SingleTag>(input, i);
-      if (!serves(form, x)) {
-        exact_vector<F>(row, i, exact);
-      } else {
-        Float slope;
-        form.slope(x, slope);
-        write<SingleTag>(read<SingleTag>(dy, i) * slope, dx, i, stream);
-      }
+      const FloatTruth lanes = served(form, x);
+      Float slope;
+      form.slope(x, slope);
+      Float flow = read<SingleTag>(dy, i) * slope;
+      if (!all_served<Form>(lanes)) flow = select(lanes, flow, exact_vector<F>(row, i, exact));
+      write<SingleTag>(flow, dx, i, stream);
     }
   }
 
@@ -119,12 +125,13 @@ struct LearnedRows {
       sums.clear();
       for (std::size_t i = begin; i < end; i += hn::MaxLanes(SingleTag())) {
         const Float x = read<SingleTag>(input, i);
-        if (!serves(form, x)) {
-          exact_vector<F>(row, i, exact);
+        const FloatTruth lanes = served(form, x);
+        Float slope;
+        const auto state = form.slope(x, slope);
+        const Float flow = read<SingleTag>(dy, i);
+        if (!all_served<Form>(lanes)) {
+          write<SingleTag>(select(lanes, flow * slope, exact_vector<F>(row, i, exact)), dx, i, stream);
         } else {
-          Float slope;
-          const auto state = form.slope(x, slope);
-          const Float flow = read<SingleTag>(dy, i);
           write<SingleTag>(flow * slope, dx, i, stream);
           sums.add(form, x, state, flow);
         }
