@@ -108,7 +108,7 @@ def torchrun(d, file, whole):
 def refused(d, file):
     port = free_port()
     first = start(0, 2, port, file, d / "refused")
-    second = start(1, 2, port, file, d / "refused", "--seeds", "2")
+    second = start(1, 2, port, file, d / "refused", "--seeds", "3")
     error = end(second, "a rank with other settings", 2)
     check(len(error.splitlines()) == 1 and "rank 0 compares something else" in error, error)
     first.send_signal(signal.SIGINT)
