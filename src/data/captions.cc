@@ -171,11 +171,7 @@ std::string missing_of_captions(const std::string& data) {
 }
 
 Dataset load_captions(const Request& request) {
-  if (!request.kind.empty() || !request.validation.empty() || !request.test.empty() || request.validation_share > 0 ||
-      request.test_share > 0)
-    throw Error(
-        fmt::format("--data {}: it takes neither kind nor parts nor shares, but attributes train, validation and test",
-                    request.data));
+  refuse_parts(request);
   const Files all = files_of(request.data);
   const std::string captions_path = found_text("captions", all.captions);
   const auto captions = read_captions(captions_path);

@@ -8,6 +8,7 @@
 #include "data/captions.h"
 #include "data/generated.h"
 #include "data/loaders.h"
+#include "data/sentences.h"
 #include "data/translation.h"
 #include "ogee/libtorch.h"
 #include "ogee/ogee.h"
@@ -40,15 +41,12 @@ std::string kind_by_name(const std::string& path) {
 
 // As given if it is there, else under $OGEE_DATA.
 std::string find_path(const std::string& path, const char* what) {
-  std::error_code ignored;
-  if (std::filesystem::exists(path, ignored)) return path;
+  if (std::string found = found_path(path); !found.empty()) return found;
   const char* root = std::getenv("OGEE_DATA");
   if (!root || !*root || path.empty() || path.starts_with('/'))
     throw Error(fmt::format("--{} {}: no such file or folder", what, path));
-  std::string below = (std::filesystem::path(root) / path).string();
-  if (!std::filesystem::exists(below, ignored))
-    throw Error(fmt::format("--{} {}: no such file or folder, nor {}", what, path, below));
-  return below;
+  throw Error(fmt::format("--{} {}: no such file or folder, nor {}", what, path,
+                          (std::filesystem::path(root) / path).string()));
 }
 
 // A fashion-mnist beside the program is not what the name means.

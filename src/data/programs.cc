@@ -19,7 +19,6 @@ namespace {
 constexpr char all_characters[] = "\0\n()*+-.:;<=0123456789 FTabcdefghijklmnopqrstuvwxyz";
 constexpr std::string_view characters(all_characters, sizeof(all_characters) - 1);
 constexpr std::string_view variables = "abcdefghijklmnopqrstuvwyz";  // x counts in loops
-constexpr std::int64_t no_target = -100;                             // where at::cross_entropy_loss looks away
 
 // A part of a program: lines that must come before, and an expression with its value.
 struct Piece {
@@ -145,7 +144,7 @@ class Writer {
 Part part_from(const std::vector<std::string>& texts, std::int64_t longest) {
   const auto count = static_cast<std::int64_t>(texts.size());
   Part part{torch::zeros({count, longest - 1}, torch::kLong),
-            torch::full({count, longest - 1}, no_target, torch::kLong)};
+            torch::full({count, longest - 1}, not_asked_token, torch::kLong)};
   for (std::int64_t i = 0; i < count; ++i) {
     const std::string& text = texts[static_cast<std::size_t>(i)];
     const std::size_t answer = answer_of(text);

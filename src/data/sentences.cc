@@ -8,6 +8,7 @@
 
 #include "data/bytes.h"
 #include "data/tokens.h"
+#include "ogee/ogee.h"
 
 namespace ogee::data {
 namespace {
@@ -58,5 +59,13 @@ std::vector<std::string> lines_of(const std::string& path) {
 }
 
 bool blank(const std::string& line) { return line.find_first_not_of(" \t") == std::string::npos; }
+
+void refuse_parts(const Request& request) {
+  if (!request.kind.empty() || !request.validation.empty() || !request.test.empty() || request.validation_share > 0 ||
+      request.test_share > 0)
+    throw Error(
+        fmt::format("--data {}: it takes neither kind nor parts nor shares, but attributes train, validation and test",
+                    request.data));
+}
 
 }  // namespace ogee::data

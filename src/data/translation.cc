@@ -128,11 +128,7 @@ std::string missing_of_translation(const std::string& data) {
 }
 
 Dataset load_translation(const Request& request) {
-  if (!request.kind.empty() || !request.validation.empty() || !request.test.empty() || request.validation_share > 0 ||
-      request.test_share > 0)
-    throw Error(
-        fmt::format("--data {}: it takes neither kind nor parts nor shares, but attributes train, validation and test",
-                    request.data));
+  refuse_parts(request);
   const Files all = files_of(request.data);
   std::array<Sentences, 3> parts;
   std::size_t blanks = 0, too_long = 0;

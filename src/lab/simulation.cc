@@ -24,7 +24,7 @@ constexpr double by_seed = 0.3, by_run = 0.5;
 
 enum class Truth { equal, half_equal, different };
 
-// Any arm_names will do, as nothing is trained.
+// Any names will do, as nothing is trained.
 const char* const arm_names[] = {"relu",     "leaky_relu", "elu",    "selu",     "gelu",       "silu",       "mish",
                                  "tanh",     "sigmoid",    "celu",   "softplus", "softsign",   "hard_swish", "relu6",
                                  "hardtanh", "isru",       "logish", "arctan",   "tanhshrink", "serf"};

@@ -2,11 +2,11 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
 
+#include "broken_off.h"
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
 #include "lab/experiment_file.h"
@@ -90,26 +90,7 @@ TEST(Carrying, ARunGoesOnElsewhereToTheSameResult) {
   const RunKey key = key_of(experiment);
   const RunResult whole = train(experiment, data, key, {});
   ASSERT_EQ(whole.status, Status::finished) << whole.message;
-  std::string state;
-  RunResult result;
-  int breaks = 0;
-  do {
-    std::atomic<bool> stop = false;
-    RunHooks hooks;
-    hooks.stop = &stop;
-    hooks.state = state;
-    hooks.keep_seconds = 0;
-    bool first = true;
-    hooks.keep = [&](const std::string& bytes) {
-      state = bytes;
-      stop = !first;
-      first = false;
-    };
-    hooks.damaged = [](const std::string& why) { ADD_FAILURE() << why; };
-    result = train(experiment, data, key, hooks);
-    breaks += result.status == Status::stopped;
-  } while (result.status == Status::stopped && breaks < 1000);
-  EXPECT_GE(breaks, 5);
+  const RunResult result = train_broken_off(experiment, data, key, 5);
   EXPECT_EQ(result.test_loss, whole.test_loss);
   ASSERT_EQ(result.points.size(), whole.points.size());
   for (std::size_t i = 1; i < whole.points.size(); ++i) {

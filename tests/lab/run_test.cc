@@ -1,4 +1,5 @@
 // A run that is broken off and goes on elsewhere, bit for bit; optimisers; schedules.
+#include "broken_off.h"
 #include "ogee/libtorch.h"
 #include "lab/run.h"
 
@@ -53,29 +54,8 @@ TEST(Run, GoesOnElsewhereToTheSameResult) {
       const RunKey key = key_of(experiment, arm.label());
       const RunResult whole = train(experiment, data, key, {});
       ASSERT_EQ(whole.status, Status::finished) << whole.message;
-      // Broken off at every chance.
-      std::string state;
-      int breaks = 0;
-      RunResult result;
-      do {
-        std::atomic<bool> stop = false;
-        std::atomic<std::int64_t> steps = 0;
-        RunHooks hooks;
-        hooks.stop = &stop;
-        hooks.state = state;
-        hooks.keep_seconds = 0;
-        bool first = true;
-        hooks.keep = [&](const std::string& bytes) {
-          state = bytes;
-          stop = !first;
-          first = false;
-        };
-        hooks.damaged = [](const std::string& why) { ADD_FAILURE() << why; };
-        result = train(experiment, data, key, hooks);
-        breaks += result.status == Status::stopped;
-      } while (result.status == Status::stopped && breaks < 1000);
+      const RunResult result = train_broken_off(experiment, data, key, 10);
       EXPECT_EQ(shown(result), shown(whole)) << arm.label() << " " << optimiser;
-      EXPECT_GE(breaks, 10);
     }
   }
 }
