@@ -15,6 +15,7 @@
 #endif
 
 #include "accuracy/compare.h"
+#include "accuracy/points.h"
 #include "kernels/noise.h"
 #include "kernels/ragged.h"
 #include "registry/catalogue.h"
@@ -173,41 +174,16 @@ class Sweep {
 
   bool of_parameters() const { return quantities_[0].derivative && quantities_[0].argument >= spec_.inputs; }
 
-  float widened(std::uint32_t bits16) const {
-    const auto narrow = static_cast<std::uint16_t>(bits16);
-    float wide = 0;
-    if (type_ == Type::bfloat16) {
-      const bfloat16 b{narrow};
-      convert(std::span(&b, 1), std::span(&wide, 1));
-    } else {
-      const float16 h{narrow};
-      convert(std::span(&h, 1), std::span(&wide, 1));
-    }
-    return wide;
-  }
-  // The nearest value of the type.
-  float narrowed(float x) const {
-    if (type_ == Type::float32) return x;
-    if (type_ == Type::bfloat16) {
-      bfloat16 b{};
-      convert(std::span(&x, 1), std::span(&b, 1));
-      return widened(b.bits);
-    }
-    float16 h{};
-    convert(std::span(&x, 1), std::span(&h, 1));
-    return widened(h.bits);
-  }
-
   void sweep_line() {
     Points points;
     points.input.resize(1);
     std::vector<float>& x = points.input[0];
     if (type_ != Type::float32) {
-      for (std::uint32_t bits = 0; bits < 65536; ++bits) x.push_back(widened(bits));
+      for (std::uint32_t bits = 0; bits < 65536; ++bits) x.push_back(widened(type_, bits));
       run_points(points);
       return;
     }
-    x = edges();
+    x = edges(spec_, type_);
     run_points(points);
     constexpr std::uint64_t all = std::uint64_t{1} << 32;
     const std::uint64_t count = (all + plan_.stride - 1) / plan_.stride;
@@ -227,54 +203,20 @@ class Sweep {
     }
   }
 
-  // Zeros, subnormals, limits, and the neighbourhoods of kinks, roots and other places where branches meet.
-  std::vector<float> edges() const {
-    std::vector<float> result;
-    const auto both = [&](float v) {
-      result.push_back(v);
-      result.push_back(-v);
-    };
-    for (float v : {0.0f, 1e-45f, 1e-40f, 1.17549421e-38f, 1.17549435e-38f, 3.40282347e38f, INFINITY,
-                    std::numeric_limits<float>::quiet_NaN()}) {
-      both(v);
-    }
-    const auto around = [&](double centre) {
-      float below = narrowed(static_cast<float>(centre)), above = below;
-      if (type_ != Type::float32) return result.push_back(below);
-      for (int i = 0; i < 40; ++i) {
-        result.push_back(below);
-        result.push_back(above);
-        below = std::nextafter(below, -INFINITY);
-        above = std::nextafter(above, INFINITY);
-      }
-    };
-    for (const Kink& kink : spec_.kinks) around(kink.at);
-    for (double root : spec_.roots) around(root);
-    for (double v : {0.5, 0.6931471805599453, 1.0, 1.5, 2.0, 3.0, 6.0, 9.0109, 17.33, 20.0, 80.0, 87.3365, 88.7228,
-                     103.2789, 103.9721, 8192.0}) {
-      around(v);
-      around(-v);
-    }
-    if (type_ != Type::float32) {
-      for (float& v : result) v = narrowed(v);
-    }
-    return result;
-  }
-
   void sweep_product(std::uint64_t samples) {
     std::mt19937_64 random(20261121);
     std::normal_distribution<float> normal(0, 3);
-    const std::vector<float> special = edges();
+    const std::vector<float> special = edges(spec_, type_);
     Points points;
     points.input.resize(spec_.inputs);
     const auto draw = [&]() -> float {
       switch (random() % 8) {
         case 0: return special[random() % special.size()];
-        case 1: return narrowed(std::bit_cast<float>(static_cast<std::uint32_t>(random())));  // any exponent
+        case 1: return narrowed(type_, std::bit_cast<float>(static_cast<std::uint32_t>(random())));  // any exponent
         case 2:
-          return narrowed(static_cast<float>(std::exp2(static_cast<double>(random() % 4000) / 125.0 - 24)) *
-                          ((random() & 1) != 0 ? 1.0f : -1.0f));
-        default: return narrowed(normal(random));
+          return narrowed(type_, static_cast<float>(std::exp2(static_cast<double>(random() % 4000) / 125.0 - 24)) *
+                                     ((random() & 1) != 0 ? 1.0f : -1.0f));
+        default: return narrowed(type_, normal(random));
       }
     };
     for (std::uint64_t begin = 0; begin < samples; begin += batch) {
