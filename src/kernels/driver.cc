@@ -55,6 +55,11 @@ class Runner {
     }
     narrow_ = size_of(call.type) == 2 && sizeof(T) == 4 && arrays_.contiguous() && pass != Pass::second && !summing_ &&
               !noisy_ && !channelwise_;
+    if constexpr (std::is_same_v<T, float>) {
+      if (narrow_ && call.type == Type::bfloat16) {
+        bfloat16_ = pass == Pass::forward ? set.forward_bfloat16 : set.backward_bfloat16;
+      }
+    }
     expanding_ = channelwise_ && call.inner < short_row;
     if (arrays_.any_staged()) {
       narrow_streaming_ = arrays_.stream_narrow();
@@ -120,7 +125,7 @@ class Runner {
     static thread_local Scratch scratch;
     prepare(scratch);
     if (narrow_) {
-      run_narrow_slice(scratch, begin, end);
+      run_narrow_slice(scratch, begin + run_bfloat16(begin, end), end);
       if (narrow_streaming_) hwy::FlushStream();
       return;
     }
@@ -135,6 +140,26 @@ class Runner {
       i += n;
     }
     if (streaming_ || narrow_streaming_) hwy::FlushStream();
+  }
+
+  // How many elements a kernel of bfloat16 did: whole vectors, or none.
+  std::size_t run_bfloat16(std::size_t begin, std::size_t end) const {
+    if (bfloat16_ == nullptr) return 0;
+    Row<std::uint16_t> row{};
+    const auto at = [&](std::size_t which) {
+      const void* const data = arrays_[which].data;
+      return data == nullptr ? nullptr : static_cast<std::uint16_t*>(const_cast<void*>(data)) + begin;
+    };
+    for (std::size_t k = 0; k < spec_.inputs; ++k) {
+      row.input[k] = at(input_0 + k);
+      row.dx[k] = at(dx_0 + k);
+    }
+    for (std::size_t k = 0; k < parameters_; ++k) row.parameter[k] = {nullptr, call_.parameter[k].data[0]};
+    row.y = at(y_out);
+    row.dy = at(dy_in);
+    row.stream = narrow_streaming_;
+    const std::size_t whole = (end - begin) / (2 * width_) * (2 * width_);
+    return whole > 0 && bfloat16_(row, whole) ? whole : 0;
   }
 
   // Contiguous arrays of a 16-bit type, nothing summed: all blocks have the same row, in the staging buffer.
@@ -296,6 +321,7 @@ class Runner {
   OperandArrays arrays_;
   Shape shape_;
   Kernel<T> kernel_ = nullptr;
+  Bfloat16Kernel bfloat16_ = nullptr;
   bool learned_ = false;  // the gradients of no other parameters are asked for, and there is a kernel for these
   bool summing_ = false, noisy_ = false, channelwise_ = false, expanding_ = false;
   bool streaming_ = false, narrow_streaming_ = false;

@@ -74,6 +74,16 @@ inline constexpr bool quick_noise = Arity<F>::noisy && (QuickValue<F>::exists ||
 template <class F>
 struct QuickRows;
 
+// Those of bfloat16: of quick forms, unless these have rows of their own, and of definitions that need no wider
+// arithmetic than float's.
+template <class F>
+constexpr void add_bfloat16(RowKernels<float>& k) {
+  if constexpr (requires { QuickRows<F>::forward_bfloat16; }) {
+    if constexpr (QuickValue<F>::exists || single_of<F>().value) k.forward_bfloat16 = QuickRows<F>::forward_bfloat16;
+    if constexpr (QuickSlopes<F>::exists || single_of<F>().slope) k.backward_bfloat16 = QuickRows<F>::backward_bfloat16;
+  }
+}
+
 template <class T, class F>
 constexpr FunctionKernels<T> function_kernels() {
   using D = hn::ScalableTag<T>;
@@ -88,6 +98,10 @@ constexpr FunctionKernels<T> function_kernels() {
         exact.training.backward_all = fast.training.backward_all = QuickRows<F>::backward_all;
       }
     }
+  }
+  if constexpr (std::is_same_v<T, float> && OGEE_QUICK_TARGET && !Arity<F>::noisy) {
+    add_bfloat16<F>(exact.training);
+    add_bfloat16<F>(fast.training);
   }
   if constexpr (requires { F::has_evaluation; }) {
     fast.evaluation = row_kernels<T, D, F, Evaluation>();

@@ -45,6 +45,10 @@ struct Row {  // nothing has a default: `Row<T> row{}` clears it, a small call s
 template <class T>
 using Kernel = void (*)(const Row<T>& row, std::size_t n);
 
+// The same over bfloat16, arithmetic in float, n a multiple of twice the table's width, a parameter one value for the
+// row; false where it does not serve these values, and nothing was done.
+using Bfloat16Kernel = bool (*)(const Row<std::uint16_t>& row, std::size_t n);
+
 template <class T>
 struct RowKernels {
   Kernel<T> forward = nullptr;
@@ -52,6 +56,7 @@ struct RowKernels {
   Kernel<T> backward_all = nullptr;  // inputs and parameters
   Kernel<T> second = nullptr;
   Kernel<T> backward_learned = nullptr;  // inputs and learned parameters; null where that is all or nothing
+  Bfloat16Kernel forward_bfloat16 = nullptr, backward_bfloat16 = nullptr;  // of float's; may be null
 };
 
 // The kernels of one function: in training, and at evaluation where that is a formula of its own.

@@ -1,4 +1,4 @@
-// How the quick forms (forms-inl.h) run over rows of floats.
+// How the quick forms (forms-inl.h) run over rows of floats, and of bfloat16.
 #if defined(OGEE_QUICK_ROWS_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_ROWS_INL_H
 #undef OGEE_QUICK_ROWS_INL_H
@@ -11,6 +11,7 @@
 
 #include "hwy/cache_control.h"
 #include "kernels/kernel_table-inl.h"
+#include "kernels/quick/elements-inl.h"
 #include "kernels/quick/forms-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -78,8 +79,8 @@ HWY_NOINLINE HWY_ATTR void rescue(const Float* x, const double* parameter, Float
   }
 }
 
-template <class F>
-HWY_INLINE bool values_of(const Row<float>& row, double* value) {
+template <class F, class T>
+HWY_INLINE bool values_of(const Row<T>& row, double* value) {
   bool uniform = true;
   for (std::size_t k = 0; k < Arity<F>::parameters; ++k) {
     uniform = uniform && row.parameter[k].data == nullptr;
@@ -118,14 +119,14 @@ struct QuickRows {
   // two of the form's instructions.
   using A = Arity<F>;
   static constexpr std::size_t group = 4;
+  template <class E>
+  using In = const typename E::Element* const*;
+  template <class E>
+  using Out = typename E::Element*;
 
-  static HWY_INLINE void read_inputs(const float* const* input, std::size_t i, Float* x) {
-    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = read<SingleTag>(input[k], i);
-  }
-  template <std::size_t count>
-  static HWY_INLINE void fetch(const float* p) {
-#pragma GCC unroll 4
-    for (std::size_t v = 0; v < count; ++v) fetch_ahead(p + v * hn::Lanes(SingleTag()));
+  template <class E>
+  static HWY_INLINE void read_inputs(In<E> input, std::size_t i, std::size_t v, Float* x) {
+    for (std::size_t k = 0; k < A::inputs; ++k) x[k] = E::read(input[k] + i, v);
   }
 
   template <class Q>
@@ -138,22 +139,21 @@ struct QuickRows {
   }
 
   // The inputs are read anew where lanes are outside, so that until then no register has to hold them.
-  template <std::size_t count, class Q>
-  static HWY_INLINE void forward_step(const Q& quick, const float* const* input, const double* parameter, float* y,
-                                      std::size_t i, bool stream) {
-    const std::size_t lanes = hn::Lanes(SingleTag());
+  template <class E, std::size_t count, class Q>
+  static HWY_INLINE void forward_step(const Q& quick, In<E> input, const double* parameter, Out<E> y, std::size_t i,
+                                      bool stream) {
     if (HWY_UNLIKELY(stream)) {
-      for (std::size_t k = 0; k < A::inputs; ++k) fetch<count>(input[k] + i);
+      for (std::size_t k = 0; k < A::inputs; ++k) E::template fetch<count>(input[k] + i);
     }
     Float value[count];
-    FloatTruth all = {hn::FirstN(SingleTag(), lanes)};
+    FloatTruth all = {hn::FirstN(SingleTag(), hn::MaxLanes(SingleTag()))};
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < count; ++v) {
       Float x[A::inputs];
-      read_inputs(input, i + v * lanes, x);
+      read_inputs<E>(input, i, v, x);
       value[v] = quick(x);
       if constexpr (Total<Q>) {
-        write<SingleTag>(value[v], y, i + v * lanes, stream);
+        E::write(value, v, y + i, stream);
       } else {
         all = inside_too(all, quick, x, inside_of(quick, x, value[v]));
       }
@@ -163,7 +163,7 @@ struct QuickRows {
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < count; ++v) {
           Float x[A::inputs], exact;
-          read_inputs(input, i + v * lanes, x);
+          read_inputs<E>(input, i, v, x);
           const FloatTruth inside = inside_of(quick, x, value[v]);
           if (hn::AllTrue(SingleTag(), inside.m)) continue;
           rescue<F, 0>(x, parameter, &exact);
@@ -171,24 +171,23 @@ struct QuickRows {
         }
       }
 #pragma GCC unroll 4
-      for (std::size_t v = 0; v < count; ++v) write<SingleTag>(value[v], y, i + v * lanes, stream);
+      for (std::size_t v = 0; v < count; ++v) E::write(value, v, y + i, stream);
     }
   }
 
-  template <std::size_t count, class Q>
-  static HWY_INLINE void backward_step(const Q& quick, const float* const* input, const double* parameter,
-                                       const float* dy, float* const* dx, std::size_t i, bool stream) {
-    const std::size_t lanes = hn::Lanes(SingleTag());
+  template <class E, std::size_t count, class Q>
+  static HWY_INLINE void backward_step(const Q& quick, In<E> input, const double* parameter,
+                                       const typename E::Element* dy, const Out<E>* dx, std::size_t i, bool stream) {
     if (HWY_UNLIKELY(stream)) {
-      for (std::size_t k = 0; k < A::inputs; ++k) fetch<count>(input[k] + i);
-      fetch<count>(dy + i);
+      for (std::size_t k = 0; k < A::inputs; ++k) E::template fetch<count>(input[k] + i);
+      E::template fetch<count>(dy + i);
     }
     Float slope[count][A::inputs + A::parameters];
-    FloatTruth all = {hn::FirstN(SingleTag(), lanes)};
+    FloatTruth all = {hn::FirstN(SingleTag(), hn::MaxLanes(SingleTag()))};
 #pragma GCC unroll 4
     for (std::size_t v = 0; v < count; ++v) {
       Float x[A::inputs];
-      read_inputs(input, i + v * lanes, x);
+      read_inputs<E>(input, i, v, x);
       quick(x, slope[v]);
       if constexpr (!Total<Q>) all = inside_too(all, quick, x, quick.inside(x));
       // One input's NaN is seen to by the range already.
@@ -199,7 +198,7 @@ struct QuickRows {
 #pragma GCC unroll 4
         for (std::size_t v = 0; v < count; ++v) {
           Float x[A::inputs], exact[A::inputs];
-          read_inputs(input, i + v * lanes, x);
+          read_inputs<E>(input, i, v, x);
           const FloatTruth inside = quick.inside(x);
           if (hn::AllTrue(SingleTag(), inside.m)) continue;
           rescue<F, A::inputs>(x, parameter, exact);
@@ -207,46 +206,85 @@ struct QuickRows {
         }
       }
     }
+    for (std::size_t k = 0; k < A::inputs; ++k) {
+      Float result[count];
 #pragma GCC unroll 4
-    for (std::size_t v = 0; v < count; ++v) {
-      const Float flow = read<SingleTag>(dy, i + v * lanes);
-      for (std::size_t k = 0; k < A::inputs; ++k) write<SingleTag>(flow * slope[v][k], dx[k], i + v * lanes, stream);
+      for (std::size_t v = 0; v < count; ++v) {
+        result[v] = E::read(dy + i, v) * slope[v][k];
+        E::write(result, v, dx[k] + i, stream);
+      }
     }
   }
 
-  static HWY_ATTR void forward(const Row<float>& row, std::size_t n) {
-    const std::size_t lanes = hn::Lanes(SingleTag());
-    double parameter[A::parameters + 1];
-    const bool uniform = values_of<F>(row, parameter);
-    QuickValue<F> quick;
-    if (!quick.load(parameter) || !uniform) return forward_row<float, Rescue<F, 0>, F, Training>(row, n);
-    const float* input[A::inputs];
+  template <class E, class Q>
+  static HWY_INLINE void forward_over(const Q& quick, const double* parameter, const Row<typename E::Element>& row,
+                                      std::size_t n) {
+    constexpr std::size_t lanes = hn::MaxLanes(SingleTag());
+    const typename E::Element* input[A::inputs];
     for (std::size_t k = 0; k < A::inputs; ++k) input[k] = row.input[k];
-    float* const y = row.y;
+    const Out<E> y = row.y;
     const bool stream = row.stream;
     std::size_t i = 0;
-    for (; i + group * lanes <= n; i += group * lanes) forward_step<group>(quick, input, parameter, y, i, stream);
-    for (; i < n; i += lanes) forward_step<1>(quick, input, parameter, y, i, stream);
+    for (; i + group * lanes <= n; i += group * lanes) forward_step<E, group>(quick, input, parameter, y, i, stream);
+    for (; i < n; i += E::together * lanes) forward_step<E, E::together>(quick, input, parameter, y, i, stream);
   }
-
-  static HWY_ATTR void backward(const Row<float>& row, std::size_t n) {
-    const std::size_t lanes = hn::Lanes(SingleTag());
-    double parameter[A::parameters + 1];
-    const bool uniform = values_of<F>(row, parameter);
-    QuickSlopes<F> quick;
-    if (!quick.load(parameter) || !uniform) return backward_row<float, Rescue<F, A::inputs>, F, Training>(row, n);
-    const float* input[A::inputs];
-    float* dx[A::inputs];
+  template <class E, class Q>
+  static HWY_INLINE void backward_over(const Q& quick, const double* parameter, const Row<typename E::Element>& row,
+                                       std::size_t n) {
+    constexpr std::size_t lanes = hn::MaxLanes(SingleTag());
+    const typename E::Element* input[A::inputs];
+    Out<E> dx[A::inputs];
     for (std::size_t k = 0; k < A::inputs; ++k) {
       input[k] = row.input[k];
       dx[k] = row.dx[k];
     }
-    const float* const dy = row.dy;
+    const typename E::Element* const dy = row.dy;
     const bool stream = row.stream;
     std::size_t i = 0;
-    for (; i + group * lanes <= n; i += group * lanes) backward_step<group>(quick, input, parameter, dy, dx, i, stream);
-    for (; i < n; i += lanes) backward_step<1>(quick, input, parameter, dy, dx, i, stream);
+    for (; i + group * lanes <= n; i += group * lanes) {
+      backward_step<E, group>(quick, input, parameter, dy, dx, i, stream);
+    }
+    for (; i < n; i += E::together * lanes) {
+      backward_step<E, E::together>(quick, input, parameter, dy, dx, i, stream);
+    }
   }
+
+  static HWY_ATTR void forward(const Row<float>& row, std::size_t n) {
+    double parameter[A::parameters + 1];
+    const bool uniform = values_of<F>(row, parameter);
+    QuickValue<F> quick;
+    if (!quick.load(parameter) || !uniform) return forward_row<float, Rescue<F, 0>, F, Training>(row, n);
+    forward_over<Floats>(quick, parameter, row, n);
+  }
+
+  static HWY_ATTR void backward(const Row<float>& row, std::size_t n) {
+    double parameter[A::parameters + 1];
+    const bool uniform = values_of<F>(row, parameter);
+    QuickSlopes<F> quick;
+    if (!quick.load(parameter) || !uniform) return backward_row<float, Rescue<F, A::inputs>, F, Training>(row, n);
+    backward_over<Floats>(quick, parameter, row, n);
+  }
+
+#if OGEE_QUICK_TARGET
+  // Where there is no quick form, these are for definitions that float itself keeps within the contract.
+  static HWY_ATTR bool forward_bfloat16(const Row<std::uint16_t>& row, std::size_t n) {
+    double parameter[A::parameters + 1];
+    const bool uniform = values_of<F>(row, parameter);
+    std::conditional_t<QuickValue<F>::exists, QuickValue<F>, DefinedValue<F>> quick;
+    if (!quick.load(parameter) || !uniform) return false;
+    forward_over<Bfloats>(quick, parameter, row, n);
+    return true;
+  }
+
+  static HWY_ATTR bool backward_bfloat16(const Row<std::uint16_t>& row, std::size_t n) {
+    double parameter[A::parameters + 1];
+    const bool uniform = values_of<F>(row, parameter);
+    std::conditional_t<QuickSlopes<F>::exists, QuickSlopes<F>, DefinedSlopes<F>> quick;
+    if (!quick.load(parameter) || !uniform) return false;
+    backward_over<Bfloats>(quick, parameter, row, n);
+    return true;
+  }
+#endif
 
   static HWY_ATTR void backward_all(const Row<float>& row, std::size_t n) {
     constexpr std::size_t total = A::inputs + A::parameters;
