@@ -51,8 +51,14 @@ struct Bfloats {
   // processor's own.
   static HWY_INLINE hn::Vec<Whole> rounded(Float value) {
     const auto bits = hn::BitCast(Whole(), value.v);
+#if OGEE_AVX512_TARGET
+    const auto half = _mm512_add_epi32(bits.raw, _mm512_set1_epi32(0x7fff));
+    const __mmask16 odd = _mm512_test_epi32_mask(bits.raw, _mm512_set1_epi32(0x10000));
+    return hn::Vec<Whole>{_mm512_mask_sub_epi32(half, odd, half, _mm512_set1_epi32(-1))};
+#else
     const auto odd = hn::And(hn::ShiftRight<16>(bits), hn::Set(Whole(), 1u));
     return hn::Add(hn::Add(bits, hn::Set(Whole(), 0x7fffu)), odd);
+#endif
   }
   static HWY_INLINE void write(const Float* value, std::size_t v, std::uint16_t* p, bool stream) {
     if (v % 2 == 0) return;
