@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 
 #include "kernels/row.h"
@@ -12,60 +13,83 @@ inline constexpr std::size_t most_width = 64;
 
 // At most `width` elements from `begin` on: copied to whole vectors, the missing elements as copies of the first, so
 // that no lane computes on memory that is not there.
+//
+// Missing elements must not be summed. What flows back through them is 0, and so is their share in a parameter's
+// gradient, as long as the derivative is finite. Where it is not, the kernel runs once more, giving one share an element.
 template <class T>
-void run_few(Kernel<T> kernel, const Row<T>& row, std::size_t begin, std::size_t n, std::size_t width) {
-  constexpr std::size_t arrays = 4 * max_inputs + 3 * max_parameters + 4;
-  alignas(64) T buffer[arrays][most_width];
-  std::size_t used = 0;
-  Row<T> few = row;
-  few.stream = false;
-  const auto take = [&](const T* from) -> const T* {
-    if (from == nullptr) return nullptr;
-    T* to = buffer[used++];
-    for (std::size_t j = 0; j < width; ++j) to[j] = from[begin + (j < n ? j : 0)];
-    return to;
-  };
+class Few {
+ public:
+  Few(Kernel<T> kernel, const Row<T>& row, std::size_t begin, std::size_t n, std::size_t width)
+      : kernel_(kernel), row_(row), few_(row), begin_(begin), n_(n), width_(width) {
+    few_.stream = false;
+    for (std::size_t k = 0; k < max_inputs; ++k) {
+      few_.input[k] = take(row.input[k]);
+      few_.ddx[k] = take(row.ddx[k]);
+      few_.dx[k] = give(row.dx[k]);
+    }
+    for (std::size_t k = 0; k < max_parameters; ++k) {
+      few_.parameter[k].data = take(row.parameter[k].data);
+      few_.ddp[k].data = take(row.ddp[k].data);
+      few_.elements[k] = give(row.elements[k]);
+      if (row.elements[k] == nullptr && row.sum[k] != nullptr) summed_[summing_++] = k;
+    }
+    few_.noise.data = take(row.noise.data);
+    few_.dy = take(row.dy, summing_ > 0);
+    few_.y = give(row.y);
+    few_.ddy = give(row.ddy);
+  }
+
+  void run() {
+    double sum[max_parameters] = {};
+    for (std::size_t s = 0; s < summing_; ++s) few_.sum[summed_[s]] = &sum[s];
+    kernel_(few_, width_);
+    for (std::size_t r = 0; r < results_; ++r) std::copy_n(result_[r].from, n_, result_[r].to);
+    const bool finite = std::all_of(sum, sum + summing_, [](double s) { return std::isfinite(s); });
+    if (!finite) sum_elements(sum);
+    for (std::size_t s = 0; s < summing_; ++s) *row_.sum[summed_[s]] += sum[s];
+  }
+
+ private:
+  static constexpr std::size_t arrays = 4 * max_inputs + 4 * max_parameters + 4;
   struct Result {
     T* from;
     T* to;
   };
-  Result results[arrays];
-  std::size_t count = 0;
-  const auto give = [&](T* to) -> T* {
-    if (to == nullptr) return nullptr;
-    T* from = buffer[used++];
-    results[count++] = {from, to + begin};
-    return from;
-  };
-  struct Sum {
-    const T* from;
-    double* to;
-  };
-  Sum sums[max_parameters];
-  std::size_t summed = 0;
-  for (std::size_t k = 0; k < max_inputs; ++k) {
-    few.input[k] = take(row.input[k]);
-    few.ddx[k] = take(row.ddx[k]);
-    few.dx[k] = give(row.dx[k]);
+
+  const T* take(const T* from, bool without_flow = false) {
+    if (from == nullptr) return nullptr;
+    T* to = buffer_[used_++];
+    std::copy_n(from + begin_, n_, to);
+    std::fill(to + n_, to + width_, without_flow ? T(0) : to[0]);
+    return to;
   }
-  for (std::size_t k = 0; k < max_parameters; ++k) {
-    few.parameter[k].data = take(row.parameter[k].data);
-    few.ddp[k].data = take(row.ddp[k].data);
-    few.elements[k] = give(row.elements[k]);
-    if (row.elements[k] == nullptr && row.sum[k] != nullptr) {  // only the elements that exist may be summed
-      few.elements[k] = buffer[used++];
-      sums[summed++] = {few.elements[k], row.sum[k]};
+  T* give(T* to) {
+    if (to == nullptr) return nullptr;
+    T* from = buffer_[used_++];
+    result_[results_++] = {from, to + begin_};
+    return from;
+  }
+  void sum_elements(double* sum) {
+    for (std::size_t s = 0; s < summing_; ++s) few_.elements[summed_[s]] = buffer_[used_++];
+    kernel_(few_, width_);
+    for (std::size_t s = 0; s < summing_; ++s) {
+      sum[s] = 0;
+      for (std::size_t j = 0; j < n_; ++j) sum[s] += static_cast<double>(few_.elements[summed_[s]][j]);
     }
   }
-  few.noise.data = take(row.noise.data);
-  few.dy = take(row.dy);
-  few.y = give(row.y);
-  few.ddy = give(row.ddy);
-  kernel(few, width);
-  for (std::size_t r = 0; r < count; ++r) std::copy_n(results[r].from, n, results[r].to);
-  for (std::size_t k = 0; k < summed; ++k) {
-    for (std::size_t j = 0; j < n; ++j) *sums[k].to += static_cast<double>(sums[k].from[j]);
-  }
+
+  Kernel<T> kernel_;
+  const Row<T>& row_;
+  Row<T> few_;
+  std::size_t begin_, n_, width_;
+  std::size_t used_ = 0, results_ = 0, summing_ = 0;
+  Result result_[arrays];
+  std::size_t summed_[max_parameters];
+  alignas(64) T buffer_[arrays][most_width];
+};
+template <class T>
+void run_few(Kernel<T> kernel, const Row<T>& row, std::size_t begin, std::size_t n, std::size_t width) {
+  Few<T>(kernel, row, begin, n, width).run();
 }
 
 // The same row from element `begin` on.
