@@ -1,12 +1,15 @@
 #include "lab/measure.h"
 
 #include <c10/core/Allocator.h>
+#include <c10/util/Flags.h>
+#include <c10/util/Logging.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
 #include <map>
+#include <mutex>
 #include <string>
 
 #include "lab/run.h"
@@ -130,10 +133,40 @@ class PeakMemory::Counter : public c10::MemoryReportingInfoBase {
   std::int64_t held_ = 0, peak_ = 0;
 };
 
+namespace {
+
+// LibTorch's allocator warns on standard error of memory that was taken before it was followed and is freed while it is,
+// as what a recurrent network carries from step to step is: for our counting, no news.
+int& least_logged() {
+#ifdef C10_USE_GLOG
+  return FLAGS_minloglevel;
+#else
+  return FLAGS_caffe2_log_level;
+#endif
+}
+std::mutex logging;
+int followers = 0, logged_before = 0;
+
+void hush() {
+  constexpr int errors = 2;
+  const std::lock_guard lock(logging);
+  if (followers++ > 0) return;
+  logged_before = least_logged();
+  least_logged() = std::max(logged_before, errors);
+}
+void unhush() {
+  const std::lock_guard lock(logging);
+  if (--followers == 0) least_logged() = logged_before;
+}
+
+}  // namespace
+
 PeakMemory::PeakMemory()
     : counter_(std::make_shared<Counter>()),
-      guard_(std::make_unique<c10::DebugInfoGuard>(c10::DebugInfoKind::PROFILER_STATE, counter_)) {}
-PeakMemory::~PeakMemory() = default;
+      guard_(std::make_unique<c10::DebugInfoGuard>(c10::DebugInfoKind::PROFILER_STATE, counter_)) {
+  hush();
+}
+PeakMemory::~PeakMemory() { unhush(); }
 double PeakMemory::peak() const { return static_cast<double>(counter_->peak()) / (1 << 20); }
 
 Health health(models::Network& network, const data::Part& train) {

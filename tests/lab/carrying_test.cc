@@ -168,7 +168,9 @@ TEST(Carrying, AVocabularysRunCanBeBrokenOff) {
   int kept = 0;
   hooks.keep_seconds = 0;
   hooks.keep = [&](const std::string&) { ++kept; };
+  testing::internal::CaptureStderr();
   const RunResult result = train(experiment, data, {"tanh", Stage::result, 1, 0.1, experiment.steps}, hooks);
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "") << "LibTorch's allocator has something to say";
   ASSERT_EQ(result.status, Status::finished) << result.message;
   EXPECT_GT(kept, 30) << "of " << experiment.steps << " steps";
 }
