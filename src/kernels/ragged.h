@@ -15,7 +15,8 @@ inline constexpr std::size_t most_width = 64;
 // that no lane computes on memory that is not there.
 //
 // Missing elements must not be summed. What flows back through them is 0, and so is their share in a parameter's
-// gradient, as long as the derivative is finite. Where it is not, the kernel runs once more, giving one share an element.
+// gradient, as long as the derivative is finite. Where it is not, the kernel runs once more, giving one share an
+// element.
 template <class T>
 class Few {
  public:

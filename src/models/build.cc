@@ -1,10 +1,11 @@
-// The models by name: their attributes, their usual sizes, and what data they fit.
+// The models by name: their usual sizes, and what data they fit.
 #include <ATen/CPUGeneratorImpl.h>
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <charconv>
+#include <string>
+#include <vector>
 
+#include "models/attributes.h"
 #include "models/gates.h"
 #include "models/network.h"
 
@@ -13,142 +14,65 @@ namespace {
 
 using Make = std::shared_ptr<Network> (*)(const Settings&, const data::Dataset&, at::Generator);
 
+// What a network may be asked for, each a bit.
+enum Kind : unsigned {
+  pictures = 1,
+  columns = 2,  // examples of so many numbers
+  series = 4,
+  text = 8,
+  recall = 16,  // answers along a sequence
+  translation = 32,
+  captions = 64,
+};
+Kind kind_of(const data::Dataset& data) {
+  return data.translation() ? translation
+         : data.captions()  ? captions
+         : data.text()      ? text
+         : data.recall()    ? recall
+         : data.images()    ? pictures
+         : data.series()    ? series
+                            : columns;
+}
+
 struct Model {
   const char* name;
   Make make;
   std::int64_t depth, width;
-  bool text, flat, series, recall, translation, captions;  // fits these; all but the last two's fit pictures
-  const char* needs;                                       // in words
+  unsigned fits;
+  const char* needs;  // in words
 };
+constexpr const char *examples = "examples of their own, not running text",
+                     *sequences = "a sequence: text, a series or images, row by row";
 constexpr Model models[] = {
-    {"mlp", make_mlp, 12, 64, false, true, true, false, false, false, "examples of their own, not running text"},
-    {"convnet", make_convnet, 2, 16, false, false, false, false, false, false, "images"},
-    {"resnet", make_resnet, 3, 16, false, true, true, false, false, false, "examples of their own, not running text"},
-    {"lstm", make_lstm, 2, 64, true, false, true, true, false, false,
-     "a sequence: text, a series or images, row by row"},
-    {"gru", make_gru, 2, 64, true, false, true, true, false, false, "a sequence: text, a series or images, row by row"},
-    {"transformer", make_transformer, 2, 64, true, false, true, false, false, false,
-     "a sequence: text, a series or images, row by row"},
-    {"ntm", make_ntm, 1, 100, true, false, true, true, false, false,
-     "a sequence: text, a series or images, row by row"},
-    {"attention", make_attention, 1, 256, false, false, false, false, true, false, "translation"},
-    {"captioner", make_captioner, 3, 256, false, false, false, false, false, true, "captions"},
+    {"mlp", make_mlp, 12, 64, pictures | columns | series, examples},
+    {"convnet", make_convnet, 2, 16, pictures, "images"},
+    {"resnet", make_resnet, 3, 16, pictures | columns | series, examples},
+    {"lstm", make_lstm, 2, 64, pictures | series | text | recall, sequences},
+    {"gru", make_gru, 2, 64, pictures | series | text | recall, sequences},
+    {"transformer", make_transformer, 2, 64, pictures | series | text, sequences},
+    {"ntm", make_ntm, 1, 100, pictures | series | text | recall, sequences},
+    {"attention", make_attention, 1, 256, translation, "translation"},
+    {"captioner", make_captioner, 3, 256, captions, "captions"},
 };
+
+// The models that fit one of these kinds: "a, b or c".
+std::string names_of(unsigned kinds) {
+  std::vector<std::string> names;
+  for (const Model& model : models)
+    if (model.fits & kinds) names.emplace_back(model.name);
+  std::string all = names.back();
+  for (std::size_t i = names.size() - 1; i-- > 0;) all = names[i] + (i + 2 == names.size() ? " or " : ", ") + all;
+  return all;
+}
 
 const Model& model_of(const Settings& settings) {
   const std::string name = name_of(settings);
   for (const Model& model : models)
     if (name == model.name) return model;
-  throw Error(
-      fmt::format("--model {}: expected mlp, convnet, resnet, lstm, gru, transformer, ntm, attention or captioner",
-                  settings.model));
-}
-
-bool fits(const Model& model, const data::Dataset& data) {
-  if (data.translation() || model.translation) return data.translation() && model.translation;
-  if (data.captions() || model.captions) return data.captions() && model.captions;
-  if (data.text()) return model.text;
-  if (data.recall()) return model.recall;
-  return data.images() || (data.series() ? model.series : model.flat);
-}
-
-// "128x20".
-bool read_memory(const std::string& text, MemorySettings& memory) {
-  const char *at = text.data(), *last = at + text.size();
-  const auto locations = std::from_chars(at, last, memory.locations);
-  if (locations.ec != std::errc() || locations.ptr == last || *locations.ptr != 'x') return false;
-  const auto width = std::from_chars(locations.ptr + 1, last, memory.width);
-  const auto fits = [](std::int64_t size, std::int64_t most) { return size >= 1 && size <= most; };
-  return width.ec == std::errc() && width.ptr == last && fits(memory.locations, 65536) && fits(memory.width, 4096);
-}
-
-// name(key=value, ...) into settings.
-void read_attributes(Settings& settings) {
-  const std::string& text = settings.model;
-  const std::size_t open = text.find('(');
-  if (open == std::string::npos) return;
-  if (!text.ends_with(')')) throw Error(fmt::format("--model {}: the parenthesis is never closed", text));
-  const std::string name = name_of(settings);
-  for (std::size_t at = open + 1; at + 1 < text.size();) {
-    const std::size_t end = std::min(text.find(',', at), text.size() - 1);
-    std::string item = text.substr(at, end - at);
-    std::erase(item, ' ');
-    at = end + 1;
-    const std::size_t equals = item.find('=');
-    const std::string key = item.substr(0, equals);
-    const bool recurrent = name == "lstm" || name == "gru", ntm = name == "ntm", captioner = name == "captioner",
-               attention = name == "attention" || captioner;
-    const std::string word = equals == std::string::npos ? "" : item.substr(equals + 1);
-    if ((recurrent && (key == "gates" || key == "head")) || (ntm && (key == "gates" || key == "controller")) ||
-        (attention && (key == "gates" || key == "cell"))) {
-      const auto one_of = [&](const char* usual, const char* other) {
-        if (word != usual && word != other)
-          throw Error(fmt::format("--model {}: {} is '{}', expected {} or {}", text, key, word, usual, other));
-        return word == other;
-      };
-      if (key == "gates")
-        settings.all_gates = one_of("sigmoid", "all");
-      else if (attention)
-        settings.attention.lstm = one_of("gru", "lstm");
-      else if (ntm)
-        settings.memory.feedforward = one_of("lstm", "feedforward");
-      else
-        settings.mean_head = one_of("last", "mean");
-      continue;
-    }
-    if (ntm && key == "memory") {
-      if (!read_memory(word, settings.memory))
-        throw Error(fmt::format("--model {}: memory is '{}', expected LOCATIONSxWIDTH, as in 128x20", text, word));
-      continue;
-    }
-    if (attention && (key == "dropout" || (captioner && key == "coverage"))) {
-      const char* last = word.data() + word.size();
-      const bool rate = key == "dropout";
-      double& to = rate ? settings.attention.dropout : settings.attention.coverage;
-      if (std::from_chars(word.data(), last, to) != std::from_chars_result{last, std::errc()} || !(to >= 0) ||
-          !(to < (rate ? 1 : 1e6)))
-        throw Error(
-            fmt::format("--model {}: {} is '{}', expected 0 or more, below {}", text, key, word, rate ? "1" : "1e6"));
-      continue;
-    }
-    std::int64_t value = 0;
-    const char* last = item.data() + item.size();
-    if (equals == std::string::npos || std::from_chars(item.data() + equals + 1, last, value).ptr != last)
-      throw Error(fmt::format("--model {}: '{}': expected attribute=number", text, item));
-    if (name == "resnet" && key == "batch_norm") {
-      if (value != 0 && value != 1)
-        throw Error(fmt::format("--model {}: batch_norm is {}, expected 0 or 1", text, value));
-      settings.batch_norm = value == 1;
-    } else if (name == "transformer" && key == "heads") {
-      if (value < 1) throw Error(fmt::format("--model {}: heads is {}, expected 1 or more", text, value));
-      settings.heads = value;
-    } else if (ntm && (key == "reads" || key == "writes")) {
-      if (value < 1 || value > 64) throw Error(fmt::format("--model {}: {} is {}, expected 1 to 64", text, key, value));
-      (key == "reads" ? settings.memory.reads : settings.memory.writes) = value;
-    } else if (attention &&
-               (key == "embedding" || key == "size" || key == "beam" || (captioner && key == "channels"))) {
-      const std::int64_t most = key == "beam" ? 100 : 65536;
-      if (value < 1 || value > most)
-        throw Error(fmt::format("--model {}: {} is {}, expected 1 to {}", text, key, value, most));
-      AttentionSettings& its = settings.attention;
-      (key == "beam" ? its.beam : key == "size" ? its.size : key == "channels" ? its.channels : its.embedding) = value;
-    } else {
-      throw Error(fmt::format("--model {}: {} has no attribute '{}'{}", text, name, key,
-                              name == "resnet"        ? "; it has batch_norm"
-                              : name == "transformer" ? "; it has heads"
-                              : recurrent             ? "; it has gates and head"
-                              : ntm                   ? "; it has controller, gates, memory, reads and writes"
-                              : captioner
-                                  ? "; it has beam, cell, channels, coverage, dropout, embedding, gates and size"
-                              : attention ? "; it has beam, cell, dropout, embedding, gates and size"
-                                          : ""));
-    }
-  }
+  throw Error(fmt::format("--model {}: expected {}", settings.model, names_of(~0U)));
 }
 
 }  // namespace
-
-std::string name_of(const Settings& settings) { return settings.model.substr(0, settings.model.find('(')); }
 
 Settings resolve(Settings settings, const data::Dataset& data) {
   if (settings.design) return settings;
@@ -159,22 +83,18 @@ Settings resolve(Settings settings, const data::Dataset& data) {
                      : data.captions()    ? "captioner"
                                           : "mlp";
   const Model& model = model_of(settings);
-  settings.attention.lstm = model.captions;  // what Xu et al. have, and what Bahdanau et al. have
+  settings.attention.lstm = model.fits == captions;  // what Xu et al. have, and what Bahdanau et al. have
   read_attributes(settings);
-  if (!fits(model, data)) {
-    const std::string what = data.translation() ? "asks for translation"
-                             : data.captions()  ? "asks for captions"
-                             : data.text()      ? "is running text"
-                             : data.recall()    ? "asks for answers along a sequence"
-                             : data.series()    ? fmt::format("is a series of {} columns", data.shape[1])
-                                                : fmt::format("has {} columns", data.shape[0]);
+  const Kind kind = kind_of(data);
+  if (!(model.fits & kind)) {
+    const std::string what = kind == translation ? "asks for translation"
+                             : kind == captions  ? "asks for captions"
+                             : kind == text      ? "is running text"
+                             : kind == recall    ? "asks for answers along a sequence"
+                             : kind == series    ? fmt::format("is a series of {} columns", data.shape[1])
+                                                 : fmt::format("has {} columns", data.shape[0]);
     throw Error(fmt::format("--model {} needs {}, and {} {}: use --model {}", model.name, model.needs, data.name, what,
-                            data.translation() ? "attention"
-                            : data.captions()  ? "captioner"
-                            : data.text()      ? "lstm, gru, transformer or ntm"
-                            : data.recall()    ? "lstm, gru or ntm"
-                            : data.series()    ? "mlp, lstm, gru, transformer or ntm"
-                                               : "mlp"));
+                            names_of(kind)));
   }
   if (settings.mean_head && data.stepwise())
     throw Error(fmt::format(
@@ -182,7 +102,7 @@ Settings resolve(Settings settings, const data::Dataset& data) {
         data.text() ? "is running text, which asks for one after every token" : "asks for answers along it"));
   if (settings.memory.feedforward && settings.all_gates)
     throw Error(fmt::format("--model {}: a feedforward controller has no gates", settings.model));
-  if (model.captions) {
+  if (kind == captions) {
     const bool features = data.pictures.all.dim() == 3;
     if (features && (settings.depth > 1 || settings.attention.channels > 0))
       throw Error(

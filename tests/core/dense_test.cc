@@ -13,7 +13,6 @@
 namespace ogee::test {
 namespace {
 
-using kernels::dense::Matrix;
 using kernels::dense::Panels;
 using kernels::dense::Product;
 

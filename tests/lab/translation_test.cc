@@ -1,5 +1,5 @@
-// Translation in the laboratory: a run that was stopped goes on to the same bits, noise, its annealing and BLEU's search
-// included.
+// Translation in the laboratory: a run that was stopped goes on to the same bits, noise, its annealing and BLEU's
+// search included.
 #include <gtest/gtest.h>
 #include <unistd.h>
 

@@ -227,7 +227,7 @@ TEST(Gates, RefuseWhatDoesNotFit) {
   refused([&] { resolved("lstm(head=first)", series()); }, "head is 'first', expected last or mean");
   refused([&] { resolved("gru(tail=1)", series()); }, "gru has no attribute 'tail'; it has gates and head");
   refused([&] { resolved("lstm(head=mean)", text()); }, "head=mean gives one answer");
-  refused([&] { resolved("transformer(gates=all)", series()); }, "expected attribute=number");
+  refused([&] { resolved("transformer(gates=all)", series()); }, "transformer has no attribute 'gates'; it has heads");
 }
 
 // A text of which only some tokens are asked for.

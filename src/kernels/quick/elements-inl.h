@@ -19,7 +19,9 @@ struct Floats {
   using Element = float;
   static constexpr std::size_t together = 1;  // so many vectors are read and written as one
   static constexpr std::size_t lanes = hn::MaxLanes(SingleTag());
-  static HWY_INLINE Float read(const float* p, std::size_t v) { return ogee::HWY_NAMESPACE::read<SingleTag>(p, v * lanes); }
+  static HWY_INLINE Float read(const float* p, std::size_t v) {
+    return ogee::HWY_NAMESPACE::read<SingleTag>(p, v * lanes);
+  }
   static HWY_INLINE void write(const Float* value, std::size_t v, float* p, bool stream) {
     ogee::HWY_NAMESPACE::write<SingleTag>(value[v], p, v * lanes, stream);
   }
