@@ -206,11 +206,14 @@ struct QuickRows {
         }
       }
     }
+    Float flow[count];  // read before anything is written, as dx may be the same memory
+#pragma GCC unroll 4
+    for (std::size_t v = 0; v < count; ++v) flow[v] = E::read(dy + i, v);
     for (std::size_t k = 0; k < A::inputs; ++k) {
       Float result[count];
 #pragma GCC unroll 4
       for (std::size_t v = 0; v < count; ++v) {
-        result[v] = E::read(dy + i, v) * slope[v][k];
+        result[v] = flow[v] * slope[v][k];
         E::write(result, v, dx[k] + i, stream);
       }
     }
