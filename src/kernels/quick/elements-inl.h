@@ -44,7 +44,7 @@ struct Bfloats {
   using Both = hn::Repartition<std::uint16_t, SingleTag>;
 
   static HWY_INLINE Float read(const std::uint16_t* p, std::size_t v) {
-    const auto both = hn::BitCast(Whole(), hn::LoadU(Both(), p + v / 2 * 2 * lanes));
+    const auto both = hn::BitCast(Whole(), in_register(hn::LoadU(Both(), p + v / 2 * 2 * lanes)));
     const auto bits = v % 2 == 0 ? hn::ShiftLeft<16>(both) : hn::And(both, hn::Set(Whole(), 0xffff0000u));
     return {hn::BitCast(SingleTag(), bits)};
   }
