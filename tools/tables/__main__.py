@@ -11,7 +11,7 @@ import sys
 
 from writing import CLOSING, OPENING
 
-FAMILIES = ("shared", "exponential", "smooth", "learned", "noisy")
+FAMILIES = ("shared", "exponential", "smooth", "learned", "noisy", "eights")
 
 if len(sys.argv) != 2 or sys.argv[1] not in FAMILIES:
     sys.exit("usage: tools/tables " + "|".join(FAMILIES))

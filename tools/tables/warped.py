@@ -6,8 +6,9 @@ from arithmetic import mp, np, unit
 from writing import literal, write_polynomials
 
 
-def minimax(function, degree, c, known, a, b):
-    """The known coefficients of a polynomial in z - c and the others, for the least relative error on [a, b]."""
+def minimax(function, degree, c, known, a, b, floor=1e-38):
+    """The known coefficients of a polynomial in z - c and the others, for the least relative error on [a, b]; values
+    smaller than the floor count as that."""
     count, p, c = degree + 1 - len(known), len(known), mp.mpf(c)
     n = 12 * count
     z = [mp.mpf((a + b) / 2 + (b - a) / 2 * np.cos(np.pi * (i + 0.5) / n)) for i in range(n)]
@@ -15,7 +16,7 @@ def minimax(function, degree, c, known, a, b):
     value = [function(v) for v in z]
     goal = np.array([float((f - mp.polyval(known[::-1], v - c)) / (v - c) ** p) for f, v in zip(value, z)])
     t = np.array([float(v - c) for v in z])
-    weight = np.abs(t) ** p / np.array([max(abs(float(f)), 1e-38) for f in value])
+    weight = np.abs(t) ** p / np.array([max(abs(float(f)), floor) for f in value])
     half = (b - a) / 2
     powers = np.vander(t / half, count, increasing=True)
     share, best = np.ones(len(t)) / len(t), (np.inf, None)

@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/quick/exponential_algebraic-inl.h"
+#include "kernels/quick/exponential_eight-inl.h"
 #include "kernels/quick/exponential_parts-inl.h"
 #include "kernels/quick/logistic-inl.h"
 
@@ -34,18 +35,21 @@ struct QuickPlain : QuickTotal<Form> {
   HWY_INLINE FloatTruth inside(FloatTruth before, const Float* x) const { return this->form.inside(before, x[0]); }
 };
 
+using LogSigmoidSlopeGrid = QuickPlain<GridGate<tables::SigmoidGrid, true>>;
+using BipolarSlopeGrid = QuickPlain<EvenGrid<tables::SigmoidSlopeGrid, 2>>;
+
 OGEE_QUICK_BY(QuickValue, Sigmoid, QuickPlain<SigmoidGate>, QuickGate<LogisticForm>)
-OGEE_QUICK_BY(QuickSlopes, Sigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid>>, QuickSlope<LogisticSlopeForm>)
-OGEE_QUICK_AVX512(QuickValue, Tanh, QuickTotal<TanhOf<1>>)
-OGEE_QUICK(QuickSlopes, Tanh, QuickPlain<EvenGrid<tables::TanhSlopeGrid>>)
-OGEE_QUICK_AVX512(QuickValue, BipolarSigmoid, QuickTotal<TanhOf<2>>)
-OGEE_QUICK(QuickSlopes, BipolarSigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid, 2>>)
-OGEE_QUICK(QuickValue, Erf, QuickTotal<ErfForm>)
-OGEE_QUICK(QuickSlopes, Erf, QuickTotal<ErfSlopeForm>)
-OGEE_QUICK(QuickValue, NormalCdf, QuickPlain<NormalGate>)
-OGEE_QUICK(QuickSlopes, NormalCdf, QuickTotal<NormalDensityForm>)
-OGEE_QUICK(QuickValue, Gaussian, QuickTotal<GaussianForm>)
-OGEE_QUICK(QuickSlopes, Gaussian, QuickPlain<GaussianSlopeForm>)
+OGEE_QUICK_BY(QuickSlopes, Sigmoid, QuickPlain<EvenGrid<tables::SigmoidSlopeGrid>>, QuickSlope<LogisticSlopeForm<>>)
+OGEE_QUICK_BY(QuickValue, Tanh, QuickTotal<TanhOf<1>>, QuickTotal<TanhEightForm<1>>)
+OGEE_QUICK_BY(QuickSlopes, Tanh, QuickPlain<EvenGrid<tables::TanhSlopeGrid>>, QuickSlope<TanhSlopeEight>)
+OGEE_QUICK_BY(QuickValue, BipolarSigmoid, QuickTotal<TanhOf<2>>, QuickTotal<TanhEightForm<2>>)
+OGEE_QUICK_BY(QuickSlopes, BipolarSigmoid, BipolarSlopeGrid, QuickSlope<BipolarSlopeEight>)
+OGEE_QUICK_BY(QuickValue, Erf, QuickTotal<ErfForm>, QuickTotal<ErfEightForm>)
+OGEE_QUICK_BY(QuickSlopes, Erf, QuickTotal<ErfSlopeForm>, QuickPlain<ErfSlopeEight>)
+OGEE_QUICK_BY(QuickValue, NormalCdf, QuickPlain<NormalGate>, QuickPlain<NormalEightForm>)
+OGEE_QUICK_BY(QuickSlopes, NormalCdf, QuickTotal<NormalDensityForm>, QuickPlain<NormalDensityEight>)
+OGEE_QUICK_BY(QuickValue, Gaussian, QuickTotal<GaussianForm>, QuickPlain<GaussianEightForm>)
+OGEE_QUICK_BY(QuickSlopes, Gaussian, QuickPlain<GaussianSlopeForm>, QuickPlain<GaussianSlopeEight>)
 OGEE_QUICK_AVX512(QuickValue, Arctan, QuickPlain<ArctanForm>)
 OGEE_QUICK(QuickSlopes, Arctan, QuickPlain<ArctanSlopeForm>)
 OGEE_QUICK(QuickValue, Softsign, QuickPlain<SoftsignForm>)
@@ -57,12 +61,13 @@ OGEE_QUICK(QuickValue, Elish, QuickPlain<ElishForm>)
 OGEE_QUICK(QuickSlopes, Elish, QuickPlain<ElishSlopeForm>)
 OGEE_QUICK(QuickValue, HardElish, QuickTotal<HardElishForm>)
 OGEE_QUICK(QuickSlopes, HardElish, QuickTotal<HardElishSlopeForm>)
-OGEE_QUICK(QuickValue, LogSigmoid, QuickPlain<LogSigmoidForm>)
-OGEE_QUICK(QuickSlopes, LogSigmoid, QuickPlain<GridGate<tables::SigmoidGrid, true>>)
+OGEE_QUICK_BY(QuickValue, LogSigmoid, QuickPlain<LogSigmoidForm>, QuickPlain<SoftplusEightForm<true>>)
+OGEE_QUICK_BY(QuickSlopes, LogSigmoid, LogSigmoidSlopeGrid, QuickSlope<LogisticSide<true>>)
 
 // For the beta that nearly everybody has.
-OGEE_QUICK(QuickValue, Softplus, WithBetaOne<QuickPlain<SoftplusForm>>)
-OGEE_QUICK(QuickSlopes, Softplus, WithBetaOne<QuickPlain<SigmoidGate>>)
+OGEE_QUICK_BY(QuickValue, Softplus, WithBetaOne<QuickPlain<SoftplusForm>>,
+              WithBetaOne<QuickPlain<SoftplusEightForm<false>>>)
+OGEE_QUICK_BY(QuickSlopes, Softplus, WithBetaOne<QuickPlain<SigmoidGate>>, WithBetaOne<QuickSlope<LogisticForm>>)
 
 // positive*x right of 0, negative*(exp(x) - 1) left of it: what the latter's table gives for positive x does not
 // matter.
@@ -107,15 +112,20 @@ struct QuickCeluOf : Base {
   HWY_INLINE bool load(const double* p) { return Base::load(1, 1) && p[0] == 1; }
 };
 
-OGEE_QUICK_AVX512(QuickValue, Elu, QuickEluOf<QuickElu<tables::Expm1Grid, false>>)
-OGEE_QUICK(QuickSlopes, Elu, QuickEluOf<QuickEluSlope>)
 struct QuickSelu : QuickElu<tables::SeluGrid, true> {
   HWY_INLINE bool load(const double*) { return QuickElu::load(1.0507009873554804934193, 1); }
 };
-OGEE_QUICK_AVX512(QuickValue, Selu, QuickSelu)
-OGEE_QUICK(QuickSlopes, Selu, QuickSeluOf<QuickEluSlope>)
-OGEE_QUICK_AVX512(QuickValue, Celu, QuickCeluOf<QuickElu<tables::Expm1Grid, false>>)
-OGEE_QUICK(QuickSlopes, Celu, QuickCeluOf<QuickEluSlope>)
+using QuickExpm1 = QuickElu<tables::Expm1Grid, false>;
+using QuickAlphaEluEight = QuickEluOf<QuickEluEight<false, true>>;
+using QuickSeluEight = QuickSeluOf<QuickEluEight<true, true>>;
+using QuickCeluEight = QuickCeluOf<QuickEluEight<false, false>>;
+
+OGEE_QUICK_BY(QuickValue, Elu, QuickEluOf<QuickExpm1>, QuickAlphaEluEight)
+OGEE_QUICK_BY(QuickSlopes, Elu, QuickEluOf<QuickEluSlope>, QuickEluOf<QuickEluSlopeEight>)
+OGEE_QUICK_BY(QuickValue, Selu, QuickSelu, QuickSeluEight)
+OGEE_QUICK_BY(QuickSlopes, Selu, QuickSeluOf<QuickEluSlope>, QuickSeluOf<QuickEluSlopeEight>)
+OGEE_QUICK_BY(QuickValue, Celu, QuickCeluOf<QuickExpm1>, QuickCeluEight)
+OGEE_QUICK_BY(QuickSlopes, Celu, QuickCeluOf<QuickEluSlope>, QuickCeluOf<QuickEluSlopeEight>)
 
 // Forms with one parameter, where it is neither huge nor tiny.
 template <class Form>

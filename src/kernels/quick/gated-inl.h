@@ -8,6 +8,7 @@
 
 #include "kernels/quick/forms-inl.h"
 #include "kernels/quick/gated_arctan-inl.h"
+#include "kernels/quick/gated_eight-inl.h"
 #include "kernels/quick/gated_scaled-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
 #include "kernels/quick/learned_normal-inl.h"
@@ -63,12 +64,12 @@ struct QuickGatedSlopes : Quick {
 
 OGEE_QUICK_BY(QuickValue, Glu, QuickProduct<SigmoidForm>, QuickProduct<LogisticForm>)
 OGEE_QUICK_BY(QuickValue, Swiglu, QuickSelfGatedProduct<tables::SigmoidSides>, LogisticSelfGatedProduct)
-OGEE_QUICK(QuickValue, Geglu, QuickSelfGatedProduct<tables::NormalTail>)
-OGEE_QUICK(QuickValue, GegluTanh, QuickSelfGatedProduct<tables::TanhGateTail>)
-OGEE_QUICK(QuickSlopes, GegluTanh, QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>)
+OGEE_QUICK_BY(QuickValue, Geglu, QuickSelfGatedProduct<tables::NormalTail>, QuickGegluEight)
+OGEE_QUICK_BY(QuickValue, GegluTanh, QuickSelfGatedProduct<tables::TanhGateTail>, QuickTanhGegluEight)
+using QuickTanhGegluSlopes = QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>;
+OGEE_QUICK_BY(QuickSlopes, GegluTanh, QuickTanhGegluSlopes, QuickTanhGegluSlopesEight)
 
-template <>
-struct QuickValue<Gtu> : Quick {
+struct QuickGtu : Quick {
   SigmoidForm gate;
   TanhForm form;
   HWY_INLINE bool load(const double*) {
@@ -79,9 +80,9 @@ struct QuickValue<Gtu> : Quick {
   HWY_INLINE FloatTruth inside(const Float* x) const { return gate.inside(x[0]); }
   HWY_INLINE Float operator()(const Float* x) const { return gate.times(form(x[1]), x[0]); }
 };
+OGEE_QUICK_BY(QuickValue, Gtu, QuickGtu, QuickGtuEight)
 
-template <>
-struct QuickSlopes<Swiglu> : Quick {
+struct QuickSwigluSlopes : Quick {
   SigmoidSides gate;
   HWY_INLINE bool load(const double*) {
     gate.load();
@@ -95,9 +96,9 @@ struct QuickSlopes<Swiglu> : Quick {
     d[1] = x[0] * s.at(x[0]);
   }
 };
+OGEE_QUICK_BY(QuickSlopes, Swiglu, QuickSwigluSlopes, QuickSwigluSlopesEight)
 
-template <>
-struct QuickSlopes<Glu> : Quick {
+struct QuickGluSlopes : Quick {
   SigmoidSides gate;
   HWY_INLINE bool load(const double*) {
     gate.load();
@@ -110,10 +111,10 @@ struct QuickSlopes<Glu> : Quick {
     d[1] = s.at(x[0]);
   }
 };
+OGEE_QUICK_BY(QuickSlopes, Glu, QuickGluSlopes, QuickGluSlopesEight)
 
 // tanh(b) is made of sigmoid(-2|b|), too: one table serves both.
-template <>
-struct QuickSlopes<Gtu> : Quick {
+struct QuickGtuSlopes : Quick {
   SigmoidSides gate;
   HWY_INLINE bool load(const double*) {
     gate.load();
@@ -128,6 +129,7 @@ struct QuickSlopes<Gtu> : Quick {
     d[1] = s.at(x[0]) * (4.0 * t.slope());
   }
 };
+OGEE_QUICK_BY(QuickSlopes, Gtu, QuickGtuSlopes, QuickGtuSlopesEight)
 
 // (g (1 + 2 alpha) - alpha) b
 template <class Gate>
@@ -144,11 +146,10 @@ struct QuickExpandedGate : Quick, Expansion {
   }
 };
 
-OGEE_QUICK(QuickValue, Xswiglu, QuickExpandedGate<SigmoidForm>)
-OGEE_QUICK(QuickValue, Xgeglu, QuickExpandedGate<NormalForm>)
+OGEE_QUICK_BY(QuickValue, Xswiglu, QuickExpandedGate<SigmoidForm>, QuickExpandedGate<LogisticForm>)
+OGEE_QUICK_BY(QuickValue, Xgeglu, QuickExpandedGate<NormalForm>, QuickExpandedGate<NormalEightForm>)
 
-template <>
-struct QuickSlopes<Geglu> : Quick {
+struct QuickGegluSlopes : Quick {
   NormalParts normal;
   HWY_INLINE bool load(const double*) {
     normal.load();
@@ -161,6 +162,7 @@ struct QuickSlopes<Geglu> : Quick {
     d[1] = parts.gate(x[0]) * x[0];
   }
 };
+OGEE_QUICK_BY(QuickSlopes, Geglu, QuickGegluSlopes, QuickGegluSlopesEight)
 
 template <>
 struct QuickSlopes<Xgeglu> : QuickAll, Expansion {
@@ -199,9 +201,8 @@ struct QuickSlopes<Xswiglu> : QuickAll, Expansion {
 };
 
 // a (gate(a) (1 + 2 alpha) - alpha) b
-template <class Table>
-struct QuickExpandedSecond : QuickSelfGatedProduct<Table>, Expansion {
-  using Base = QuickSelfGatedProduct<Table>;
+template <class Base>
+struct QuickExpandedSecond : Base, Expansion {
   HWY_INLINE bool load(const double* p) {
     expand(p[0]);
     return Base::load(p);
@@ -211,8 +212,10 @@ struct QuickExpandedSecond : QuickSelfGatedProduct<Table>, Expansion {
   }
 };
 
-OGEE_QUICK(QuickValue, XswigluSecond, QuickExpandedSecond<tables::SigmoidSides>)
-OGEE_QUICK(QuickValue, XgegluSecond, QuickExpandedSecond<tables::NormalTail>)
+OGEE_QUICK_BY(QuickValue, XswigluSecond, QuickExpandedSecond<QuickSelfGatedProduct<tables::SigmoidSides>>,
+              QuickExpandedSecond<LogisticSelfGatedProduct>)
+OGEE_QUICK_BY(QuickValue, XgegluSecond, QuickExpandedSecond<QuickSelfGatedProduct<tables::NormalTail>>,
+              QuickExpandedSecond<QuickGegluEight>)
 
 template <>
 struct QuickSlopes<XswigluSecond> : QuickAll, Expansion {

@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/gated_eight-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -15,8 +16,7 @@ namespace ogee::HWY_NAMESPACE {
 #if OGEE_QUICK_TARGET
 
 // u sigmoid(k u)*b
-template <>
-struct QuickValue<GegluQuick> : Quick {
+struct QuickLogisticGeglu : Quick {
   ScaledSigmoid gate;
   HWY_INLINE bool load(const double*) {
     gate.load(1.702);
@@ -25,9 +25,9 @@ struct QuickValue<GegluQuick> : Quick {
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
   HWY_INLINE Float operator()(const Float* x) const { return gate.times(x[0], x[1], x[0]); }
 };
+OGEE_QUICK_BY(QuickValue, GegluQuick, QuickLogisticGeglu, QuickLogisticGegluEight)
 
-template <>
-struct QuickSlopes<GegluQuick> : Quick {
+struct QuickLogisticGegluSlopes : Quick {
   ScaledSigmoid gate;
   HWY_INLINE bool load(const double*) {
     gate.load(1.702);
@@ -41,6 +41,7 @@ struct QuickSlopes<GegluQuick> : Quick {
     d[1] = s.at(z.z) * x[0];
   }
 };
+OGEE_QUICK_BY(QuickSlopes, GegluQuick, QuickLogisticGegluSlopes, QuickLogisticGegluSlopesEight)
 
 template <>
 struct QuickValue<ScaledSwiglu> : Quick {

@@ -126,8 +126,8 @@ struct QuickExpanded : Quick {
   HWY_INLINE Float operator()(const Float* x) const { return factor * gate.times(x[0], x[0]) - alpha * x[0]; }
 };
 
-OGEE_QUICK(QuickValue, Xsilu, QuickExpanded<SigmoidForm>)
-OGEE_QUICK(QuickValue, Xgelu, QuickExpanded<NormalForm>)
+OGEE_QUICK_BY(QuickValue, Xsilu, QuickExpanded<SigmoidForm>, QuickExpanded<LogisticForm>)
+OGEE_QUICK_BY(QuickValue, Xgelu, QuickExpanded<NormalForm>, QuickExpanded<NormalEightForm>)
 
 template <>
 struct QuickSlopes<Xgelu> : QuickAll, Expansion {

@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "kernels/quick/learned_tables-inl.h"
+#include "kernels/quick/logistic-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -125,12 +126,17 @@ struct ScaledSigmoid {
     const Float a = at_most(abs(x), limit), magnitude = factor * a;
     return {signed_factor * x, magnitude, fused(a, rest, fused(a, factor, -magnitude))};
   }
+  // exp(-factor*x)
+  static HWY_INLINE Power power(const Point& p) {
+    return Power::of_minus(times_sign(p.magnitude, p.z), times_sign(p.low, p.z));
+  }
   HWY_INLINE SigmoidSides::Sides sides(const Point& p) const { return gate.sides(p.magnitude, p.low); }
   HWY_INLINE FloatTruth above(Float x) const { return gate.above(signed_factor * x); }
   HWY_INLINE FloatTruth within(Float x) const { return gate.within(factor * x); }
   // m sigmoid(factor*x), finite m
   HWY_INLINE Float times(Float m, Float x) const {
     const Point p = point(x);
+    if constexpr (!OGEE_AVX512_TARGET) return m / power(p).plus_one();
     const Float y = gate.times(m, p.magnitude, p.low);
     return select(p.z < 0.0, y, m - y);
   }
@@ -138,6 +144,7 @@ struct ScaledSigmoid {
   HWY_INLINE Float times(Float a, Float b, Float x) const {
     const Point p = point(x);
     const Float m = a * b;
+    if constexpr (!OGEE_AVX512_TARGET) return exact_quotient(m, fused(a, b, -m), power(p));
     const FloatTruth left = p.z < 0.0;
     const Float y = gate.times_exactly(m, select(left, fused(a, b, -m), 0.0), p.magnitude, p.low);
     return select(left, y, m - y);

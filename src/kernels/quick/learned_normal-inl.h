@@ -10,6 +10,7 @@
 
 #include <cstddef>
 
+#include "kernels/quick/exponential_eight-inl.h"
 #include "kernels/quick/learned_gates-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -48,6 +49,17 @@ struct NormalParts {
   static HWY_INLINE FloatTruth above(Float x) { return x >= -furthest; }
   static HWY_INLINE FloatTruth within(Float x) { return abs(x) <= furthest; }
 
+#if !OGEE_AVX512_TARGET
+  HWY_INLINE Parts parts(Float x) const {
+    using Table = tables::MillsEight;
+    const Float z = at_most(abs(x), Table::high), w = 0.5 * z, square = w * z;
+    const Power p = Power::of_minus(square, fused(w, z, -square) - scale_left_out);
+    const Float density = p.times(Float::constant(scale));
+    const auto at = Eight<Table>::find(z);
+    const Float c = at.c<0>(), h = at.horner<1>();
+    return {square, density, density * fused(h, at.t, c), density * fused(h, at.t, c - z)};
+  }
+#else
   HWY_INLINE Parts parts(Float x) const {
     const Float z = at_most(abs(x), tables::MillsRatio::high);
     const Density p = density_of(z);
@@ -56,6 +68,8 @@ struct NormalParts {
     const Float c = mills.template coefficient<0>(at), h = mills.template tail<1>(at);
     return {p.half_square, density, density * fused(h, at.t, c), density * fused(h, at.t, c - z)};
   }
+
+#endif
 
   // phi(z) = scale 2^exponent (1 + rise)
   struct Density {

@@ -175,6 +175,18 @@ struct QuickRows {
     }
   }
 
+  // Where a selection costs three instructions, lanes with NaN or what is too large in one of two inputs are left to
+  // the rescue.
+  template <class Q>
+  static constexpr bool by_range = !OGEE_AVX512_TARGET && !Total<Q> && !Chains<Q>;
+  static HWY_INLINE FloatTruth numbers(const Float* x, FloatTruth inside) {
+    if constexpr (A::inputs == 2 && !OGEE_AVX512_TARGET) {
+      return {hn::And(inside.m, (abs(x[0] + x[1]) < 3e38).m)};
+    } else {
+      return inside;
+    }
+  }
+
   template <class E, std::size_t count, class Q>
   static HWY_INLINE void backward_step(const Q& quick, In<E> input, const double* parameter,
                                        const typename E::Element* dy, const Out<E>* dx, std::size_t i, bool stream) {
@@ -189,9 +201,11 @@ struct QuickRows {
       Float x[A::inputs];
       read_inputs<E>(input, i, v, x);
       quick(x, slope[v]);
-      if constexpr (!Total<Q>) all = inside_too(all, quick, x, quick.inside(x));
+      if constexpr (!Total<Q>) all = inside_too(all, quick, x, numbers(x, quick.inside(x)));
       // One input's NaN is seen to by the range already.
-      for (std::size_t k = 0; k < A::inputs && A::inputs > 1; ++k) slope[v][k] = with_nan_of<F>(slope[v][k], x);
+      if constexpr (A::inputs > 1 && !by_range<Q>) {
+        for (std::size_t k = 0; k < A::inputs; ++k) slope[v][k] = with_nan_of<F>(slope[v][k], x);
+      }
     }
     if constexpr (!Total<Q>) {
       if (HWY_UNLIKELY(!hn::AllTrue(SingleTag(), all.m))) {
@@ -199,7 +213,7 @@ struct QuickRows {
         for (std::size_t v = 0; v < count; ++v) {
           Float x[A::inputs], exact[A::inputs];
           read_inputs<E>(input, i, v, x);
-          const FloatTruth inside = quick.inside(x);
+          const FloatTruth inside = numbers(x, quick.inside(x));
           if (hn::AllTrue(SingleTag(), inside.m)) continue;
           rescue<F, A::inputs>(x, parameter, exact);
           for (std::size_t k = 0; k < A::inputs; ++k) slope[v][k] = select(inside, slope[v][k], exact[k]);

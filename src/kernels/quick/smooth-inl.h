@@ -14,6 +14,7 @@
 
 #include "kernels/quick/forms-inl.h"
 #include "kernels/quick/logistic-inl.h"
+#include "kernels/quick/smooth_eight-inl.h"
 #include "kernels/quick/smooth_tables.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -97,17 +98,23 @@ struct QuickWhole : Quick {
   HWY_INLINE Float operator()(const Float* x) const { return table(x[0]); }
 };
 
+template <class Table>
+using SteepDip = QuickDip<Table, true>;
+template <class Table>
+using SteepDipSlope = QuickSlope<DipSlopeForm<Table, true>>;
+
 OGEE_QUICK_BY(QuickValue, Silu, QuickDip<tables::SiluDip>, LogisticSelfGated)
-OGEE_QUICK(QuickValue, Gelu, QuickDip<tables::GeluDip, true>)
-OGEE_QUICK(QuickValue, GeluTanh, QuickDip<tables::TanhGeluDip, true>)
-OGEE_QUICK(QuickValue, GeluQuick, QuickDip<tables::QuickGeluDip>)
+OGEE_QUICK_BY(QuickValue, Gelu, SteepDip<tables::GeluDip>, QuickGeluEight)
+OGEE_QUICK_BY(QuickValue, GeluTanh, SteepDip<tables::TanhGeluDip>, QuickTanhGeluEight)
+OGEE_QUICK_BY(QuickValue, GeluQuick, QuickDip<tables::QuickGeluDip>, QuickLogisticGeluEight)
 OGEE_QUICK(QuickValue, Atlu, QuickDip<tables::AtluDip>)
 OGEE_QUICK(QuickValue, Logish, QuickWhole<tables::LogishWhole>)
 OGEE_QUICK(QuickValue, Serf, QuickWhole<tables::SerfWhole>)
-OGEE_QUICK(QuickSlopes, Silu, QuickSlope<DipSlopeForm<tables::SiluSlope>>)
-OGEE_QUICK(QuickSlopes, Gelu, QuickSlope<DipSlopeForm<tables::GeluSlope, true>>)
-OGEE_QUICK(QuickSlopes, GeluTanh, QuickSlope<DipSlopeForm<tables::TanhGeluSlope, true>>)
-OGEE_QUICK(QuickSlopes, GeluQuick, QuickSlope<DipSlopeForm<tables::QuickGeluSlope>>)
+OGEE_QUICK_BY(QuickSlopes, Silu, QuickSlope<DipSlopeForm<tables::SiluSlope>>, QuickSlope<SelfGatedSlope>)
+OGEE_QUICK_BY(QuickSlopes, Gelu, SteepDipSlope<tables::GeluSlope>, QuickSlope<GeluSlopeEightForm>)
+OGEE_QUICK_BY(QuickSlopes, GeluTanh, SteepDipSlope<tables::TanhGeluSlope>, QuickSlope<TanhGeluSlopeEightForm>)
+OGEE_QUICK_BY(QuickSlopes, GeluQuick, QuickSlope<DipSlopeForm<tables::QuickGeluSlope>>,
+              QuickSlope<LogisticGeluSlopeEightForm>)
 OGEE_QUICK(QuickSlopes, Atlu, QuickSlope<DipSlopeForm<tables::AtluSlope>>)
 OGEE_QUICK(QuickSlopes, Mish, QuickSlope<Whole<tables::MishWholeSlope>>)
 OGEE_QUICK(QuickSlopes, Logish, QuickSlope<Whole<tables::LogishSlope>>)
@@ -115,33 +122,35 @@ OGEE_QUICK(QuickSlopes, TanhExp, QuickSlope<Whole<tables::TanhExpSlope>>)
 OGEE_QUICK(QuickSlopes, Serf, QuickSlope<Whole<tables::SerfSlope>>)
 OGEE_QUICK(QuickSlopes, Phish, QuickSlope<Whole<tables::PhishSlope>>)
 OGEE_QUICK_BY(QuickValue, Swish, WithBetaOne<QuickDip<tables::SiluDip>>, WithBetaOne<LogisticSelfGated>)
-OGEE_QUICK(QuickSlopes, Swish, WithBetaOne<QuickSlope<DipSlopeForm<tables::SiluSlope>>>)
+OGEE_QUICK_BY(QuickSlopes, Swish, WithBetaOne<QuickSlope<DipSlopeForm<tables::SiluSlope>>>,
+              WithBetaOne<QuickSlope<SelfGatedSlope>>)
 
 // At 0 the gate's first coefficient would not be a float, so the factor x stays outside.
 template <class Table>
 struct QuickFactor : QuickWhole<Table> {
   HWY_INLINE Float operator()(const Float* x) const { return this->table.times(x[0], x[0]); }
 };
-OGEE_QUICK(QuickValue, Mish, QuickFactor<tables::MishFactor>)
+OGEE_QUICK_BY(QuickValue, Mish, QuickFactor<tables::MishFactor>, QuickMishEight)
 OGEE_QUICK(QuickValue, TanhExp, QuickFactor<tables::TanhExpFactor>)
 
 // The table has the beta that nearly everybody has; a product with a rounded value would be rounded twice.
-template <>
-struct QuickValue<ESwish> : QuickDip<tables::ESwishDip> {
+struct QuickESwish : QuickDip<tables::ESwishDip> {
   HWY_INLINE bool load(const double* p) { return QuickDip::load(p) && p[0] == 1.375; }
   HWY_INLINE Float operator()(const Float* x) const {
     return fused(at_least(x[0], 0.0), Float::constant(1.375), dip(x[0]));
   }
 };
-template <>
-struct QuickSlopes<ESwish> : QuickSlope<DipSlopeForm<tables::SiluSlope>> {
+OGEE_QUICK_BY(QuickValue, ESwish, QuickESwish, QuickESwishEight)
+template <class Form>
+struct QuickESwishSlope : QuickSlope<Form> {
   double beta;
   HWY_INLINE bool load(const double* p) {
     beta = p[0];
-    return QuickSlope::load(p);
+    return QuickSlope<Form>::load(p);
   }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = beta * slope(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = beta * this->slope(x[0]); }
 };
+OGEE_QUICK_BY(QuickSlopes, ESwish, QuickESwishSlope<DipSlopeForm<tables::SiluSlope>>, QuickESwishSlope<SelfGatedSlope>)
 
 // Around 0, where x tanh(x Phi(x)) has a double root, the table holds it over x^2.
 template <>
