@@ -1,6 +1,7 @@
 """src/kernels/quick/eight_tables.h: 8 polynomials each, for vectors of eight floats; and an exponential's one."""
 from arithmetic import at, mp, np
 from eight import Eight
+from exponential import tanh_shrink_ratio
 from formulas import cdf, phi
 from grids import best_floats
 from writing import array
@@ -49,7 +50,9 @@ TABLES = [
     Power,
     logarithmic("TanhEight", "tanh(z)", mp.tanh, 6, 9.01, zero=1, rounded=3),
     logarithmic("TanhFineEight", "tanh(z)", mp.tanh, 7, 10, zero=1, rounded=3),
-    logarithmic("LishtEight", "tanh(z)/z", at(1, lambda z: mp.tanh(z) / z), 8, 9.01, rounded=3),
+    logarithmic("LishtEight", "tanh(z)/z", at(1, lambda z: mp.tanh(z) / z), 8, 10, rounded=3),
+    logarithmic("TanhshrinkEight", "(z - tanh(z))/z^3", tanh_shrink_ratio, 8, 7.9, rounded=3),
+    logarithmic("ArctanEight", "atan(z)", mp.atan, 7, 8, zero=1, rounded=3),
     logarithmic("ErfEight", "erf(z)/z", at(2 / mp.sqrt(mp.pi), lambda z: mp.erf(z) / z), 7, 3.92, rounded=3),
     # The first interval ends at sqrt(3/32), so that no exponential but 1 is looked up together with it.
     Eight("GeluEight", "-z Phi(-z) exp(max(z^2/2 - 3/64, 0))", lambda z: gelu_dip(z) * mp.exp(z * z / 2 - mp.mpf(3) / 64),

@@ -33,6 +33,23 @@ struct ErfEightForm {
     return Eight<Table>::find(z).times(with_sign_of(z, x));
   }
 };
+struct ArctanEightForm {
+  using Table = tables::ArctanEight;
+  HWY_INLINE void load() {}
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), Table::high); }
+  HWY_INLINE Float operator()(Float x) const { return with_sign_of(Eight<Table>::of(abs(x)), x); }
+};
+// x (x^2 g), with what the rounding of x^2 left out.
+struct TanhshrinkEightForm {
+  using Table = tables::TanhshrinkEight;
+  HWY_INLINE void load() {}
+  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), Table::high); }
+  HWY_INLINE Float operator()(Float x) const {
+    const auto found = Eight<Table>::find(abs(x));
+    const Float w = x * x, rest = fused(x, x, -w), c = found.c<0>();
+    return x * fused(w, c, fused(w * found.t, found.horner<1>(), rest * c));
+  }
+};
 using TanhSlopeEight = LogisticSlopeForm<2, 4>;
 using BipolarSlopeEight = LogisticSlopeForm<1, 2>;
 

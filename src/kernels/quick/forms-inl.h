@@ -68,14 +68,6 @@ struct QuickSlope : Quick {
   template <>                           \
   struct kind<function> : __VA_ARGS__ {};
 
-// Those that only AVX-512 gains by: elsewhere a lookup takes longer than the formula.
-struct NoQuick {
-  static constexpr bool exists = false;
-};
-#define OGEE_QUICK_AVX512(kind, function, ...) \
-  template <>                                  \
-  struct kind<function> : std::conditional_t<OGEE_AVX512_TARGET, __VA_ARGS__, NoQuick> {};
-
 using SigmoidForm = SymmetricGate<tables::SigmoidTail>;
 using NormalForm = SymmetricGate<tables::NormalTail>;
 using TanhGateForm = SymmetricGate<tables::TanhGateTail>;

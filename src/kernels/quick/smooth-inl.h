@@ -174,14 +174,14 @@ struct QuickSlopes<Gcu> : QuickSlope<Whole<tables::GcuSlope>> {
 };
 
 // x*tanh(x) = |x| z (tanh(z)/z), where z ends with the table: tanh is 1 there.
-template <>
-struct QuickValue<Lisht> : QuickWhole<tables::LishtRatio> {
+struct QuickLisht : QuickWhole<tables::LishtRatio> {
   HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 3e37; }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float a = abs(x[0]), z = at_most(a, tables::LishtRatio::high);
     return table.times(a * z, z);
   }
 };
+OGEE_QUICK_BY(QuickValue, Lisht, QuickLisht, QuickLishtEight)
 template <>
 struct QuickSlopes<Lisht> : QuickSlope<Whole<tables::LishtSlope>> {
   static constexpr bool total = true;

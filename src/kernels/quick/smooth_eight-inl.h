@@ -71,7 +71,9 @@ struct TanhGeluSlopeEightForm {
   using P = TanhGeluPower;
   HWY_INLINE void load() {}
   HWY_INLINE FloatTruth inside(Float x) const { return x >= -P::high; }
-  HWY_INLINE Float operator()(Float x) const { return P::left(at_most(abs(x), P::high)).at_exactly(x); }
+  HWY_INLINE Float operator()(Float x) const {
+    return P::left(at_most(abs(x), P::high)).times_exactly(Float::constant(1.0), x);
+  }
 };
 
 // x/(1 + exp(-1.702 x)) and its slope
@@ -110,6 +112,17 @@ struct QuickESwishEight : Quick {
   HWY_INLINE Float operator()(const Float* x) const {
     const Float m = x[0] * 1.375;
     return exact_quotient(m, fused(x[0], Float::constant(1.375), -m), Logistic::power(x[0]));
+  }
+};
+
+// x*tanh(x) = |x| z (tanh(z)/z)
+struct QuickLishtEight : Quick {
+  using Table = tables::LishtEight;
+  HWY_INLINE bool load(const double*) { return true; }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 1e37; }
+  HWY_INLINE Float operator()(const Float* x) const {
+    const Float a = abs(x[0]), z = at_most(a, Table::high);
+    return Eight<Table>::find(z).times(a * z);
   }
 };
 
