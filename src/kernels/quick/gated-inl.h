@@ -66,8 +66,7 @@ OGEE_QUICK_BY(QuickValue, Glu, QuickProduct<SigmoidForm>, QuickProduct<LogisticF
 OGEE_QUICK_BY(QuickValue, Swiglu, QuickSelfGatedProduct<tables::SigmoidSides>, LogisticSelfGatedProduct)
 OGEE_QUICK_BY(QuickValue, Geglu, QuickSelfGatedProduct<tables::NormalTail>, QuickGegluEight)
 OGEE_QUICK_BY(QuickValue, GegluTanh, QuickSelfGatedProduct<tables::TanhGateTail>, QuickTanhGegluEight)
-using QuickTanhGegluSlopes = QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>;
-OGEE_QUICK_BY(QuickSlopes, GegluTanh, QuickTanhGegluSlopes, QuickTanhGegluSlopesEight)
+OGEE_QUICK(QuickSlopes, GegluTanh, QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>)
 
 struct QuickGtu : Quick {
   SigmoidForm gate;

@@ -107,14 +107,6 @@ struct QuickTanhGegluEight : QuickEight {
     return exact_quotient(m, fused(x[0], x[1], -m), TanhGeluPower::of_minus(z, z * z));
   }
 };
-struct QuickTanhGegluSlopesEight : QuickEight {
-  HWY_INLINE FloatTruth inside(const Float* x) const { return bounded(x[0] >= -TanhGeluPower::high, x[1]); }
-  HWY_INLINE void operator()(const Float* x, Float* d) const {
-    const Float z = at_most(abs(x[0]), TanhGeluPower::high);
-    d[0] = TanhGeluPower::left(z).times_exactly(x[1], x[0]);
-    d[1] = logistic_times(x[0], x[0], TanhGeluPower::of_minus(z, z * z));
-  }
-};
 struct QuickLogisticGegluEight : QuickEight {
   using P = QuickGeluPower;
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(x[0] >= -P::high, y); }

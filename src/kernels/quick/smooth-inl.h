@@ -112,7 +112,7 @@ OGEE_QUICK(QuickValue, Logish, QuickWhole<tables::LogishWhole>)
 OGEE_QUICK(QuickValue, Serf, QuickWhole<tables::SerfWhole>)
 OGEE_QUICK_BY(QuickSlopes, Silu, QuickSlope<DipSlopeForm<tables::SiluSlope>>, QuickSlope<SelfGatedSlope>)
 OGEE_QUICK_BY(QuickSlopes, Gelu, SteepDipSlope<tables::GeluSlope>, QuickSlope<GeluSlopeEightForm>)
-OGEE_QUICK_BY(QuickSlopes, GeluTanh, SteepDipSlope<tables::TanhGeluSlope>, QuickSlope<TanhGeluSlopeEightForm>)
+OGEE_QUICK(QuickSlopes, GeluTanh, SteepDipSlope<tables::TanhGeluSlope>)
 OGEE_QUICK_BY(QuickSlopes, GeluQuick, QuickSlope<DipSlopeForm<tables::QuickGeluSlope>>,
               QuickSlope<LogisticGeluSlopeEightForm>)
 OGEE_QUICK(QuickSlopes, Atlu, QuickSlope<DipSlopeForm<tables::AtluSlope>>)

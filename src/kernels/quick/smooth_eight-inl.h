@@ -51,13 +51,6 @@ struct TanhGeluPower {
     const Float u = z * p;
     return Power::of_minus(u, fused(z, rest, fused(z, p, -u)));
   }
-  // As SelfGatedSlope::left, for z times the exponent's slope.
-  static HWY_INLINE SelfGatedSlope::Left left(Float z) {
-    const Float w = z * z, rest = fused(w, Float::constant(3 * cubic), small);
-    const Power p = of_minus(z, w);
-    const Float most = fused_minus(z, large, p.s + 1.0);
-    return {p, most + Float{hn::NegMulAdd(z.v, rest.v, (p.s * p.q).v)}};
-  }
 };
 struct QuickTanhGeluEight : Quick {
   HWY_INLINE bool load(const double*) { return true; }
@@ -67,15 +60,6 @@ struct QuickTanhGeluEight : Quick {
     return x[0] / TanhGeluPower::of_minus(z, z * z).plus_one();
   }
 };
-struct TanhGeluSlopeEightForm {
-  using P = TanhGeluPower;
-  HWY_INLINE void load() {}
-  HWY_INLINE FloatTruth inside(Float x) const { return x >= -P::high; }
-  HWY_INLINE Float operator()(Float x) const {
-    return P::left(at_most(abs(x), P::high)).times_exactly(Float::constant(1.0), x);
-  }
-};
-
 // x/(1 + exp(-1.702 x)) and its slope
 struct QuickGeluPower {
   static constexpr double factor = 1.702, large = 1.702f, small = factor - large;
