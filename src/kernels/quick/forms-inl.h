@@ -27,6 +27,11 @@ HWY_INLINE FloatTruth finite(FloatTruth mask, Float y) {
   return {hn::And(mask.m, (abs(y) < std::numeric_limits<double>::infinity()).m)};
 }
 
+// The same for a product, what whose rounding left out was counted: that must not be lost among subnormal numbers.
+HWY_INLINE FloatTruth finite_product(FloatTruth mask, Float y) {
+  return finite({hn::And(mask.m, hn::Or((abs(y) >= 1e-30).m, (abs(y) <= 0.0).m))}, y);
+}
+
 HWY_INLINE FloatTruth always() { return {hn::FirstN(SingleTag(), hn::MaxLanes(SingleTag()))}; }
 
 struct Quick {

@@ -73,7 +73,7 @@ struct QuickGtuSlopesEight : QuickEight {
 // a Phi(a) b, and what rounding the product leaves out.
 struct QuickGegluEight : QuickEight {
   using Table = tables::NormalEight;
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(x[0] >= -Table::high, y); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite_product(x[0] >= -Table::high, y); }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float z = at_most(abs(x[0]), Table::high), m = x[0] * x[1], left_out = fused(x[0], x[1], -m);
     const auto found = Eight<Table>::find(z);
@@ -101,7 +101,9 @@ struct QuickGegluSlopesEight : QuickEight {
 
 // The same with sigmoid(2 sqrt(2/pi) (a + 0.044715 a^3)), and with sigmoid(1.702 a)
 struct QuickTanhGegluEight : QuickEight {
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(x[0] >= -TanhGeluPower::high, y); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const {
+    return finite_product(x[0] >= -TanhGeluPower::high, y);
+  }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float z = at_most(x[0], TanhGeluPower::high), m = x[0] * x[1];
     return exact_quotient(m, fused(x[0], x[1], -m), TanhGeluPower::of_minus(z, z * z));
@@ -109,7 +111,7 @@ struct QuickTanhGegluEight : QuickEight {
 };
 struct QuickLogisticGegluEight : QuickEight {
   using P = QuickGeluPower;
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(x[0] >= -P::high, y); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite_product(x[0] >= -P::high, y); }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float m = x[0] * x[1];
     return exact_quotient(m, fused(x[0], x[1], -m), P::power(at_most(x[0], P::high)));

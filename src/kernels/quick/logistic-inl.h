@@ -117,7 +117,7 @@ struct LogisticSelfGated : Quick {
 // a s(a) b: what the rounding of the product left out of it counts, too.
 struct LogisticSelfGatedProduct : Quick {
   HWY_INLINE bool load(const double*) { return true; }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(Logistic::above(x[0]), y); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite_product(Logistic::above(x[0]), y); }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float m = x[0] * x[1];
     return exact_quotient(m, fused(x[0], x[1], -m), Logistic::power(x[0]));
