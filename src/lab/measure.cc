@@ -135,8 +135,8 @@ class PeakMemory::Counter : public c10::MemoryReportingInfoBase {
 
 namespace {
 
-// LibTorch's allocator warns on standard error of memory that was taken before it was followed and is freed while it is,
-// as what a recurrent network carries from step to step is: for our counting, no news.
+// LibTorch's allocator warns on standard error of memory that was taken before it was followed and is freed while it
+// is, as what a recurrent network carries from step to step is: for our counting, no news.
 int& least_logged() {
 #ifdef C10_USE_GLOG
   return FLAGS_minloglevel;
