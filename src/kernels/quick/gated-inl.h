@@ -35,7 +35,7 @@ struct QuickSelfGatedProduct : Quick {
     gate.load();
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(x[0]), y); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite_product(gate.above(x[0]), y); }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float m = x[0] * x[1];
     const FloatTruth left = x[0] < 0.0;
