@@ -31,7 +31,7 @@ struct Files {
 };
 
 Files files_of(const std::string& data) {
-  Attributes attributes(data);
+  Attributes attributes("--data", data);
   Files all;
   all.captions = attributes.take_text("captions");
   for (std::size_t i = 0; i < 3; ++i) all.parts[i] = attributes.take_text(part_names[i]);

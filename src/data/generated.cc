@@ -1,14 +1,12 @@
 #include "data/generated.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
 #include <numeric>
 
 #include "ogee/ogee.h"
-#include "registry/suggestion.h"
 
 namespace ogee::data {
 namespace {
@@ -35,58 +33,6 @@ const Kind* kind_of(const std::string& data) {
 }  // namespace
 
 bool is_generated(const std::string& data) { return kind_of(data) != nullptr; }
-
-Attributes::Attributes(const std::string& data) : data_(data), name_(name_of(data)) {
-  const std::size_t open = data.find('(');
-  if (open == std::string::npos) return;
-  if (!data.ends_with(')')) throw Error(fmt::format("--data {}: the parenthesis is never closed", data));
-  for (std::size_t at = open + 1; at + 1 < data.size();) {
-    const std::size_t end = std::min(data.find(',', at), data.size() - 1);
-    std::string item = data.substr(at, end - at);
-    std::erase(item, ' ');
-    at = end + 1;
-    const std::size_t equals = item.find('=');
-    if (equals == std::string::npos || equals == 0 || equals + 1 == item.size())
-      throw Error(fmt::format("--data {}: '{}': expected attribute=number", data, item));
-    if (!given_.emplace(item.substr(0, equals), item.substr(equals + 1)).second)
-      throw Error(fmt::format("--data {}: {} stands there twice", data, item.substr(0, equals)));
-  }
-}
-
-std::int64_t Attributes::take(const std::string& key, std::int64_t usual, std::int64_t low, std::int64_t high) {
-  known_.push_back(key);
-  const auto found = given_.find(key);
-  std::int64_t value = usual;
-  if (found != given_.end()) {
-    const std::string& text = found->second;
-    const char* last = text.data() + text.size();
-    if (std::from_chars(text.data(), last, value) != std::from_chars_result{last, std::errc()})
-      throw Error(fmt::format("--data {}: '{}={}': expected attribute=number", data_, key, text));
-  }
-  if (value < low || value > high)
-    throw Error(fmt::format("--data {}: {} is {}, expected {} to {}", data_, key, value, low, high));
-  return value;
-}
-
-std::string Attributes::take_text(const std::string& key) {
-  known_.push_back(key);
-  const auto found = given_.find(key);
-  if (found == given_.end()) throw Error(fmt::format("--data {}: it has no {}; expected {}=...", data_, key, key));
-  return found->second;
-}
-
-std::string Attributes::take_text(const std::string& key, const std::string& usual) {
-  known_.push_back(key);
-  const auto found = given_.find(key);
-  return found == given_.end() ? usual : found->second;
-}
-
-void Attributes::finish() const {
-  for (const auto& [key, value] : given_)
-    if (std::find(known_.begin(), known_.end(), key) == known_.end())
-      throw Error(fmt::format("--data {}: {} has no attribute '{}'{}; it has {}", data_, name_, key,
-                              suggestion(key, {known_.begin(), known_.end()}), fmt::join(known_, ", ")));
-}
 
 Sizes take_sizes(Attributes& attributes, const Request& request, std::int64_t usual_train,
                  std::int64_t usual_validation, std::int64_t usual_test) {

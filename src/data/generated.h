@@ -5,38 +5,18 @@
 #include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <random>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "data/attributes.h"
 #include "data/dataset.h"
 
 namespace ogee::data {
 
 // Whether the data are of a generated kind, whatever their attributes.
 bool is_generated(const std::string& data);
-
-// The attributes of "name(key=number, key=text, ...)". All throw Error.
-class Attributes {
- public:
-  explicit Attributes(const std::string& data);
-  const std::string& name() const { return name_; }
-  // From `low` to `high`, else `usual`.
-  std::int64_t take(const std::string& key, std::int64_t usual, std::int64_t low, std::int64_t high);
-  // Must be there.
-  std::string take_text(const std::string& key);
-  // Else `usual`.
-  std::string take_text(const std::string& key, const std::string& usual);
-  // Refuses what nobody took.
-  void finish() const;
-
- private:
-  std::string data_, name_;
-  std::map<std::string, std::string> given_;
-  std::vector<std::string> known_;
-};
 
 class Draw {
  public:

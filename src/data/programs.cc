@@ -173,7 +173,7 @@ std::string draw_program(const Programs& task, Draw& draw) { return Writer(task,
 std::size_t answer_of(const std::string& text) { return text.rfind('\n') + 1; }
 
 Dataset load_programs(const Request& request) {
-  Attributes attributes(request.data);
+  Attributes attributes("--data", request.data);
   // Results must fit an int64: 10^length times 4*length for each operation.
   Programs task;
   task.length = attributes.take("length", task.length, 1, 8);

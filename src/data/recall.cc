@@ -131,7 +131,7 @@ std::string draw_recall(const AssociativeRecall& task, Draw& draw) {
 }
 
 Dataset load_copy(const Request& request) {
-  Attributes attributes(request.data);
+  Attributes attributes("--data", request.data);
   Copy task;
   task.bits = attributes.take("bits", task.bits, 1, 64);
   task.longest = attributes.take("longest", task.longest, 1, 256);
@@ -144,7 +144,7 @@ Dataset load_copy(const Request& request) {
 }
 
 Dataset load_associative_recall(const Request& request) {
-  Attributes attributes(request.data);
+  Attributes attributes("--data", request.data);
   AssociativeRecall task;
   task.bits = attributes.take("bits", task.bits, 1, 64);
   task.length = attributes.take("length", task.length, 1, 16);

@@ -148,7 +148,7 @@ std::string draw_caption(const Shapes& task, std::string_view scene, Draw& draw)
 }
 
 Dataset load_shapes(const Request& request) {
-  Attributes attributes(request.data);
+  Attributes attributes("--data", request.data);
   Shapes task;
   task.size = attributes.take("size", task.size, 24, 256);
   task.captions = attributes.take("captions", task.captions, 1, 20);

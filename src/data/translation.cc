@@ -25,7 +25,7 @@ struct Files {
 };
 
 Files files_of(const std::string& data) {
-  Attributes attributes(data);
+  Attributes attributes("--data", data);
   Files all;
   for (std::size_t i = 0; i < 3; ++i) all.prefixes[i] = attributes.take_text(part_names[i]);
   all.languages = {attributes.take_text("source"), attributes.take_text("target")};

@@ -79,7 +79,7 @@ std::int64_t count_unique(const std::string& sequence) {
 }
 
 Dataset load_unique_integers(const Request& request) {
-  Attributes attributes(request.data);
+  Attributes attributes("--data", request.data);
   UniqueIntegers task;
   task.length = attributes.take("length", task.length, 2, 128);
   task.values = attributes.take("values", task.values, 2, 64);

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/attributes.h"
 #include "models/gates.h"
 #include "models/network.h"
+#include "registry/suggestion.h"
 
 namespace ogee::models {
 namespace {
@@ -57,12 +59,10 @@ constexpr Model models[] = {
 
 // The models that fit one of these kinds: "a, b or c".
 std::string names_of(unsigned kinds) {
-  std::vector<std::string> names;
+  std::vector<std::string_view> names;
   for (const Model& model : models)
     if (model.fits & kinds) names.emplace_back(model.name);
-  std::string all = names.back();
-  for (std::size_t i = names.size() - 1; i-- > 0;) all = names[i] + (i + 2 == names.size() ? " or " : ", ") + all;
-  return all;
+  return alternatives(names);
 }
 
 const Model& model_of(const Settings& settings) {
@@ -76,16 +76,16 @@ const Model& model_of(const Settings& settings) {
 
 Settings resolve(Settings settings, const data::Dataset& data) {
   if (settings.design) return settings;
+  const Kind kind = kind_of(data);
   if (settings.model.empty())
-    settings.model = data.text()          ? "transformer"
-                     : data.recall()      ? "lstm"
-                     : data.translation() ? "attention"
-                     : data.captions()    ? "captioner"
-                                          : "mlp";
+    settings.model = kind == text          ? "transformer"
+                     : kind == recall      ? "lstm"
+                     : kind == translation ? "attention"
+                     : kind == captions    ? "captioner"
+                                           : "mlp";
   const Model& model = model_of(settings);
   settings.attention.lstm = model.fits == captions;  // what Xu et al. have, and what Bahdanau et al. have
   read_attributes(settings);
-  const Kind kind = kind_of(data);
   if (!(model.fits & kind)) {
     const std::string what = kind == translation ? "asks for translation"
                              : kind == captions  ? "asks for captions"

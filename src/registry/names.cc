@@ -53,6 +53,13 @@ std::size_t common_prefix(std::string_view a, std::string_view b) {
 
 }  // namespace
 
+std::string alternatives(const std::vector<std::string_view>& names) {
+  std::string all;
+  for (std::size_t i = 0; i < names.size(); ++i)
+    all.append(i == 0 ? "" : i + 1 < names.size() ? ", " : " or ").append(names[i]);
+  return all;
+}
+
 // Among equals the one that begins alike for longest.
 std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& candidates) {
   std::string_view best;

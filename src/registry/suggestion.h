@@ -1,4 +1,4 @@
-// "Did you mean", for any set of names.
+// What messages say of names: "did you mean", and which there are.
 #pragma once
 
 #include <string>
@@ -9,5 +9,8 @@ namespace ogee {
 
 // "; did you mean 'gelu'?" with the candidate nearest to `wrong`, or "" if none is near.
 std::string suggestion(std::string_view wrong, const std::vector<std::string_view>& candidates);
+
+// "gelu", "gelu or silu", "gelu, silu or mish".
+std::string alternatives(const std::vector<std::string_view>& names);
 
 }  // namespace ogee

@@ -49,17 +49,13 @@ constexpr Metric all[] = {
 constexpr const char* goal_words[] = {"classes",        "values",      "a text",  "a series",
                                       "bits to recall", "translation", "captions"};
 
-// "rmse, mae, r2 or loss", of those that fit.
-std::string listed(Goal goal, std::int64_t classes, std::vector<std::string_view>& keys) {
+// Those that fit.
+std::vector<std::string_view> keys_of(Goal goal, std::int64_t classes) {
+  std::vector<std::string_view> keys;
   for (const Metric& metric : all)
     if (metric.goal == goal && (std::string_view(metric.key) != "top5_error" || classes > 5))
       keys.push_back(metric.key);
-  std::string text;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    if (i > 0) text += i + 1 < keys.size() ? ", " : " or ";
-    text += keys[i];
-  }
-  return text;
+  return keys;
 }
 
 const Metric* titled(const std::string& title) {
@@ -74,10 +70,9 @@ std::span<const Metric> metrics() { return all; }
 
 const Metric& metric_named(const std::string& key, Goal goal, std::int64_t classes) {
   const auto words_of = [](Goal of) { return goal_words[static_cast<std::size_t>(of)]; };
-  std::vector<std::string_view> keys;
+  const std::vector<std::string_view> keys = keys_of(goal, classes);
   const auto refuse = [&](const std::string& why) {
-    const std::string expected = listed(goal, classes, keys);
-    return Error(fmt::format("--metric {}: {}; expected {} for {}", key, why, expected, words_of(goal)));
+    return Error(fmt::format("--metric {}: {}; expected {} for {}", key, why, alternatives(keys), words_of(goal)));
   };
   std::vector<std::string_view> elsewhere;
   for (const Metric& metric : all) {
@@ -87,10 +82,7 @@ const Metric& metric_named(const std::string& key, Goal goal, std::int64_t class
     if (key == metric.key) elsewhere.emplace_back(words_of(metric.goal));
   }
   if (!elsewhere.empty()) throw refuse(fmt::format("it is for {}", fmt::join(elsewhere, ", ")));
-  listed(goal, classes, keys);
-  const std::string meant = suggestion(key, keys);
-  keys.clear();
-  throw refuse("there is no such metric" + meant);
+  throw refuse("there is no such metric" + suggestion(key, keys));
 }
 
 bool is_metric(const std::string& key) {

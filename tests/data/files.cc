@@ -20,21 +20,6 @@ std::vector<std::uint8_t> pixels_of(std::size_t height, std::size_t width, std::
 
 }  // namespace
 
-Folder::Folder() {
-  const testing::TestInfo* test = testing::UnitTest::GetInstance()->current_test_info();
-  root_ = std::filesystem::temp_directory_path() /
-          ("ogee_" + std::string(test->test_suite_name()) + "_" + test->name() + "_" + std::to_string(getpid()));
-  std::filesystem::create_directories(root_);
-}
-Folder::~Folder() { std::filesystem::remove_all(root_); }
-
-std::string Folder::write(const std::string& name, const std::string& bytes) const {
-  std::filesystem::create_directories((root_ / name).parent_path());
-  std::filesystem::remove(root_ / name);  // some file systems wait for the disk when a file is written over
-  std::ofstream(root_ / name, std::ios::binary) << bytes;
-  return path(name);
-}
-
 bool has_note(const std::vector<std::string>& notes, const std::string& part) {
   return std::any_of(notes.begin(), notes.end(),
                      [&](const std::string& note) { return note.find(part) != std::string::npos; });

@@ -11,27 +11,10 @@
 #include <string>
 #include <vector>
 
+#include "folder.h"
 #include "ogee/ogee.h"
 
 namespace ogee::data {
-
-// A folder that goes away with the test.
-class Folder {
- public:
-  Folder();
-  ~Folder();
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-
-  std::string path(const std::string& name = "") const {
-    return name.empty() ? root_.string() : (root_ / name).string();
-  }
-  // Makes the folders that are in the name; returns the path.
-  std::string write(const std::string& name, const std::string& bytes) const;
-
- private:
-  std::filesystem::path root_;
-};
 
 // What Error says; empty if there is none.
 template <class Call>

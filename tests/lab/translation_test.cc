@@ -1,65 +1,46 @@
 // Translation in the laboratory: a run that was stopped goes on to the same bits, noise, its annealing and BLEU's
 // search included.
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#include <filesystem>
-#include <fstream>
+#include <string>
 
 #include "broken_off.h"
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
+#include "folder.h"
 #include "lab/experiment_file.h"
 #include "lab/run.h"
 
 namespace ogee::lab::translation_test {
 namespace {
 
-namespace files = std::filesystem;
-
 // Numbers' words, which another language writes in the opposite order; lengths differ, so that batches do.
-class Languages {
- public:
-  Languages() : folder_(files::temp_directory_path() / ("ogee_translation_" + std::to_string(getpid()))) {
-    files::create_directories(folder_);
-    write("train", 90, 1);
-    write("valid", 10, 2);
-    write("test", 12, 3);
-  }
-  ~Languages() { files::remove_all(folder_); }
-  Languages(const Languages&) = delete;
-  Languages& operator=(const Languages&) = delete;
-
-  std::string data() const {
-    const auto path = [&](const char* part) { return (folder_ / part).string(); };
-    return "translation(train=" + path("train") + ",validation=" + path("valid") + ",test=" + path("test") +
-           ",source=en,target=de,pieces=60)";
-  }
-
- private:
-  void write(const std::string& part, int count, unsigned random) const {
-    const char* const left[] = {"one", "two", "three", "four", "five", "six"};
-    const char* const right[] = {"eins", "zwei", "drei", "vier", "acht", "zehn"};
-    std::ofstream en(folder_ / (part + ".en")), de(folder_ / (part + ".de"));
-    for (int i = 0; i < count; ++i) {
-      std::string forth, back;
-      for (int j = 0; j < 2 + i % 4; ++j) {
-        random = random * 1664525 + 1013904223;
-        const unsigned which = (random >> 16) % 6;
-        forth += std::string(j > 0 ? " " : "") + left[which];
-        back = right[which] + std::string(j > 0 ? " " : "") + back;
-      }
-      en << forth << ".\n";
-      de << back << ".\n";
+void write_pairs(const Folder& folder, const std::string& part, int count, unsigned random) {
+  const char* const left[] = {"one", "two", "three", "four", "five", "six"};
+  const char* const right[] = {"eins", "zwei", "drei", "vier", "acht", "zehn"};
+  std::string en, de;
+  for (int i = 0; i < count; ++i) {
+    std::string forth, back;
+    for (int j = 0; j < 2 + i % 4; ++j) {
+      random = random * 1664525 + 1013904223;
+      const unsigned which = (random >> 16) % 6;
+      forth += std::string(j > 0 ? " " : "") + left[which];
+      back = right[which] + std::string(j > 0 ? " " : "") + back;
     }
+    en += forth + ".\n";
+    de += back + ".\n";
   }
-  files::path folder_;
-};
+  folder.write(part + ".en", en);
+  folder.write(part + ".de", de);
+}
 
 TEST(Translation, ARunGoesOnElsewhereToTheSameResult) {
-  const Languages languages;
+  const Folder folder;
+  write_pairs(folder, "train", 90, 1);
+  write_pairs(folder, "valid", 10, 2);
+  write_pairs(folder, "test", 12, 3);
   const Experiment wanted = parse_experiment(
-      "data = { data = \"" + languages.data() + "\" }\n" +
+      "data = { data = \"translation(train=" + folder.path("train") + ",validation=" + folder.path("valid") +
+          ",test=" + folder.path("test") + ",source=en,target=de,pieces=60)\" }\n" +
           "model = { name = \"attention(gates=all,embedding=8,dropout=0.2,beam=2)\", depth = 1, width = 8 }\n"
           "training = { epochs = 6, batch = 10, seeds = 1, learning_rate = 1e-2, clip_norm = 1 }\n"
           "[[arm]]\nname = \"it\"\nactivation = \"nan(base=tanh)\"\n"

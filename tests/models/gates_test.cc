@@ -225,7 +225,8 @@ TEST(Gates, RefuseWhatDoesNotFit) {
   refused([&] { resolved("lstm(gates=all)", series(), "relu"); }, "--model lstm(gates=all): relu has no sigmoid");
   refused([&] { resolved("lstm(gates=some)", series()); }, "gates is 'some', expected sigmoid or all");
   refused([&] { resolved("lstm(head=first)", series()); }, "head is 'first', expected last or mean");
-  refused([&] { resolved("gru(tail=1)", series()); }, "gru has no attribute 'tail'; it has gates and head");
+  refused([&] { resolved("gru(tail=1)", series()); }, "gru has no attribute 'tail'; it has gates, head");
+  refused([&] { resolved("gru(head=mean,head=last)", series()); }, "head stands there twice");
   refused([&] { resolved("lstm(head=mean)", text()); }, "head=mean gives one answer");
   refused([&] { resolved("transformer(gates=all)", series()); }, "transformer has no attribute 'gates'; it has heads");
 }

@@ -119,7 +119,8 @@ TEST(Ntm, WhatCannotBeIsRefused) {
   refused([&] { resolved("ntm(memory=0x3)"); }, "memory is '0x3', expected LOCATIONSxWIDTH");
   refused([&] { resolved("ntm(reads=0)"); }, "reads is 0, expected 1 to 64");
   refused([&] { resolved("ntm(controller=gru)"); }, "controller is 'gru', expected lstm or feedforward");
-  refused([&] { resolved("ntm(heads=2)"); }, "ntm has no attribute 'heads'; it has controller, gates, memory, reads");
+  refused([&] { resolved("ntm(heads=2)"); },
+          "ntm has no attribute 'heads'; did you mean 'reads'?; it has controller, gates, memory, reads");
   refused([&] { resolved("ntm(controller=feedforward,gates=all)"); }, "a feedforward controller has no gates");
   refused([&] { resolved("ntm", "swiglu"); }, "swiglu takes two inputs");
   refused([&] { resolved("ntm(gates=all)", "relu"); }, "relu has no sigmoid to go with it");

@@ -130,7 +130,6 @@ struct Power {
   HWY_INLINE Float times(Float m) const { return s * fused(q, m, m); }
   HWY_INLINE Float times_plus(Float m, Float c) const { return fused(s, fused(q, m, m), c); }
   // c + e^x, where s + c is exact
-  HWY_INLINE Float plus(Float c) const { return fused(s, q, s + c); }
   HWY_INLINE Float plus(double c) const { return fused(s, q, s + c); }
   // 1 + e^x. In another order it would lose the 1, where that is half a unit.
   HWY_INLINE Float plus_one() const { return s + fused(s, q, 1.0); }

@@ -71,25 +71,23 @@ struct NormalEightForm {
   }
 };
 
-// exp(-x^2/divisor)*factor, times x, too
-template <int divisor, bool self = false>
+// exp(-x^2/divisor), and scaled: the slopes of erf and of the normal distribution, and, times x, its own
+template <int divisor>
 struct SquarePowerForm {
   static constexpr double high = divisor == 1 ? 9.3 : 13.1;
-  static constexpr double factor = self ? -2 : divisor == 1 ? 1.12837916709551257390 : 0.39894228040143267794;
   HWY_INLINE void load() {}
   HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), high); }
-  HWY_INLINE Float operator()(Float x) const {
-    return Power::of_minus_square<divisor>(at_most(abs(x), high)).value() *
-           (self ? x * factor : Float::constant(factor));
-  }
+  HWY_INLINE Float operator()(Float x) const { return Power::of_minus_square<divisor>(at_most(abs(x), high)).value(); }
 };
-using ErfSlopeEight = SquarePowerForm<1>;
-using NormalDensityEight = SquarePowerForm<2>;
-using GaussianSlopeEight = SquarePowerForm<1, true>;
-struct GaussianEightForm {
-  HWY_INLINE void load() {}
-  HWY_INLINE FloatTruth inside(FloatTruth before, Float x) const { return at_most_too(before, abs(x), 9.3); }
-  HWY_INLINE Float operator()(Float x) const { return Power::of_minus_square<1>(at_most(abs(x), 9.3)).value(); }
+using GaussianEightForm = SquarePowerForm<1>;
+struct ErfSlopeEight : SquarePowerForm<1> {
+  HWY_INLINE Float operator()(Float x) const { return SquarePowerForm::operator()(x) * 1.12837916709551257390; }
+};
+struct NormalDensityEight : SquarePowerForm<2> {
+  HWY_INLINE Float operator()(Float x) const { return SquarePowerForm::operator()(x) * 0.39894228040143267794; }
+};
+struct GaussianSlopeEight : SquarePowerForm<1> {
+  HWY_INLINE Float operator()(Float x) const { return SquarePowerForm::operator()(x) * (x * -2.0); }
 };
 
 // max(x, 0) + log(1 + exp(-|x|)); or its mirror image

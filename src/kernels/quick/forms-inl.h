@@ -27,7 +27,8 @@ HWY_INLINE FloatTruth finite(FloatTruth mask, Float y) {
   return {hn::And(mask.m, (abs(y) < std::numeric_limits<double>::infinity()).m)};
 }
 
-// The same for a product, what whose rounding left out was counted: that must not be lost among subnormal numbers.
+// The same where y was made of a product and of what rounding that left out: near the smallest numbers the latter is
+// itself rounded away.
 HWY_INLINE FloatTruth finite_product(FloatTruth mask, Float y) {
   return finite({hn::And(mask.m, hn::Or((abs(y) >= 1e-30).m, (abs(y) <= 0.0).m))}, y);
 }
@@ -38,6 +39,11 @@ struct Quick {
   static constexpr bool exists = true;
   static constexpr bool parameters = false;
   static HWY_INLINE FloatTruth everywhere(const Float*) { return always(); }
+};
+
+// Forms that have nothing to load.
+struct QuickFixed : Quick {
+  HWY_INLINE bool load(const double*) { return true; }
 };
 
 // x*gate(x), gate(x), and their likes.

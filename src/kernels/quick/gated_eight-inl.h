@@ -15,10 +15,6 @@ namespace ogee::HWY_NAMESPACE {
 
 #if OGEE_QUICK_TARGET
 
-struct QuickEight : Quick {
-  HWY_INLINE bool load(const double*) { return true; }
-};
-
 // Where a factor can be multiplied with what a slope is made of.
 HWY_INLINE FloatTruth bounded(FloatTruth before, Float m) { return at_most_too(before, abs(m), 1e36); }
 
@@ -26,7 +22,7 @@ HWY_INLINE FloatTruth bounded(FloatTruth before, Float m) { return at_most_too(b
 HWY_INLINE Float logistic_times(Float m, Float x, const Power& p) { return by_sign(x, p.times(m), m) / p.plus(1.0); }
 
 // a s(a) b: by a slope(a) b, by b a s(a)
-struct QuickSwigluSlopesEight : QuickEight {
+struct QuickSwigluSlopesEight : QuickFixed {
   HWY_INLINE FloatTruth inside(const Float* x) const { return bounded(x[0] >= -SelfGatedSlope::high, x[1]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float z = at_most(abs(x[0]), SelfGatedSlope::high);
@@ -36,7 +32,7 @@ struct QuickSwigluSlopesEight : QuickEight {
   }
 };
 // s(a) b
-struct QuickGluSlopesEight : QuickEight {
+struct QuickGluSlopesEight : QuickFixed {
   HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 87.0; }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Power p = Power::of_minus(at_most(abs(x[0]), 87.0));
@@ -47,7 +43,7 @@ struct QuickGluSlopesEight : QuickEight {
 };
 
 // s(a) tanh(b)
-struct QuickGtuEight : QuickEight {
+struct QuickGtuEight : QuickFixed {
   using Table = tables::TanhFineEight;
   HWY_INLINE FloatTruth inside(const Float* x) const { return Logistic::above(x[0]); }
   HWY_INLINE Float operator()(const Float* x) const {
@@ -56,7 +52,7 @@ struct QuickGtuEight : QuickEight {
     return with_sign_of(exact_quotient(y, rest, Logistic::power(x[0])), x[1]);
   }
 };
-struct QuickGtuSlopesEight : QuickEight {
+struct QuickGtuSlopesEight : QuickFixed {
   HWY_INLINE FloatTruth inside(const Float* x) const { return at_most_too(abs(x[0]) <= 87.0, abs(x[1]), 43.0); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float one = Float::constant(1.0);
@@ -71,7 +67,7 @@ struct QuickGtuSlopesEight : QuickEight {
 };
 
 // a Phi(a) b, and what rounding the product leaves out.
-struct QuickGegluEight : QuickEight {
+struct QuickGegluEight : QuickFixed {
   using Table = tables::NormalEight;
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite_product(x[0] >= -Table::high, y); }
   HWY_INLINE Float operator()(const Float* x) const {
@@ -83,7 +79,7 @@ struct QuickGegluEight : QuickEight {
   }
 };
 // Phi(-z) - z phi(z) is exp(-z^2/2) times (c - z/sqrt(2 pi)) + t h, where c + t h is what the table has for Phi(-z).
-struct QuickGegluSlopesEight : QuickEight {
+struct QuickGegluSlopesEight : QuickFixed {
   using Table = tables::NormalEight;
   static constexpr double scale = 0.39894228040143267794, large = static_cast<float>(scale), small = scale - large;
   HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] >= -Table::high; }
@@ -100,7 +96,7 @@ struct QuickGegluSlopesEight : QuickEight {
 };
 
 // The same with sigmoid(2 sqrt(2/pi) (a + 0.044715 a^3)), and with sigmoid(1.702 a)
-struct QuickTanhGegluEight : QuickEight {
+struct QuickTanhGegluEight : QuickFixed {
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const {
     return finite_product(x[0] >= -TanhGeluPower::high, y);
   }
@@ -109,7 +105,7 @@ struct QuickTanhGegluEight : QuickEight {
     return exact_quotient(m, fused(x[0], x[1], -m), TanhGeluPower::of_minus(z, z * z));
   }
 };
-struct QuickLogisticGegluEight : QuickEight {
+struct QuickLogisticGegluEight : QuickFixed {
   using P = QuickGeluPower;
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite_product(x[0] >= -P::high, y); }
   HWY_INLINE Float operator()(const Float* x) const {
@@ -117,7 +113,7 @@ struct QuickLogisticGegluEight : QuickEight {
     return exact_quotient(m, fused(x[0], x[1], -m), P::power(at_most(x[0], P::high)));
   }
 };
-struct QuickLogisticGegluSlopesEight : QuickEight {
+struct QuickLogisticGegluSlopesEight : QuickFixed {
   using P = QuickGeluPower;
   HWY_INLINE FloatTruth inside(const Float* x) const { return bounded(x[0] >= -P::high, x[1]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {

@@ -109,14 +109,12 @@ struct SelfGatedSlope {
 };
 
 // x*s(x)
-struct LogisticSelfGated : Quick {
-  HWY_INLINE bool load(const double*) { return true; }
+struct LogisticSelfGated : QuickFixed {
   HWY_INLINE FloatTruth inside(const Float* x) const { return Logistic::above(x[0]); }
   HWY_INLINE Float operator()(const Float* x) const { return x[0] / Logistic::divisor(x[0]); }
 };
 // a s(a) b: what the rounding of the product left out of it counts, too.
-struct LogisticSelfGatedProduct : Quick {
-  HWY_INLINE bool load(const double*) { return true; }
+struct LogisticSelfGatedProduct : QuickFixed {
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite_product(Logistic::above(x[0]), y); }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float m = x[0] * x[1];

@@ -176,14 +176,15 @@ struct QuickRows {
   }
 
   // Where a selection costs three instructions, lanes with NaN or what is too large in one of two inputs are left to
-  // the rescue.
+  // the rescue; else NaN is put into the derivatives. One input's NaN is outside the form's range already.
   template <class Q>
-  static constexpr bool by_range = !OGEE_AVX512_TARGET && !Total<Q> && !Chains<Q>;
-  static HWY_INLINE FloatTruth numbers(const Float* x, FloatTruth inside) {
-    if constexpr (A::inputs == 2 && !OGEE_AVX512_TARGET) {
-      return {hn::And(inside.m, (abs(x[0] + x[1]) < 3e38).m)};
+  static constexpr bool without_nan = A::inputs == 2 && !OGEE_AVX512_TARGET && !Total<Q> && !Chains<Q>;
+  template <class Q>
+  static HWY_INLINE FloatTruth slopes_inside(const Q& quick, const Float* x) {
+    if constexpr (without_nan<Q>) {
+      return {hn::And(quick.inside(x).m, (abs(x[0] + x[1]) < 3e38).m)};
     } else {
-      return inside;
+      return quick.inside(x);
     }
   }
 
@@ -201,9 +202,8 @@ struct QuickRows {
       Float x[A::inputs];
       read_inputs<E>(input, i, v, x);
       quick(x, slope[v]);
-      if constexpr (!Total<Q>) all = inside_too(all, quick, x, numbers(x, quick.inside(x)));
-      // One input's NaN is seen to by the range already.
-      if constexpr (A::inputs > 1 && !by_range<Q>) {
+      if constexpr (!Total<Q>) all = inside_too(all, quick, x, slopes_inside(quick, x));
+      if constexpr (A::inputs > 1 && !without_nan<Q>) {
         for (std::size_t k = 0; k < A::inputs; ++k) slope[v][k] = with_nan_of<F>(slope[v][k], x);
       }
     }
@@ -213,7 +213,7 @@ struct QuickRows {
         for (std::size_t v = 0; v < count; ++v) {
           Float x[A::inputs], exact[A::inputs];
           read_inputs<E>(input, i, v, x);
-          const FloatTruth inside = numbers(x, quick.inside(x));
+          const FloatTruth inside = slopes_inside(quick, x);
           if (hn::AllTrue(SingleTag(), inside.m)) continue;
           rescue<F, A::inputs>(x, parameter, exact);
           for (std::size_t k = 0; k < A::inputs; ++k) slope[v][k] = select(inside, slope[v][k], exact[k]);

@@ -16,9 +16,8 @@ namespace ogee::HWY_NAMESPACE {
 #if OGEE_QUICK_TARGET
 
 // max(x, 0) and a dip. Up to sqrt(3/32) the exponential is 1, as three roundings would be too many for what is small.
-struct QuickGeluEight : Quick {
+struct QuickGeluEight : QuickFixed {
   using Table = tables::GeluEight;
-  HWY_INLINE bool load(const double*) { return true; }
   HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] >= -Table::high; }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float z = at_most(abs(x[0]), Table::high), half = z * 0.5, w = z * half;
@@ -52,8 +51,7 @@ struct TanhGeluPower {
     return Power::of_minus(u, fused(z, rest, fused(z, p, -u)));
   }
 };
-struct QuickTanhGeluEight : Quick {
-  HWY_INLINE bool load(const double*) { return true; }
+struct QuickTanhGeluEight : QuickFixed {
   HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] >= -TanhGeluPower::high; }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float z = at_most(x[0], TanhGeluPower::high);
@@ -76,9 +74,8 @@ struct QuickGeluPower {
     return SelfGatedSlope::left(Power::of_minus(z, left_out), z, left_out);
   }
 };
-struct QuickLogisticGeluEight : Quick {
+struct QuickLogisticGeluEight : QuickFixed {
   using P = QuickGeluPower;
-  HWY_INLINE bool load(const double*) { return true; }
   HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] >= -P::high; }
   HWY_INLINE Float operator()(const Float* x) const { return x[0] / P::power(at_most(x[0], P::high)).plus_one(); }
 };
@@ -100,9 +97,8 @@ struct QuickESwishEight : Quick {
 };
 
 // x*tanh(x) = |x| z (tanh(z)/z)
-struct QuickLishtEight : Quick {
+struct QuickLishtEight : QuickFixed {
   using Table = tables::LishtEight;
-  HWY_INLINE bool load(const double*) { return true; }
   HWY_INLINE FloatTruth inside(const Float* x) const { return abs(x[0]) <= 1e37; }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float a = abs(x[0]), z = at_most(a, Table::high);
@@ -111,9 +107,8 @@ struct QuickLishtEight : Quick {
 };
 
 // x (1 - e r(e)) right of 0, x e r(e) left of it, with e = exp(-|x|)
-struct QuickMishEight : Quick {
+struct QuickMishEight : QuickFixed {
   static constexpr double high = 87;
-  HWY_INLINE bool load(const double*) { return true; }
   HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] >= -high; }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float z = at_most(x[0], high);  // beyond, what is multiplied with it has vanished
