@@ -6,9 +6,8 @@
 //   cmake --build build/release --target bench_recurrent && build/release/bench/bench_recurrent
 //
 // Goals: plain at most 1.0 times LibTorch's time; noisy at most 1.3 times the plain one's, at least 5 times faster than
-// composed, and with at most 1.2 times the plain one's memory. Exit status 1 where one is missed. All of these share
-// the products of matrices, which LibTorch's BLAS does: what is written with operators cannot be slower by more than
-// these leave to the rest.
+// composed, and with at most 1.2 times the plain one's memory. Exit status 1 where one is missed. What is written with
+// operators has its products of matrices from LibTorch's BLAS; Ogee's own cells have theirs (kernels/dense).
 #include <fmt/core.h>
 #include <torch/torch.h>
 

@@ -27,7 +27,8 @@ struct Parameter {
   Role role = Role::fixed;
   double low = -infinity;  // the values that make sense, both ends included
   double high = infinity;
-  double spread = 0;  // learned ones start uniformly in value +- spread when a module creates them
+  // Learned ones start uniformly in value +- spread when a module creates them, a noisy unit's p in 0 +- spread.
+  double spread = 0;
 };
 
 // The noise e of phi(x; theta; e), one independent draw per element.

@@ -112,7 +112,8 @@ struct ActivationOptions {
 class ActivationImpl : public torch::nn::Cloneable<ActivationImpl> {
  public:
   explicit ActivationImpl(ActivationOptions options);
-  // Learned parameters back to their initial values (spread drawn from the current generator).
+  // Learned parameters back to their initial values (spread drawn from the current generator; a noisy unit's p in
+  // U(-1, 1), unless another value than its default was given).
   void reset() override;
   void pretty_print(std::ostream& stream) const override;
   // One-input functions; gated ones of two tensors, or of one that packs both inputs as options.layout says.

@@ -1,11 +1,15 @@
 // Encoders and decoders with additive attention for LibTorch (Bahdanau, Cho, Bengio 2015, 1409.0473), with any
 // activation for any gate, noisy ones too.
 //
-//   ogee::nn::AttentionEncoder encoder(ogee::nn::AttentionEncoderOptions(128,
-//   256).sigmoid("nan_sigmoid").tanh("nan_tanh")); ogee::nn::AttentionDecoder
-//   decoder(ogee::nn::AttentionDecoderOptions(128, 256, 512)); auto memory = encoder->forward(source, lengths); //
-//   [time, batch, 128] to [time, batch, 512] auto out = decoder->forward(target, memory, lengths, first); // out.y,
-//   out.contexts, out.weights auto result = ogee::attend(layer, x, h, source);             // the decoder's loop alone
+//   ogee::nn::AttentionEncoder encoder(ogee::nn::AttentionEncoderOptions(128, 256).tanh("nan_tanh"));
+//
+//   ogee::nn::AttentionDecoder decoder(ogee::nn::AttentionDecoderOptions(128, 256, 512));
+//
+//   auto memory = encoder->forward(source, lengths);  // [time, batch, 128] to [time, batch, 512]
+//
+//   auto out = decoder->forward(target, memory, lengths, first);  // out.y, out.contexts, out.weights
+//
+//   auto result = ogee::attend(layer, x, h, source);  // the decoder's loop alone
 //
 // A decoder's loop over time is one node of autograd's graph for float32 and float64 on the CPU, forward and backward
 // by the core's kernels, with the source's keys and values mapped once, before the loop. All other types and devices,
@@ -118,7 +122,8 @@ struct AttentionDecoded {
 
 // Parameters: weight_ih [G*H, input_size], weight_ch [G*H, memory_size], weight_hh, bias_ih, bias_hh, weight_query
 // [A, H], weight_key [A, memory_size], bias_key, weight_score [A], and a vector for every learned parameter of every
-// activation: reset_gate_p, update_gate_p, candidate_p [H], score_p [A].
+// activation: reset_gate_p, update_gate_p, candidate_p [H] (lstm: input_gate_p, forget_gate_p, output_gate_p,
+// candidate_p, cell_output_p), score_p [A].
 class AttentionDecoderImpl : public torch::nn::Cloneable<AttentionDecoderImpl> {
  public:
   explicit AttentionDecoderImpl(AttentionDecoderOptions how);

@@ -17,8 +17,8 @@
 namespace ogee::lab {
 namespace {
 
-// Counts up when the tables change.
-constexpr std::int64_t format = 3;
+// Counts up when the tables change, or what comes of the same settings.
+constexpr std::int64_t format = 4;
 constexpr int busy_milliseconds = 20000;
 
 constexpr const char* schema = R"(

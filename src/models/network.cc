@@ -51,15 +51,6 @@ void Network::add_layer(const std::string& name, std::int64_t units) {
 
 void Network::add_gate(const std::string& name, const std::string& activation, std::int64_t units) {
   nn::Activation unit(nn::ActivationOptions(activation).channels(units).channel_dim(-1));
-  const Spec& spec = unit->activation().spec();
-  const torch::NoGradGuard no_gradients;
-  for (std::size_t i = 0; i < spec.parameters.size(); ++i) {
-    const Parameter& p = spec.parameters[i];
-    if (spec.noise == Noise::none || p.role != Role::learned || p.name != "p") continue;
-    if (unit->activation().parameters()[i] != p.value) continue;  // given
-    at::Tensor values = unit->parameter_tensors()[i];
-    values.uniform_(-p.spread, p.spread, random_);
-  }
   layers.push_back({register_module(name + "_activation", unit), {}});
 }
 

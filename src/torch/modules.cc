@@ -7,6 +7,7 @@
 
 #include "torch/apply.h"
 #include "torch/autocast.h"
+#include "torch/initial_range.h"
 #include "torch/node.h"
 #include "torch/witness.h"
 
@@ -45,11 +46,10 @@ void ActivationImpl::reset() {
       const torch::Tensor fresh = torch::empty({options.channels()});
       tensors_[k] = options.learn() ? register_parameter(name, fresh) : register_buffer(name, fresh);
     }
-    const double value = activation_.parameters()[k];
-    if (p.spread > 0) {
-      tensors_[k].uniform_(value - p.spread, value + p.spread, torch_call::current_generator());
+    if (const auto [low, high] = torch_call::initial_range(activation_, k); low < high) {
+      tensors_[k].uniform_(low, high, torch_call::current_generator());
     } else {
-      tensors_[k].fill_(value);
+      tensors_[k].fill_(low);
     }
   }
 }

@@ -4,11 +4,15 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <map>
 #include <random>
+#include <string>
 #include <vector>
 
 #include "lab/adam_pass.h"
 #include "lab/optimiser.h"
+#include "ogee/torch.h"
+#include "ogee/torch_recurrent.h"
 
 namespace ogee::lab {
 namespace {
@@ -67,6 +71,35 @@ TEST(Rmsprop, IsGravesWithItsElementsCut) {
     }
     optimiser->step(0.01);
     for (int i = 0; i < 3; ++i) EXPECT_NEAR(network.w[i].item<double>(), w[i], 1e-5 * (1 + step)) << step;
+  }
+}
+
+// Without gradients, all that decays shrinks; a noisy unit's p, of a layer or of a gate, stays.
+TEST(WeightDecay, LeavesNoiseAlone) {
+  struct Both : torch::nn::Module {
+    Both() {
+      register_module("unit", nn::Activation(nn::ActivationOptions("nan_tanh").channels(5)));
+      register_module("slopes", nn::Activation(nn::ActivationOptions("prelu").channels(5)));
+      register_module("cell", nn::LSTM(nn::LSTMOptions(3, 4).sigmoid("nan_sigmoid").tanh("nah_tanh")));
+      register_module("map", torch::nn::Linear(3, 2));
+    }
+  };
+  for (const char* name : {"adam", "sgd", "rmsprop"}) {
+    Both network;
+    std::map<std::string, at::Tensor> before;
+    for (const auto& p : network.named_parameters()) before[p.key()] = p.value().detach().clone();
+    OptimiserSettings settings{name};
+    settings.weight_decay = 0.1;
+    const auto optimiser = make_optimiser(settings, network);
+    for (int i = 0; i < 10; ++i) optimiser->step(0.01);
+    int kept = 0;
+    for (const auto& p : network.named_parameters()) {
+      const bool of_noise = p.key() == "unit.p" || p.key().find("_p_l0") != std::string::npos;
+      EXPECT_EQ(torch::equal(p.value(), before[p.key()]), of_noise) << name << ": " << p.key();
+      EXPECT_LE(p.value().detach().norm().item<double>(), before[p.key()].norm().item<double>()) << p.key();
+      kept += of_noise;
+    }
+    EXPECT_EQ(kept, 6) << name;  // the unit's, and five gates'
   }
 }
 

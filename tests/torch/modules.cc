@@ -52,10 +52,12 @@ TEST(ActivationModule, SpreadIsUniformAndReproducible) {
   nn::Activation second(nn::ActivationOptions("nan_tanh").channels(2000));
   const torch::Tensor p = first->named_parameters()["p"].detach();
   EXPECT_TRUE(torch::equal(p, second->named_parameters()["p"]));
-  EXPECT_NEAR(p.mean().item<double>(), 1, 0.06);  // 1 +- 1
+  EXPECT_NEAR(p.mean().item<double>(), 0, 0.06);  // U(-1, 1)
   EXPECT_NEAR(p.std().item<double>(), 0.577, 0.04);
-  EXPECT_GE(p.min().item<double>(), 0);
-  EXPECT_LE(p.max().item<double>(), 2);
+  EXPECT_GE(p.min().item<double>(), -1);
+  EXPECT_LE(p.max().item<double>(), 1);
+  const nn::Activation given(nn::ActivationOptions("nan_tanh(p=3)").channels(2000));  // 3 +- 1
+  EXPECT_NEAR(given->named_parameters()["p"].mean().item<double>(), 3, 0.06);
   at::Generator own = at::detail::createCPUGenerator(8);
   torch::Tensor under_guard;
   {

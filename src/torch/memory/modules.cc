@@ -4,6 +4,7 @@
 
 #include "torch/apply.h"
 #include "torch/gates.h"
+#include "torch/initial_range.h"
 #include "torch/memory/step.h"
 #include "torch/recurrent/sequence.h"
 
@@ -35,12 +36,9 @@ NTMImpl::NTMImpl(NTMOptions how) : options(std::move(how)) {
     const Spec& spec = activations_.back().spec();
     TORCH_CHECK(spec.inputs == 1, module_name, ": ", gate, ": ", spec.name, " takes two inputs; expected one");
     for (std::size_t i = 0; i < spec.parameters.size(); ++i) {
-      const Parameter& p = spec.parameters[i];
-      if (p.role != Role::learned) continue;
-      double value = activations_.back().parameters()[i];
-      // A noisy unit's p starts around 0, unless a value was given.
-      if (spec.noise != Noise::none && p.name == "p" && value == p.value) value = 0;
-      learned_.push_back({gate + "_" + std::string(p.name), value - p.spread, value + p.spread});
+      if (spec.parameters[i].role != Role::learned) continue;
+      const auto [low, high] = torch_call::initial_range(activations_.back(), i);
+      learned_.push_back({gate + "_" + std::string(spec.parameters[i].name), low, high});
     }
   }
   reset();
