@@ -161,13 +161,13 @@ class Sweep {
     return spec_.inputs == 1 ? "x" : argument == 0 ? "a" : "b";
   }
 
-  // Gradients of parameters, from random points.
+  // Gradients of parameters, from random points, fewer of them: each is a call of its own.
   void add_parameters(std::vector<Finding>& all, std::size_t parameters) {
     if (parameters == 0) return;
     quantities_.clear();
     for (std::size_t k = 0; k < parameters; ++k) quantities_.push_back({true, spec_.inputs + k});
     start();
-    sweep_product(std::min<std::uint64_t>(plan_.samples, 1 << 14));
+    sweep_product(std::min<std::uint64_t>(plan_.samples, std::max<std::uint64_t>(plan_.samples / 64, 1 << 14)));
     const std::vector<Finding> more = finish();
     all.insert(all.end(), more.begin(), more.end());
   }
@@ -459,25 +459,29 @@ class Sweep {
     return at;
   }
 
-  // Noisy functions in training: sums with the noise, which vanish along whole curves in the plane of input and noise.
-  // There, as near any root where terms cancel, the unit is that of the largest of the terms that the definition names,
-  // and of a derivative that of their derivatives. At evaluation there is no noise and no such leave.
-  double noisy_term(double x, std::uint64_t number, std::size_t q) const {
-    if (mode_ != Mode::training) return 0;
+  // Sums that vanish along whole curves: of noisy functions in training, in the plane of input and noise; of channel
+  // limits in that of their inputs. There, as near any root where terms cancel, the unit is that of the largest of the
+  // terms that the definition names, and of a derivative that of their derivatives. At evaluation there is no noise and
+  // no such leave.
+  double named_term(const std::vector<const float*>& input, std::size_t i, std::uint64_t number, std::size_t q) const {
     float e = 0;
-    kernels::fill_noise(spec_.noise, noise_key, number, 1, &e);
+    if (spec_.noise != Noise::none) {
+      if (mode_ != Mode::training) return 0;
+      kernels::fill_noise(spec_.noise, noise_key, number, 1, &e);
+    }
+    double x[max_inputs];
+    for (std::size_t k = 0; k < spec_.inputs; ++k) x[k] = input[k][i];
     std::vector<double> direction(spec_.inputs + spec_.parameters.size(), 0.0);
     if (quantities_[q].derivative) direction[quantities_[q].argument] = 1;
-    return activation_.function().reference.largest_term(&x, activation_.parameters().data(), e,
+    return activation_.function().reference.largest_term(x, activation_.parameters().data(), e,
                                                          quantities_[q].derivative ? direction.data() : nullptr);
   }
 
   // Near a declared root r of the quantity f, the terms that cancel there: |x f'(x)|, at the edge of the neighbourhood
   // where it is larger (at a double root f' is 0, too).
   double term(const std::vector<const float*>& input, std::size_t i, std::uint64_t number, std::size_t q) const {
-    if (spec_.noise != Noise::none) return noisy_term(input[0][i], number, q);
+    double most = named_term(input, i, number, q);
     const double x = input[0][i];
-    double most = 0;
     for (double root : spec_.roots) {
       if (std::fabs(x - root) >= root_window * std::fabs(root)) continue;
       for (double edge : {1 - root_window, 1 + root_window}) {

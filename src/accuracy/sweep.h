@@ -1,12 +1,12 @@
 // How exact the kernels are: every function's value and derivatives, on every SIMD target, against exact values.
 //
 // The exact values are those of the double kernels, whose own error (tests/core/golden_test.cc and
-// tests/core/sufficiency_test.cc: against many-digit arithmetic) is a small fraction of a float's unit. Functions of
+// tests/cli/test_double_suffices.py: against many-digit arithmetic) is a small fraction of a float's unit. Functions of
 // one input are swept over bit patterns at their default parameters, at evaluation; functions of two inputs, noisy
 // ones in training and the derivatives by parameters over random points of the product space, edges included. Noisy
-// functions in training are sums with the noise: beyond the contract, errors count there in units of the largest of the
-// terms that the definition names (`terms`), if that is larger than the value. All else is measured strictly, but near
-// declared roots (Spec::roots).
+// functions in training are sums with the noise, channel limits of a value and a slope's product: beyond the contract,
+// errors count there in units of the largest of the terms that the definition names (`terms`), if that is larger than
+// the value. All else is measured strictly, but near declared roots (Spec::roots).
 #pragma once
 
 #include <cstdint>

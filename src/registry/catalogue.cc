@@ -77,10 +77,10 @@ double second(const double* x, const double* p, double e, Mode mode, const doubl
   return with_nan_of<F>(call<F, N>(inputs, parameters, e, mode).d[0].d[0].v, x);
 }
 
-// The largest of the terms that a noisy function's sum adds up, or of their derivatives along a direction.
-template <class F, class N, std::size_t... J>
-void terms_of(N x, const N* p, double e, N* t, std::index_sequence<J...>) {
-  F::terms(x, p[J]..., F64{e}, t);
+// The largest of the terms that a function adds up, or of their derivatives along a direction.
+template <class F, class N, std::size_t... I, std::size_t... J>
+void terms_of(const N* x, const N* p, double e, N* t, std::index_sequence<I...>, std::index_sequence<J...>) {
+  F::terms(x[I]..., p[J]..., F64{e}, t);
 }
 template <class F>
 double largest_term(const double* x, const double* p, double e, const double* direction) {
@@ -89,9 +89,11 @@ double largest_term(const double* x, const double* p, double e, const double* di
     const auto seeded = [direction](double v, std::size_t k) {
       return N{{v}, {{direction != nullptr ? direction[k] : 0.0}}};
     };
-    N parameters[max_parameters], t[F::term_count];
-    for (std::size_t k = 0; k < F::spec.parameters.size(); ++k) parameters[k] = seeded(p[k], 1 + k);
-    terms_of<F, N>(seeded(x[0], 0), parameters, e, t, std::make_index_sequence<F::spec.parameters.size()>());
+    N inputs[max_inputs], parameters[max_parameters], t[F::term_count];
+    for (std::size_t k = 0; k < F::spec.inputs; ++k) inputs[k] = seeded(x[k], k);
+    for (std::size_t k = 0; k < F::spec.parameters.size(); ++k) parameters[k] = seeded(p[k], F::spec.inputs + k);
+    terms_of<F, N>(inputs, parameters, e, t, std::make_index_sequence<F::spec.inputs>(),
+                   std::make_index_sequence<F::spec.parameters.size()>());
     double most = 0;
     for (const N& term : t) {
       const double size = std::fabs(direction != nullptr ? term.d[0].v : term.v.v);

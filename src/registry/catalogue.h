@@ -15,8 +15,8 @@ struct ReferenceFunctions {
   // The derivative along `direction` (inputs, then parameters), and the second one along `direction` and `other`.
   double (*derivative)(const double* x, const double* p, double e, Mode mode, const double* direction);
   double (*second)(const double* x, const double* p, double e, Mode mode, const double* direction, const double* other);
-  // In training, of the terms whose sum a noisy function is (`terms` in its definition) the largest magnitude, or,
-  // where direction is not null, that of their derivatives along it; 0 where the definition names no terms.
+  // Of the terms whose sum a function is (`terms` in its definition; of a noisy one in training) the largest magnitude,
+  // or, where direction is not null, that of their derivatives along it; 0 where the definition names no terms.
   double (*largest_term)(const double* x, const double* p, double e, const double* direction);
 };
 

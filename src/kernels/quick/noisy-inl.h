@@ -42,6 +42,10 @@ OGEE_QUICK(QuickSlopes, Nani<TanhBase>, QuickShiftedSlope<TanhBase, false>)
 OGEE_QUICK(QuickSlopes, Nani<SigmoidBase>, QuickShiftedSlope<SigmoidBase, false>)
 OGEE_QUICK(QuickSlopes, Nanis<TanhBase>, QuickShiftedSlope<TanhBase, true>)
 OGEE_QUICK(QuickSlopes, Nanis<SigmoidBase>, QuickShiftedSlope<SigmoidBase, true>)
+OGEE_QUICK(QuickSlopes, Nani<HardTanhBase>, QuickShiftedHardSlope<false, false>)
+OGEE_QUICK(QuickSlopes, Nani<HardSigmoidBase>, QuickShiftedHardSlope<true, false>)
+OGEE_QUICK(QuickSlopes, Nanis<HardTanhBase>, QuickShiftedHardSlope<false, true>)
+OGEE_QUICK(QuickSlopes, Nanis<HardSigmoidBase>, QuickShiftedHardSlope<true, true>)
 
 // The row kernel by input and learned parameters is the definition's own there: no flag of a quick form replaces it.
 #define OGEE_QUICK_LEARNED(...)                                                                                   \

@@ -88,6 +88,19 @@ struct QuickShiftedSlope : Quick, ShiftParameters<saturated> {
   }
 };
 
+// The slope of a piecewise linear base: which side of its edge the sum lies on is told by both its parts.
+template <bool of_sigmoid, bool saturated>
+struct QuickShiftedHardSlope : Quick, ShiftParameters<saturated> {
+  static constexpr double edge = of_sigmoid ? 2 : 1, du = of_sigmoid ? 0.25 : 1;
+  HWY_INLINE bool load(const double* parameter) { return this->set(parameter); }
+  HWY_INLINE Float slope(Float x, Float e, FloatTruth& inside) const {
+    const Split z = this->sum(x, e);
+    inside = abs(z.high) < 1e30;
+    const Float beyond = (abs(z.high) - edge) + NoiseWeight::flipped(z.low, z.high);
+    return select(beyond < 0.0, du, Float::constant(0.0));
+  }
+};
+
 // h(x + delta), delta = c softplus(q) e, q = p|v|/(|e| + 1e-10), as c (p|v| + |e| log(1 + exp(-q))) with the sign of e.
 template <class Base>
 struct QuickPulled : Quick {
@@ -116,7 +129,11 @@ struct QuickPulled : Quick {
     // What the sum's rounding left out counts where z has a larger exponent than its value.
     const Float back = z - part, low = (part - (z - back)) + (rest - back);
     const Float slope = std::is_same_v<Base, TanhBase> ? fused_minus(h, h, Float::constant(1.0)) : fused_minus(h, h, h);
-    return fused(slope, low, h);
+    const Float y = fused(slope, low, h);
+    if constexpr (!std::is_same_v<Base, TanhBase>) return y;
+    // Near 0 by the series of z - tanh(z), with a rounding less.
+    const Float square = z * z, shrink = (z * square) * polynomial(square, Float::P::tanh_shrink);
+    return select(abs(z) < 1.0, z + fused(slope, low, -shrink), y);
   }
 };
 

@@ -141,7 +141,7 @@ struct QuickSoftSlope {
   }
   HWY_INLINE Float slope(const Point& p, Float factor) const {
     const Float s = p.rest * (2.0 - p.rest);
-    return du * fused_minus(1.0 - s, factor, s);
+    return du * fused(s, factor, s - factor);
   }
 };
 
@@ -213,6 +213,13 @@ struct QuickTanhSquare {
   HWY_INLINE Float times(Float w, Float z) const {
     const Float a = at_most(z, tables::TanhSquareRatio::high);
     return (w * a) * (a * ratio(a));
+  }
+  // The same at z + rest, with two roundings: the derivative of log tanh(z)^2 is `steep`/z, which falls from 2/z to
+  // nothing.
+  HWY_INLINE Float times(Float w, Float z, Float rest) const {
+    const Float a = at_most(z, tables::TanhSquareRatio::high), wide = w * a, left_out = fused(w, a, -wide);
+    const Float part = ratio.times(a, a), steep = at_least(fused(-0.95, a, 2.05), 0.0);
+    return fused(wide, part, fused(left_out, part, (wide * ratio(a)) * (steep * rest)));
   }
 };
 
@@ -299,7 +306,9 @@ struct QuickFixedUnit : Quick, FixedUnitParameters<Base> {
   HWY_INLINE Float value(Float x, Float e, FloatTruth& inside) const {
     const BaseValue b = base.at(x);
     inside = abs(x) < QuickBase<Base>::bound;
-    return this->sum(b, square.times(this->weight(x, e), (0.5 * b.v) * b.v));
+    const Float m = at_most(abs(b.v), 5.0), half = 0.5 * m, z = half * m;
+    const Float rest = fused(m, NoiseWeight::flipped(b.v_low, b.v), fused(half, m, -z));
+    return this->sum(b, square.times(this->weight(x, e), z, rest));
   }
 };
 template <class Base>
