@@ -384,7 +384,7 @@ class Run {
   void measure(std::int64_t epoch, double train_loss) {
     if (watching_) watching_->pause();
     const tasks::Score score = evaluate(data_.validation);
-    lower(score.error);
+    if (epoch > 0) lower(score.error);  // runs that tune do not look at the untrained network
     if (!leads_) return;
     Seen seen = look(*network_, *task_, probe_, key_.seed == 1);
     Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms), {}};
