@@ -334,26 +334,31 @@ class Run {
     return value;
   }
 
-  // The same by all ranks, each with its part of the examples. Losses are means over examples, so that parts count by
-  // their sizes. What else all must know goes along: the loss, who wants to stop, whether the leader says so, and
-  // whether it failed somewhere.
+  // The same by all ranks, each with its part of the examples. Losses are means over examples or tokens, so that parts
+  // count by how many they have. What else all must know goes along: the loss, who wants to stop, whether the leader
+  // says so, and whether it failed somewhere.
   double differentiate_together(const at::Tensor& chosen) {
     const Slice mine = slice_of(chosen.size(0), team_->rank(), team_->world());
+    const at::Tensor asked = data_.train.y.index_select(0, chosen);
+    const double weight = task_->weight(asked.narrow(0, mine.from, mine.count)) / task_->weight(asked);
     noise_.set_current_seed(step_stream(key_.seed, step_, team_->rank()));
     double value = 0;
     std::string failure;
     try {
-      value = differentiate(chosen.narrow(0, mine.from, mine.count));
+      if (weight > 0)
+        value = differentiate(chosen.narrow(0, mine.from, mine.count));
+      else
+        optimiser_->zero_gradients();
     } catch (const std::exception& error) {
       failure = error.what();
       optimiser_->zero_gradients();
     }
     const torch::NoGradGuard no_gradients;
     at::Tensor exchanged = optimiser_->exchanged();
-    optimiser_->gradients().mul_(mine.weight);
+    optimiser_->gradients().mul_(weight);
     at::Tensor said = exchanged.narrow(0, exchanged.numel() - FlatOptimiser::spare, FlatOptimiser::spare);
     said.copy_(
-        torch::tensor({mine.weight * value, stopped() ? 1.0 : 0.0, leaving_ ? 1.0 : 0.0, failure.empty() ? 0.0 : 1.0}));
+        torch::tensor({weight * value, stopped() ? 1.0 : 0.0, leaving_ ? 1.0 : 0.0, failure.empty() ? 0.0 : 1.0}));
     team_->sum(exchanged);
     const at::Tensor heard = said.to(torch::kCPU, torch::kDouble);
     const auto* numbers = heard.data_ptr<double>();
@@ -379,7 +384,7 @@ class Run {
   void measure(std::int64_t epoch, double train_loss) {
     if (watching_) watching_->pause();
     const tasks::Score score = evaluate(data_.validation);
-    lower(score.error);
+    if (epoch > 0) lower(score.error);  // runs that tune do not look at the untrained network
     if (!leads_) return;
     Seen seen = look(*network_, *task_, probe_, key_.seed == 1);
     Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms), {}};

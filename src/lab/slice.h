@@ -7,13 +7,12 @@ namespace ogee::lab {
 
 struct Slice {
   std::int64_t from = 0, count = 0;
-  double weight = 1;  // its share of the whole: what a mean over the slice counts for in the mean over all
 };
 
 // The parts are neighbours, and differ by one at most: of 20 for three ranks 6, 7 and 7.
 inline Slice slice_of(std::int64_t whole, int rank, int world) {
   const std::int64_t from = whole * rank / world, to = whole * (rank + 1) / world;
-  return {from, to - from, whole > 0 ? static_cast<double>(to - from) / static_cast<double>(whole) : 0};
+  return {from, to - from};
 }
 
 }  // namespace ogee::lab

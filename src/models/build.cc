@@ -8,6 +8,7 @@
 
 #include "models/attributes.h"
 #include "models/gates.h"
+#include "models/names.h"
 #include "models/network.h"
 #include "registry/suggestion.h"
 
@@ -73,6 +74,12 @@ const Model& model_of(const Settings& settings) {
 }
 
 }  // namespace
+
+std::vector<std::string> names() {
+  std::vector<std::string> all;
+  for (const Model& model : models) all.emplace_back(model.name);
+  return all;
+}
 
 Settings resolve(Settings settings, const data::Dataset& data) {
   if (settings.design) return settings;

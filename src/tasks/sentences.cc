@@ -26,14 +26,10 @@ class Sentences : public Task {
                   [order](const at::Tensor& sums, double) { return 1 - bleu(from(sums), order); }};
       return;
     }
-    measure_ = {[this](const at::Tensor& output, const at::Tensor& y) {
-                  const at::Tensor asked = asked_of(output, y).ge(0).sum();
-                  return at::cat({one_number(loss(output, y) * asked), one_number(asked)});
-                },
-                [](const at::Tensor& sums, double) { return sums[0].item<double>() / sums[1].item<double>(); }};
+    measure_ = loss_measure();
     if (key == "perplexity")
-      measure_.error = [](const at::Tensor& sums, double) {
-        return std::exp(sums[0].item<double>() / sums[1].item<double>());
+      measure_.error = [mean = measure_.error](const at::Tensor& sums, double examples) {
+        return std::exp(mean(sums, examples));
       };
   }
   bool generates() const final { return std::string(metric().key).starts_with("bleu"); }
@@ -45,6 +41,9 @@ class Sentences : public Task {
   // The mean over the tokens that are asked for.
   at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const override {
     return at::cross_entropy_loss(output.flatten(0, 1), asked_of(output, y).flatten());
+  }
+  double weight(const at::Tensor& y) const override {
+    return static_cast<double>(y.slice(1, 1).ge(0).sum().item<std::int64_t>());
   }
   std::int64_t at_once() const override { return 64; }
 

@@ -19,6 +19,12 @@ at::Tensor constant_answer(const data::Dataset& data, std::int64_t examples) {
   return (frequency / frequency.sum()).log().unsqueeze(0).expand({examples, data.outputs()});
 }
 
+// A mean as what adds up: the sum, and over how many. The mean over none is no number, and adds nothing.
+at::Tensor weighted(const at::Tensor& mean, double weight) {
+  const at::Tensor sum = weight > 0 ? mean.cpu() * weight : torch::zeros({1}, torch::kDouble);
+  return at::cat({sum, torch::tensor({weight}, torch::kDouble)});
+}
+
 }  // namespace
 
 Task::Differentiated Task::differentiated(const at::Tensor& output, const at::Tensor& y) const {
@@ -30,9 +36,9 @@ Task::Differentiated Task::differentiated(const at::Tensor& output, const at::Te
 
 Measure Task::loss_measure() const {
   return {[this](const at::Tensor& output, const at::Tensor& y) {
-            return one_number(loss(output, y)) * static_cast<double>(y.size(0));
+            return weighted(one_number(loss(output, y)), weight(y));
           },
-          mean_of};
+          [](const at::Tensor& sums, double) { return sums[0].item<double>() / sums[1].item<double>(); }};
 }
 
 std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& metric) {
@@ -40,7 +46,7 @@ std::unique_ptr<Task> make_task(const data::Dataset& data, const std::string& me
   switch (data.goal) {
     case data::Goal::classification: return make_classification(its, data.outputs());
     case data::Goal::regression: return make_regression(its, data.target_deviation);
-    case data::Goal::language: return make_language(its, data.shape[0] * data.outputs(), data.masked);
+    case data::Goal::language: return make_language(its, data.shape[0] * data.outputs());
     case data::Goal::forecasting: return make_forecasting(its);
     case data::Goal::recall: return make_recall(its);
     case data::Goal::translation:
@@ -84,7 +90,7 @@ Score evaluate(const Task& task, models::Network& network, const data::Part& par
   std::vector<at::Tensor> kept;
   if (whole) kept = std::exchange(carrying->carried, {});
   const std::int64_t begin = share ? share->from : 0, end = share ? share->from + share->count : part.size();
-  // The task's statistics, then the loss. Of no examples at all there are as many, all of them 0.
+  // The task's statistics, then the loss and what it counts by. Of no examples at all there are as many, all of them 0.
   at::Tensor sums;
   for (std::int64_t from = begin; from < end || !sums.defined(); from += most) {
     const std::int64_t count = std::min(most, end - from);
@@ -93,20 +99,20 @@ Score evaluate(const Task& task, models::Network& network, const data::Part& par
     const at::Tensor x = part.x.narrow(0, std::min(from, part.size() - seen), seen);
     const at::Tensor output =
         whole ? network.forward(x.reshape({1, -1})).view({seen, x.size(1), -1}) : network.forward(x);
-    const at::Tensor loss = task.loss(output, y).to(torch::kDouble).reshape({1}) * static_cast<double>(count);
+    const at::Tensor loss = weighted(one_number(task.loss(output, y)), task.weight(y));
     const at::Tensor judged =
         task.generates() ? network.generate(part.x.narrow(0, std::min(from, part.size() - seen), seen)) : output;
-    at::Tensor found = at::cat({task.statistics(judged, y).cpu(), loss.cpu()});
+    at::Tensor found = at::cat({task.statistics(judged, y).cpu(), loss});
     if (count == 0) found.zero_();
     sums = sums.defined() ? sums + found : found;
   }
   if (whole) carrying->carried = std::move(kept);
   if (share) share->sum(sums);
   network.train();
-  const auto examples = static_cast<double>(part.size());
-  const std::int64_t statistics = sums.numel() - 1;
+  const std::int64_t statistics = sums.numel() - 2;
   const at::Tensor its = sums.narrow(0, 0, statistics);
-  return {task.error(its, examples), sums[statistics].item<double>() / examples, task.further(its)};
+  return {task.error(its, static_cast<double>(part.size())),
+          sums[statistics].item<double>() / sums[statistics + 1].item<double>(), task.further(its)};
 }
 
 }  // namespace ogee::tasks

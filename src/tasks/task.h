@@ -26,6 +26,9 @@ class Task {
   const Metric& metric() const { return metric_; }
   // The mean over a batch, differentiable.
   virtual at::Tensor loss(const at::Tensor& output, const at::Tensor& y) const = 0;
+  // Over how many that mean is, which is what it counts by in a mean over several batches: examples or, where they
+  // differ in what they ask for, tokens.
+  virtual double weight(const at::Tensor& y) const { return static_cast<double>(y.size(0)); }
   // The same and its gradient by the output, which is no part of a graph.
   struct Differentiated {
     double loss;
@@ -45,7 +48,7 @@ class Task {
 
  protected:
   explicit Task(const Metric& metric) : metric_(metric) {}
-  // The metric "loss": the mean loss itself.
+  // The metric "loss": the mean loss itself. Its sums are the loss's over all that `weight` counts, and their number.
   Measure loss_measure() const;
   Measure measure_;  // to be set by the constructor
 
@@ -57,8 +60,7 @@ class Task {
 std::unique_ptr<Task> make_classification(const Metric& metric, std::int64_t classes);
 std::unique_ptr<Task> make_regression(const Metric& metric, double target_deviation);
 // `answers`: numbers in the answer to one example.
-// `masked`: not every token is asked for.
-std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers, bool masked);
+std::unique_ptr<Task> make_language(const Metric& metric, std::int64_t answers);
 std::unique_ptr<Task> make_forecasting(const Metric& metric);
 std::unique_ptr<Task> make_recall(const Metric& metric);
 // `data` must be there as long as the task is.
@@ -78,7 +80,8 @@ struct Share {
   std::function<void(at::Tensor&)> sum;
 };
 
-// Without noise and gradients; leaves the network in training mode.
+// Without noise and gradients; leaves the network in training mode. The loss is the mean over the whole part, whatever
+// it is evaluated in.
 Score evaluate(const Task& task, models::Network& network, const data::Part& part,
                const std::optional<Share>& share = std::nullopt);
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """The page of ogee compare in a browser: drawn without errors, in the dark and on a telephone, by keyboard, at 200 arms
-x 20 seeds; and TensorBoard's event files.
+x 20 seeds; attributes on a schedule, in results.json and on their chart; and TensorBoard's event files.
 
 Usage: test_compare_page.py PROGRAM
 Without Chromium (tests/cli/checks.py) the browser's part is left out, and says so; without Python's tensorboard
@@ -43,6 +43,34 @@ addEventListener('load', () => setTimeout(() => {
     empty: drawn.filter(chart => !chart.querySelector('.mark-symbol path, .mark-line path, .mark-rect path')).length,
     milliseconds: Math.round(performance.getEntriesByName('drawn')[0]?.startTime ?? -1)});
 }, WAIT));
+"""
+
+# Reads a chart's marks by arrow keys.
+READ = """
+addEventListener('load', () => setTimeout(() => {
+  const captions = [...document.querySelectorAll('figcaption')], titles = captions.map(caption => caption.textContent);
+  const chart = captions.find(caption => caption.textContent === 'c, on its schedule')?.nextElementSibling;
+  const read = [];
+  if (chart) {
+    chart.focus();
+    for (let i = 0; i < MARKS; ++i) {
+      chart.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'}));
+      read.push(document.getElementById('tip').textContent);
+    }
+  }
+  say({titles, read});
+}, 4000));
+"""
+SCHEDULE = """
+data = { train_limit = 200 }
+model = { depth = 2, width = 8 }
+training = { epochs = 4, batch = 20, seeds = 2, learning_rate = 3e-3 }
+[[arm]]
+activation = "relu"
+[[arm]]
+name = "annealed"
+activation = "nan(base=tanh)"
+schedule.c = { from = 2, to = 0.5, shape = "linear" }
 """
 
 
@@ -111,6 +139,32 @@ def browser():
     print("200 arms x 20 seeds: %.1f MB, drawn within %d ms" % (len(many) / 1e6, said.get("milliseconds", -1)))
 
 
+def scheduled():
+    """Over 40 steps from 2 to 0.5: at the end of each epoch of 10, what its last step had."""
+    (WORK / "scheduled.toml").write_text(SCHEDULE)
+    finished = subprocess.run([PROGRAM, "compare", "scheduled.toml", "--out", "scheduled", "--quiet"], text=True,
+                              capture_output=True, timeout=300, cwd=WORK)
+    check(finished.returncode == 0, finished.stdout, finished.stderr)
+    arms = {arm["activation"]: arm for arm in json.loads((WORK / "scheduled" / "results.json").read_text())["arms"]}
+    check(sorted(arms) == ["annealed", "relu"], sorted(arms))
+    wanted = [2] + [2 - 1.5 * step / 39 for step in (9, 19, 29, 39)]
+    for run in arms["annealed"]["runs"]:
+        found = [point["scheduled"]["c"] for point in run["points"]]
+        check(len(found) == 5 and all(abs(a - b) < 1e-9 for a, b in zip(found, wanted)), "on a schedule", found, wanted)
+    check(not any("scheduled" in point for run in arms["relu"]["runs"] for point in run["points"]), "relu has none")
+    if not checks.CHROMIUM:
+        return
+    page = (WORK / "scheduled" / "report.html").read_text()
+    said = checks.look(page, READ.replace("MARKS", "5"), WORK / "probed.html")
+    check(not said.get("problems") and not said["console"], "a schedule", said)
+    check(said.get("titles", []).count("c, on its schedule") == 1, "a schedule", said)
+    check(said.get("read") == ["annealed\nepoch %d: %s" % (i, format(c, ".3g")) for i, c in enumerate(wanted)],
+          "a schedule's chart", said)
+    said = checks.look((WORK / "ogee-compare" / "report.html").read_text(), READ.replace("MARKS", "5"),
+                       WORK / "probed.html")
+    check(not [title for title in said.get("titles", []) if "schedule" in title], "no schedule, no chart", said)
+
+
 def event_files():
     files = sorted(WORK.glob("events/*/*/events.out.tfevents.*"))
     check(len(files) == 12, files)
@@ -138,6 +192,7 @@ done = compare("--tensorboard", "events")
 check(len(list(WORK.glob("events/*/*/events.out.tfevents.*"))) == 12, "again: old files stay beside the new ones")
 done = compare("--tensorboard", "ogee-compare/results.db/x")
 check(done.returncode == 2 and "results.db" in done.stderr and len(done.stderr.splitlines()) == 1, done.stderr)
+scheduled()
 if checks.CHROMIUM:
     browser()
 else:

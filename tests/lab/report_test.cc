@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <sstream>
 #include <string>
@@ -142,6 +143,42 @@ TEST(Report, AdviceNamesTheMetric) {
   EXPECT_THAT(advice, HasSubstr("relu has the lowest RMSE"));
   EXPECT_THAT(advice, HasSubstr("elu's RMSE is"));
   EXPECT_THAT(advice, Not(HasSubstr("error")));
+}
+
+// What follows a schedule stands in results.json: at every epoch of a run as it was, and over the seeds of an arm as a
+// mean with its interval. Other arms have none of it.
+TEST(Report, AttributesThatFollowASchedule) {
+  std::vector<StoredRun> stored = runs({{"relu", 0.05}, {"nan(base=tanh)", 0.06}}, 3);
+  for (StoredRun& each : stored)
+    if (each.key.arm != "relu")
+      for (Point& point : each.result.points)
+        point.scheduled["c"] = (1 + 0.25 * static_cast<double>(each.key.seed)) / static_cast<double>(point.epoch + 1);
+  const Json results = results_of(stored, 3);
+  ASSERT_EQ(results["arms"].size(), 2u);
+  for (const Json& arm : results["arms"]) {
+    const bool follows = arm["activation"] == "nan(base=tanh)";
+    ASSERT_EQ(arm["runs"].size(), 3u);
+    for (const Json& its : arm["runs"])
+      for (const Json& point : its["points"]) {
+        EXPECT_EQ(point.contains("scheduled"), follows) << point;
+        if (!follows) continue;
+        const double seed = its["seed"], epoch = point["epoch"];
+        EXPECT_EQ(point["scheduled"], (Json{{"c", (1 + 0.25 * seed) / (epoch + 1)}}));
+      }
+    ASSERT_EQ(arm["curve"].size(), 3u);
+    for (const Json& point : arm["curve"]) {
+      EXPECT_EQ(point.contains("scheduled"), follows) << point;
+      if (!follows) continue;
+      // Values 1.25, 1.5 and 1.75: their mean, and Student's t of two degrees of freedom times 0.25/sqrt(3).
+      const Json& c = point["scheduled"]["c"];
+      const double share = 1 / (point["epoch"].get<double>() + 1);
+      EXPECT_NEAR(c["mean"].get<double>(), 1.5 * share, 1e-12);
+      EXPECT_NEAR(c["high"].get<double>(), (1.5 + 4.302652729911275 * 0.25 / std::sqrt(3.0)) * share, 1e-6);
+      EXPECT_NEAR(c["low"].get<double>(), (1.5 - 4.302652729911275 * 0.25 / std::sqrt(3.0)) * share, 1e-6);
+    }
+  }
+  // The page has all that its charts are drawn from.
+  EXPECT_THAT(html_report(results), HasSubstr("\"scheduled\":{\"c\":{"));
 }
 
 TEST(Report, TwoHundredArmsOfTwentySeeds) {

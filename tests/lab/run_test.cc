@@ -93,6 +93,32 @@ TEST(Run, SchedulesMoveTheirAttributes) {
     EXPECT_LT(result.points[i].scheduled.at("c"), result.points[i - 1].scheduled.at("c"));
 }
 
+// Runs that tune see no untrained network, whose error must not count for those that measure, either.
+TEST(Run, LoweringByValidationIsTheSameInTuningAndResults) {
+  const data::Dataset data = data::load({"optdigits", "", 200});
+  Experiment experiment = small(data);
+  Schedule schedule{"c", 2, 0.01, Schedule::Shape::validation};
+  schedule.factor = 0.25;
+  experiment.arms = {{"lowered", "nan(base=tanh)", {schedule}, {}}};
+  experiment = resolve(experiment, data);
+  RunKey key = key_of(experiment, "lowered");
+  key.rate = 0;  // nothing ever improves: the first epoch is the best, and every other one lowers
+  const RunResult still = train(experiment, data, key, {});
+  ASSERT_EQ(still.status, Status::finished) << still.message;
+  std::vector<double> values;
+  for (const Point& point : still.points) values.push_back(point.scheduled.at("c"));
+  EXPECT_EQ(values, (std::vector<double>{2, 2, 2, 0.5, 0.125, 0.03125}));
+  // At a rate at which next to nothing improves: the noise takes the same course in both, and so do the weights.
+  key.rate = 1e-6;
+  const RunResult result = train(experiment, data, key, {});
+  ASSERT_EQ(result.status, Status::finished) << result.message;
+  ASSERT_GE(result.points[1].validation_error, result.points[0].validation_error);
+  key.stage = Stage::tune;
+  const RunResult tuning = train(experiment, data, key, {});
+  EXPECT_EQ(tuning.validation_loss, result.validation_loss);
+  EXPECT_EQ(tuning.validation_error, result.validation_error);
+}
+
 TEST(Optimiser, CutsLongGradientsDown) {
   torch::nn::Linear network(2, 1);
   const at::Tensor start = network->weight.detach().clone();

@@ -14,6 +14,7 @@
 #include <thread>
 
 #include "data/dataset.h"
+#include "drawn.h"
 #include "lab/slice.h"
 #include "lab/together.h"
 #include "ogee/ogee.h"
@@ -60,38 +61,20 @@ std::vector<std::string> in_team(int world, const std::function<void(Team&)>& wo
 }
 std::vector<std::string> nothing(std::size_t count) { return std::vector<std::string>(count); }
 
-TEST(Slice, PartsAreNeighboursAndWeighAsMuchAsTheyHold) {
+TEST(Slice, PartsAreNeighboursOfAboutTheSameSize) {
   for (const std::int64_t whole : {1, 2, 7, 20, 64, 1437})
     for (int world = 1; world <= 9; ++world) {
       std::int64_t next = 0, least = whole, most = 0;
-      double weights = 0;
       for (int rank = 0; rank < world; ++rank) {
         const Slice slice = slice_of(whole, rank, world);
         EXPECT_EQ(slice.from, next);
         next = slice.from + slice.count;
         least = std::min(least, slice.count);
         most = std::max(most, slice.count);
-        weights += slice.weight;
-        EXPECT_DOUBLE_EQ(slice.weight * static_cast<double>(whole), static_cast<double>(slice.count));
       }
       EXPECT_EQ(next, whole);
       EXPECT_LE(most - least, 1);
-      EXPECT_NEAR(weights, 1, 1e-14);
     }
-}
-
-// The mean of a batch that does not divide evenly is no mean of the slices' means.
-TEST(Slice, WeightedMeansMakeTheMean) {
-  const at::Tensor losses = torch::tensor({1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0}, torch::kDouble);
-  double weighted = 0, plain = 0;
-  for (int rank = 0; rank < 3; ++rank) {
-    const Slice slice = slice_of(7, rank, 3);
-    const double mean = losses.narrow(0, slice.from, slice.count).mean().item<double>();
-    weighted += slice.weight * mean;
-    plain += mean / 3;
-  }
-  EXPECT_DOUBLE_EQ(weighted, 127.0 / 7);
-  EXPECT_GT(std::abs(plain - weighted), 1);
 }
 
 TEST(Team, SumsAreRightAndTheSameBitsOnAllRanks) {
@@ -246,6 +229,53 @@ TEST(DataParallel, ComesToTheSameAsOneProcess) {
       }
     }
   }
+}
+
+// Examples that ask for different numbers of tokens: the loss is a mean over these, and slices count by them.
+TEST(DataParallel, ComesToTheSameWhereLossesAreMeansOverTokens) {
+  const Folder folder;
+  for (const auto& [data, model] :
+       {std::pair(drawn_data("programs(length=4,train=40,validation=10,test=10)"), "lstm"),
+        {drawn_translation(folder), "attention(dropout=0)"},
+        {drawn_data("shapes(size=24,train=8,validation=2,test=2)"), "captioner(channels=2,dropout=0,coverage=1)"}}) {
+    SCOPED_TRACE(model);
+    Experiment experiment;
+    experiment.model = model;
+    experiment.metric = "perplexity";
+    experiment.depth = 1;
+    experiment.width = 8;
+    experiment.epochs = 3;
+    experiment.batch = 10;  // 3, 3 and 4
+    experiment.arms = {{"", "tanh", {}, {}}};
+    experiment.data_parallel = true;
+    experiment = resolve(experiment, data);
+    RunKey key = key_of(experiment, "tanh");
+    key.rate = 1e-2;
+    expect_near(by_three(experiment, data, key), train(experiment, data, key, {}), 2e-5);
+  }
+}
+
+// A rank whose examples ask for nothing has no mean to add.
+TEST(DataParallel, ASliceThatAsksForNothingCountsForNothing) {
+  data::Dataset data = drawn_data("programs(length=4,train=8,validation=20,test=20)");
+  for (std::int64_t i = 1; i < 8; ++i) data.train.y[i].fill_(data::not_asked_token);
+  Experiment experiment;
+  experiment.model = "lstm";
+  experiment.depth = 1;
+  experiment.width = 8;
+  experiment.epochs = 6;
+  experiment.batch = 8;  // 2, 3 and 3, and in one of them one that asks
+  experiment.arms = {{"", "tanh", {}, {}}};
+  experiment.data_parallel = true;
+  experiment = resolve(experiment, data);
+  const RunKey key = key_of(experiment, "tanh");
+  const RunResult result = by_three(experiment, data, key), whole = train(experiment, data, key, {});
+  ASSERT_EQ(result.status, Status::finished) << result.message;
+  ASSERT_EQ(whole.status, Status::finished) << whole.message;
+  ASSERT_EQ(result.points.size(), whole.points.size());
+  for (std::size_t i = 1; i < whole.points.size(); ++i)
+    EXPECT_NEAR(result.points[i].train_loss, whole.points[i].train_loss, 2e-5) << "epoch " << i;
+  EXPECT_NEAR(result.test_loss, whole.test_loss, 2e-5);
 }
 
 TEST(DataParallel, DivergesOnAllRanksAtOnce) {
