@@ -254,6 +254,10 @@ Dataset load_programs(const Request& request) {
   const auto filled = [&](const std::vector<std::string>& texts) {
     return part_from(texts, static_cast<std::int64_t>(longest));
   };
+  set.notes.push_back(
+      fmt::format("drawn: programs of {} operation{} on numbers up to 10^{}; only the characters that a "
+                  "program prints are asked for, each after those before it",
+                  task.nesting, task.nesting == 1 ? "" : "s", task.length));
   if (levels.empty()) {
     set.train = filled(parts[0]);
   } else {
@@ -268,10 +272,6 @@ Dataset load_programs(const Request& request) {
   std::vector<std::int64_t> lengths;
   for (const std::string& text : parts[0]) lengths.push_back(static_cast<std::int64_t>(text.size()));
   set.difficulty = torch::tensor(lengths, torch::kLong);
-  set.notes.push_back(
-      fmt::format("drawn: programs of {} operation{} on numbers up to 10^{}; only the characters that a "
-                  "program prints are asked for, each after those before it",
-                  task.nesting, task.nesting == 1 ? "" : "s", task.length));
   set.baseline = answers_perplexity(set);
   seal(set);
   return set;
