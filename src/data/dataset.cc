@@ -89,6 +89,11 @@ void check_fits(const Request& request, const Format& kind, const std::string& d
 
 }  // namespace
 
+Part Levels::last() const {
+  const std::int64_t from = train.size() - sizes.back();
+  return {train.x.narrow(0, from, sizes.back()), train.y.narrow(0, from, sizes.back())};
+}
+
 at::Tensor Pictures::of(const at::Tensor& numbers) const {
   return all.index_select(0, numbers).to(torch::kFloat).sub_(mean).div_(deviation);
 }

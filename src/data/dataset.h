@@ -43,6 +43,16 @@ struct Pictures {
   at::Tensor of(const at::Tensor& numbers) const;
 };
 
+// A task's easier levels, for a curriculum by levels (lab/curriculum.h). The easiest comes first; the last is the task
+// itself, whose parts Dataset has.
+struct Levels {
+  std::vector<std::string> names;   // of each level; empty: there are none
+  Part train;                       // of all levels, in their order: Dataset::train is its end
+  std::vector<std::int64_t> sizes;  // how many examples of `train` each level has
+  std::vector<Part> validation;     // of each level but the last: whether it has been learned
+  Part last() const;                // the last level's end of `train`
+};
+
 struct Dataset {
   std::string name;
   Goal goal = Goal::classification;
@@ -61,6 +71,7 @@ struct Dataset {
   Pictures pictures;      // captions
   at::Tensor lengths;     // [n], int64, of training examples that differ in length: batches are of similar ones
   at::Tensor difficulty;  // [n], int64: how hard each training example is, where that is known; a curriculum's order
+  Levels levels;
   std::vector<std::string> notes;
   std::string fingerprint;  // of everything above, to tell changed data from the same
 

@@ -176,12 +176,16 @@ void seal(Dataset& set) {
       const at::Tensor picture = set.pictures.all[i].contiguous();
       sum.add(picture.data_ptr(), picture.nbytes());
     }
-  for (const Part* part : {&set.train, &set.validation, &set.test})
+  std::vector<const Part*> parts{&set.train, &set.validation, &set.test};
+  if (!set.levels.names.empty()) parts.push_back(&set.levels.train);
+  for (const Part& part : set.levels.validation) parts.push_back(&part);
+  for (const Part* part : parts)
     for (const at::Tensor& tensor : {part->x, part->y})
       for (std::int64_t from = 0; from < tensor.size(0); from += chunk) {
         const at::Tensor rows = tensor.narrow(0, from, std::min(chunk, tensor.size(0) - from)).contiguous();
         sum.add(rows.data_ptr(), rows.nbytes());
       }
+  for (const std::int64_t size : set.levels.sizes) sum.add(&size, sizeof size);
   set.fingerprint = sum.text();
 }
 

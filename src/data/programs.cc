@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -166,6 +167,50 @@ double answers_perplexity(const Dataset& set) {
   return std::exp(-(counts / counts.sum()).log().index_select(0, answers(set.test)).mean().item<double>());
 }
 
+// The levels below the task, as its authors raise them: all lengths, and then the next nesting.
+std::vector<Programs> easier_than(const Programs& task) {
+  std::vector<Programs> levels;
+  for (std::int64_t nesting = 1; nesting <= task.nesting; ++nesting)
+    for (std::int64_t length = 1; length <= task.length; ++length) levels.push_back({length, nesting});
+  levels.pop_back();
+  return levels;
+}
+
+// So many programs of each easier level, to train on and to tell whether it has been learned.
+struct Easier {
+  std::int64_t train, validation;
+};
+Easier take_easier(Attributes& attributes, const Request& request, const Programs& task, std::int64_t train) {
+  constexpr std::int64_t most = 10'000'000;
+  Easier easier{attributes.take("easier", 0, 0, most), attributes.take_given("easier_validation", 0, 1, most)};
+  if (easier.train == 0 && easier.validation > 0)
+    attributes.refuse("easier_validation", std::to_string(easier.validation), "easier=... beside it");
+  if (easier.train == 0) return easier;
+  if (task.length == 1 && task.nesting == 1)
+    attributes.refuse("easier", std::to_string(easier.train), "length or nesting above 1 beside it");
+  if (request.train_limit > 0) easier.train = std::min(easier.train, request.train_limit);
+  // An epoch is as long as the task's own training part, and has no room for more.
+  if (easier.train > train)
+    attributes.refuse("easier", std::to_string(easier.train), fmt::format("at most the {} of train", train));
+  if (easier.validation == 0) easier.validation = 1000;
+  return easier;
+}
+
+// `each`, `last`: how many programs to train on.
+void describe_levels(Dataset& set, const std::vector<Programs>& easier, const Programs& task, std::int64_t each,
+                     std::int64_t last) {
+  const auto add = [&](const Programs& level, std::int64_t size) {
+    set.levels.names.push_back(fmt::format("length {}, nesting {}", level.length, level.nesting));
+    set.levels.sizes.push_back(size);
+  };
+  for (const Programs& level : easier) add(level, each);
+  add(task, last);
+  set.notes.push_back(
+      fmt::format("drawn for a curriculum: {} easier level{}, {} programs of each to train on and {} "
+                  "to tell whether it has been learned",
+                  easier.size(), easier.size() == 1 ? "" : "s", each, set.levels.validation.front().size()));
+}
+
 }  // namespace
 
 std::string draw_program(const Programs& task, Draw& draw) { return Writer(task, draw).write(); }
@@ -179,12 +224,27 @@ Dataset load_programs(const Request& request) {
   task.length = attributes.take("length", task.length, 1, 8);
   task.nesting = attributes.take("nesting", task.nesting, 1, 6);
   const Sizes sizes = take_sizes(attributes, request, 50000);
+  const Easier easier = take_easier(attributes, request, task, sizes.parts[0]);
   attributes.finish();
   Draw draw(sizes.seed);
   const auto parts = draw_parts(sizes, request.data, [&] { return draw_program(task, draw); });
   std::size_t longest = 0;
-  for (const auto& part : parts)
-    for (const std::string& text : part) longest = std::max(longest, text.size());
+  const auto measure = [&](const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) longest = std::max(longest, text.size());
+  };
+  for (const auto& part : parts) measure(part);
+  // After the task's own programs, which are the same with and without.
+  std::vector<std::string> all;  // of all levels to train on
+  std::vector<std::vector<std::string>> validations;
+  const std::vector<Programs> levels = easier.train > 0 ? easier_than(task) : std::vector<Programs>();
+  for (const Programs& level : levels) {
+    auto its = draw_parts({{easier.train, easier.validation, 0}, sizes.seed}, request.data,
+                          [&] { return draw_program(level, draw); });
+    measure(its[0]);
+    measure(its[1]);
+    std::move(its[0].begin(), its[0].end(), std::back_inserter(all));
+    validations.push_back(std::move(its[1]));
+  }
   Dataset set;
   set.name = request.data;
   set.goal = Goal::language;
@@ -194,16 +254,24 @@ Dataset load_programs(const Request& request) {
   const auto filled = [&](const std::vector<std::string>& texts) {
     return part_from(texts, static_cast<std::int64_t>(longest));
   };
-  set.train = filled(parts[0]);
+  set.notes.push_back(
+      fmt::format("drawn: programs of {} operation{} on numbers up to 10^{}; only the characters that a "
+                  "program prints are asked for, each after those before it",
+                  task.nesting, task.nesting == 1 ? "" : "s", task.length));
+  if (levels.empty()) {
+    set.train = filled(parts[0]);
+  } else {
+    all.insert(all.end(), parts[0].begin(), parts[0].end());
+    set.levels.train = filled(all);
+    for (const auto& texts : validations) set.levels.validation.push_back(filled(texts));
+    describe_levels(set, levels, task, easier.train, sizes.parts[0]);
+    set.train = set.levels.last();
+  }
   set.validation = filled(parts[1]);
   set.test = filled(parts[2]);
   std::vector<std::int64_t> lengths;
   for (const std::string& text : parts[0]) lengths.push_back(static_cast<std::int64_t>(text.size()));
   set.difficulty = torch::tensor(lengths, torch::kLong);
-  set.notes.push_back(
-      fmt::format("drawn: programs of {} operation{} on numbers up to 10^{}; only the characters that a "
-                  "program prints are asked for, each after those before it",
-                  task.nesting, task.nesting == 1 ? "" : "s", task.length));
   set.baseline = answers_perplexity(set);
   seal(set);
   return set;

@@ -139,6 +139,7 @@ class BuilderDesign final : public models::Design {
     ComparedNetwork::Plan plan{build, first_weights, {}, data};
     plan.examples = data.train.x.narrow(0, 0, std::min<std::int64_t>(2, data.train.size())).clone();
     plan.outline.train = plan.outline.validation = plan.outline.test = {};
+    plan.outline.levels = {};
     plan_ = std::make_shared<const ComparedNetwork::Plan>(std::move(plan));
     name_ = data.name;
     // Code cannot be told from other code, but what it builds can, in part.

@@ -23,4 +23,40 @@ at::Tensor Curriculum::order(const at::Tensor& permutation, std::int64_t step) c
   return easiest_first_.index_select(0, permutation.remainder(in_use));
 }
 
+const std::vector<std::string>& regimes() {
+  static const std::vector<std::string> all{"naive", "mix", "combined"};
+  return all;
+}
+
+Climb::Climb(const std::string& regime, const std::vector<std::int64_t>& sizes)
+    : mix_(regime == "naive" ? 0
+           : regime == "mix" ? 1
+                             : mixed),
+      sizes_(torch::tensor(sizes, torch::kLong)),
+      firsts_(sizes_.cumsum(0) - sizes_) {}
+
+at::Tensor Climb::order(const at::Tensor& permutation, at::Generator random) const {
+  const std::int64_t count = permutation.size(0);
+  at::Tensor level = torch::full({count}, state.level, torch::kLong);
+  if (mix_ > 0) {
+    const at::Tensor any = torch::randint(sizes_.size(0), {count}, random, torch::kLong);
+    const at::Tensor chance = torch::rand({count}, random, torch::kDouble);
+    level = torch::where(chance.lt(mix_), any, level);
+  }
+  return firsts_.index_select(0, level) + permutation.remainder(sizes_.index_select(0, level));
+}
+
+bool Climb::look(double accuracy) {
+  if (!climbs()) return false;
+  if (accuracy > state.best) {
+    state.best = accuracy;
+    state.waited = 0;
+  } else {
+    ++state.waited;
+  }
+  if (!(accuracy > mastered) && state.waited < patience) return false;
+  state = {state.level + 1};
+  return true;
+}
+
 }  // namespace ogee::lab

@@ -1,6 +1,7 @@
 #include "lab/experiment.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cmath>
@@ -10,6 +11,7 @@
 
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
+#include "lab/curriculum.h"
 #include "models/network.h"
 #include "models/script.h"
 #include "models/script_file.h"
@@ -75,6 +77,11 @@ void check_arm(const Experiment& experiment, const ArmSettings& arm) {
   }
   if (!(arm.curriculum >= 0 && arm.curriculum <= 1))
     throw Error(fmt::format("{} {:g}: out of range, expected 0 to 1", of_arm(arm, "curriculum"), arm.curriculum));
+  if (!arm.regime.empty() && std::find(regimes().begin(), regimes().end(), arm.regime) == regimes().end())
+    throw Error(
+        fmt::format("{} {}: expected one of {}", of_arm(arm, "curriculum"), arm.regime, fmt::join(regimes(), ", ")));
+  if (!arm.regime.empty() && arm.curriculum > 0)
+    throw Error(fmt::format("{} {}: it has another one, {:g}", of_arm(arm, "curriculum"), arm.regime, arm.curriculum));
   if (arm.learning_rate != 0) check_rate(of_arm(arm, "learning_rate"), arm.learning_rate);
   if (arm.depth != 0) check_range(of_arm(arm, "depth"), arm.depth, 1, 1000);
   if (arm.width != 0) check_range(of_arm(arm, "width"), arm.width, 1, 65536);
@@ -281,6 +288,9 @@ Experiment resolve(Experiment experiment, const data::Dataset& data) {
   for (const ArmSettings& arm : experiment.arms) {
     if (arm.curriculum > 0 && !data.difficulty.defined())
       throw Error(fmt::format("{}: {} does not say how hard its examples are", of_arm(arm, "curriculum"), data.name));
+    if (!arm.regime.empty() && data.levels.names.empty())
+      throw Error(fmt::format("{} {}: {} has no easier levels; expected data that do, programs(easier=20000), say",
+                              of_arm(arm, "curriculum"), arm.regime, data.name));
     model.activation = activation_of(arm);
     if (!experiment.design) models::check_activation(model);
   }
@@ -322,6 +332,7 @@ nlohmann::ordered_json to_json(const ArmSettings& arm) {
   if (arm.batch > 0) json["batch"] = arm.batch;
   if (arm.per_channel) json["per_channel"] = true;
   if (arm.curriculum > 0) json["curriculum"] = arm.curriculum;
+  if (!arm.regime.empty()) json["curriculum"] = arm.regime;
   return json;
 }
 

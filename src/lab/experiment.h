@@ -37,6 +37,8 @@ struct ArmSettings {
   // The share of a run's steps after which all training examples are in use: at first the easiest tenth is (as the data
   // say, data::Dataset::difficulty), then evenly more. 0: no curriculum.
   double curriculum = 0;
+  // Another one, for data with levels: a word of regimes() (curriculum.h); "": none.
+  std::string regime = {};
 
   const std::string& label() const { return name.empty() ? activation : name; }
 };

@@ -9,6 +9,7 @@
 #include <string_view>
 #include <utility>
 
+#include "lab/curriculum.h"
 #include "lab/toml_table.h"
 #include "ogee/ogee.h"
 #include "registry/suggestion.h"
@@ -59,7 +60,10 @@ void read_arm(Table& table, Experiment& experiment) {
   table.take("epochs", arm.epochs, 1, 1000000);
   table.take("batch", arm.batch, 1, 1 << 20);
   table.take("per_channel", arm.per_channel);
-  table.take("curriculum", arm.curriculum, 0, false, 1);
+  if (table.is_text("curriculum"))
+    table.take("curriculum", arm.regime, regimes());
+  else
+    table.take("curriculum", arm.curriculum, 0, false, 1);
   table.take("schedule", [&](Table& schedules) {
     for (const std::string& attribute : schedules.keys())
       schedules.take(attribute.c_str(), [&](Table& its) {
@@ -167,6 +171,7 @@ toml::table arm_table(const ArmSettings& arm) {
   if (arm.batch > 0) table.insert("batch", arm.batch);
   if (arm.per_channel) table.insert("per_channel", true);
   if (arm.curriculum > 0) table.insert("curriculum", arm.curriculum);
+  if (!arm.regime.empty()) table.insert("curriculum", arm.regime);
   toml::table schedules, choices;
   for (const Schedule& schedule : arm.schedules) {
     toml::table its{{"from", schedule.from}, {"to", schedule.to}, {"shape", name_of(schedule.shape)}};

@@ -53,10 +53,14 @@ DataFacts facts_of(const data::Dataset& data, const std::string& metric) {
 
 void to_device(data::Dataset& data, const std::string& device) {
   if (device != "cuda") return;
-  for (data::Part* part : {&data.train, &data.validation, &data.test}) {
+  std::vector<data::Part*> parts{&data.train, &data.validation, &data.test};
+  if (!data.levels.names.empty()) parts[0] = &data.levels.train;
+  for (data::Part& part : data.levels.validation) parts.push_back(&part);
+  for (data::Part* part : parts) {
     part->x = part->x.to(torch::kCUDA);
     part->y = part->y.to(torch::kCUDA);
   }
+  if (!data.levels.names.empty()) data.train = data.levels.last();
   if (data.captions()) data.pictures.all = data.pictures.all.to(torch::kCUDA);
 }
 

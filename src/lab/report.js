@@ -215,7 +215,7 @@ function page() {
           chart(`Validation ${metricName}`, width => curves(width, metricName, 'validation_error', {factor: scale, log: true})),
           chart('Gradient along the network, at initialisation', width => gradients(width, 'start')),
           chart('Gradient along the network, after training', width => gradients(width, 'end')),
-          ...scheduledAttributes().map(name => chart(`${name}, on its schedule`,
+          ...scheduledAttributes().map(name => chart(name === 'level' ? 'Level of the curriculum' : `${name}, on its schedule`,
             width => curves(width, name, point => point.scheduled?.[name]))),
           chart('Gradient, first layer over last', width => curves(width, 'ratio', 'gradient_ratio', {log: true, band: false}))),
       ...byLayer(), ...watched(),

@@ -60,7 +60,7 @@ function domainOf(values, log) {
   return fine.length ? [Math.min(...fine), Math.max(...fine)] : [log ? 0.1 : 0, 1];
 }
 
-// Attributes of activations that follow a schedule in any arm.
+// Attributes of activations that follow a schedule in any arm, and the level of a curriculum.
 function scheduledAttributes() {
   return [...new Set(arms.flatMap(arm => arm.curve.flatMap(point => Object.keys(point.scheduled ?? {}))))];
 }

@@ -92,6 +92,7 @@ class Run {
       : data_(data),
         key_(key),
         arm_(experiment.arm(key.arm)),
+        taught_(arm_.regime.empty() ? data.train : data.levels.train),
         hooks_(hooks),
         team_(hooks.team),
         leads_(!team_ || team_->leads()),
@@ -113,6 +114,10 @@ class Run {
     result_.parameters = network_->parameter_count();
     if (measured_ && leads_) probe_ = probe_of(data.train);
     if (arm_.curriculum > 0) curriculum_ = Curriculum(data.difficulty, arm_.curriculum, key.steps);
+    if (!arm_.regime.empty()) {
+      climb_.emplace(arm_.regime, data.levels.sizes);
+      judge_ = tasks::make_task(data, "error");
+    }
     epoch_order_ = order_.get_state();
     // At fixed steps, so that the same run finds the same.
     watch_.every(std::max<std::int64_t>(8, key.steps / 40)).this_thread(true).print(false);
@@ -139,6 +144,10 @@ class Run {
     for (std::size_t i = 0; Lowering & lowered : lowered_) {
       const Json& its = json.at("lowered").at(i++);
       lowered = {its.at(0).get<double>(), its.at(1).get<double>(), its.at(2).get<std::int64_t>()};
+    }
+    if (climb_) {
+      const Json& its = json.at("climb");
+      climb_->state = {its.at(0).get<std::int64_t>(), its.at(1).get<double>(), its.at(2).get<std::int64_t>()};
     }
     json.at("points").get_to(result_.points);
     if (hooks_.point)
@@ -219,6 +228,7 @@ class Run {
       for (const at::Tensor& each : carrying_->carried) json["carried"].push_back(each.defined() ? pack(each) : Json());
     }
     for (const Lowering& each : lowered_) json["lowered"].push_back({each.value, each.best, each.waited});
+    if (climb_) json["climb"] = {climb_->state.level, climb_->state.best, climb_->state.waited};
     const auto bytes = Json::to_cbor(json);
     hooks_.keep({bytes.begin(), bytes.end()});
     kept_ = Clock::now();
@@ -257,9 +267,10 @@ class Run {
       if (in_epoch_ == 0) carrying_->carried.clear();
     } else {
       const at::Tensor permutation = torch::randperm(data_.train.size(), order_, torch::kLong);
-      order = alike(curriculum_.order(permutation, step_ - in_epoch_), data_.lengths, batch_);
+      order = climb_ ? climb_->order(permutation, order_)
+                     : alike(curriculum_.order(permutation, step_ - in_epoch_), data_.lengths, batch_);
     }
-    order = order.to(data_.train.x.device());
+    order = order.to(taught_.x.device());
     while (in_epoch_ < steps) {
       if (pause_here()) {
         result_.status = Status::stopped;
@@ -276,6 +287,15 @@ class Run {
       measure(epoch_, loss);
     else if (by_validation())
       lower(evaluate(data_.validation).error);
+    if (climb_ && climb_->climbs() && step_ < key_.steps) climb();
+  }
+
+  // To the next level, or not yet.
+  void climb() {
+    if (watching_) watching_->pause();
+    const data::Part& reached = data_.levels.validation[static_cast<std::size_t>(climb_->state.level)];
+    climb_->look(1 - evaluate(reached, *judge_).error);
+    if (watching_) watching_->resume();
   }
 
   bool by_validation() const {
@@ -317,7 +337,7 @@ class Run {
 
   // The loss of these examples; its gradients are the optimiser's then.
   double differentiate(const at::Tensor& chosen) {
-    const auto [x, y] = batch_of(data_.train, chosen);
+    const auto [x, y] = batch_of(taught_, chosen);
     if (models::Chain* const chain = network_->chain(); chain && step_ != typical_step) {
       if (const at::Tensor rows = x.flatten(1); chain->trains(rows)) {
         const tasks::Task::Differentiated found = task_->differentiated(chain->forward(rows, true), y);
@@ -339,7 +359,7 @@ class Run {
   // says so, and whether it failed somewhere.
   double differentiate_together(const at::Tensor& chosen) {
     const Slice mine = slice_of(chosen.size(0), team_->rank(), team_->world());
-    const at::Tensor asked = data_.train.y.index_select(0, chosen);
+    const at::Tensor asked = taught_.y.index_select(0, chosen);
     const double weight = task_->weight(asked.narrow(0, mine.from, mine.count)) / task_->weight(asked);
     noise_.set_current_seed(step_stream(key_.seed, step_, team_->rank()));
     double value = 0;
@@ -374,10 +394,11 @@ class Run {
   }
 
   // By all ranks, each with its part of the examples.
-  tasks::Score evaluate(const data::Part& part) const {
-    if (!team_) return tasks::evaluate(*task_, *network_, part);
+  tasks::Score evaluate(const data::Part& part) const { return evaluate(part, *task_); }
+  tasks::Score evaluate(const data::Part& part, const tasks::Task& task) const {
+    if (!team_) return tasks::evaluate(task, *network_, part);
     const Slice mine = slice_of(part.size(), team_->rank(), team_->world());
-    return tasks::evaluate(*task_, *network_, part,
+    return tasks::evaluate(task, *network_, part,
                            tasks::Share{mine.from, mine.count, [this](at::Tensor& sums) { team_->sum(sums); }});
   }
 
@@ -390,6 +411,7 @@ class Run {
     Point point{epoch, train_loss, score.error, score.loss, std::move(seen.gradients), std::move(seen.histograms), {}};
     for (const Schedule& schedule : arm_.schedules)
       point.scheduled[schedule.attribute] = network_->layers.at(0).unit->activation().parameter(schedule.attribute);
+    if (climb_ && climb_->staged()) point.scheduled["level"] = static_cast<double>(climb_->state.level + 1);
     if (hooks_.point) hooks_.point(point);
     result_.points.push_back(std::move(point));
     if (watching_) watching_->resume();
@@ -422,6 +444,7 @@ class Run {
   const data::Dataset& data_;
   const RunKey& key_;
   const ArmSettings& arm_;
+  const data::Part& taught_;  // what steps take their examples from
   const RunHooks& hooks_;
   Team* const team_;
   const bool leads_;
@@ -435,6 +458,8 @@ class Run {
   std::unique_ptr<FlatOptimiser> optimiser_;
   data::Part probe_;
   Curriculum curriculum_;
+  std::optional<Climb> climb_;          // where the arm has a curriculum by levels
+  std::unique_ptr<tasks::Task> judge_;  // of accuracy, for it
   MonitorOptions watch_;
   std::unique_ptr<Monitor> watching_;
   RunResult result_;

@@ -53,7 +53,8 @@ struct Point {
   // histogram_high in histogram_bins equal steps; the outermost bins take what lies beyond. Gated layers: their gate.
   // Of seed 1 only.
   std::vector<std::vector<double>> histograms{};
-  std::map<std::string, double> scheduled = {};  // attributes that follow a schedule, as they stood
+  // Attributes that follow a schedule, as they stood; the "level" of a curriculum by levels, from 1.
+  std::map<std::string, double> scheduled = {};
 };
 
 struct RunResult {

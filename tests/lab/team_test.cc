@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
 #include <mutex>
@@ -347,6 +348,40 @@ TEST(DataParallel, GoesOnFromACheckpoint) {
     for (std::size_t i = 0; i < whole.points.size(); ++i)
       EXPECT_EQ(result.points[i].validation_loss, whole.points[i].validation_loss);
   }
+}
+
+// All ranks climb a curriculum's levels together, as one process does; a full stop is all that is to be learned.
+TEST(DataParallel, ClimbsTheSameLevels) {
+  data::Request request;
+  request.data = "programs(length=2,nesting=2,easier=30,easier_validation=5,train=40,validation=10,test=10)";
+  data::Dataset data = data::load(request);
+  const auto stop = std::find(data.classes.begin(), data.classes.end(), ".") - data.classes.begin();
+  for (at::Tensor* y : {&data.levels.train.y, &data.levels.validation[0].y})
+    *y = torch::where(y->ge(0), torch::full_like(*y, static_cast<std::int64_t>(stop)), *y);
+  Experiment experiment;
+  experiment.model = "lstm";
+  experiment.depth = 1;
+  experiment.width = 8;
+  experiment.epochs = 5;
+  experiment.batch = 10;
+  experiment.arms = {{"", "tanh", {}, {}}};
+  experiment.arms[0].regime = "combined";
+  experiment.data_parallel = true;
+  experiment = resolve(experiment, data);
+  RunKey key = key_of(experiment, "tanh");
+  key.rate = 0.1;
+  std::vector<RunResult> all;
+  const RunResult result = by_three(experiment, data, key, {}, &all), whole = train(experiment, data, key, {});
+  ASSERT_EQ(result.status, Status::finished) << result.message;
+  ASSERT_EQ(whole.status, Status::finished) << whole.message;
+  for (const RunResult& other : all) EXPECT_EQ(other.test_loss, result.test_loss);
+  std::vector<double> levels;
+  ASSERT_EQ(result.points.size(), whole.points.size());
+  for (std::size_t i = 0; i < whole.points.size(); ++i) {
+    EXPECT_EQ(result.points[i].scheduled, whole.points[i].scheduled) << "epoch " << i;
+    levels.push_back(whole.points[i].scheduled.at("level"));
+  }
+  EXPECT_EQ(levels, (std::vector<double>{1, 1, 2, 2, 2, 3})) << "one is mastered, the other waited for";
 }
 
 TEST(DataParallel, RefusesWhatItCannotShare) {
