@@ -108,6 +108,32 @@ bool several_transcendentals(std::string_view name) {
   return several.contains(name);
 }
 
+// What memory itself costs a gated pair: copies of the same streams, forward's two in and one out, backward's three in
+// and two out, each by ordinary and by streaming stores, in all combinations.
+std::vector<std::function<void()>> pair_copies(const Case& c) {
+  const std::size_t bytes = c.elements * bytes_of(c.type);
+  std::vector<std::function<void()>> result;
+  for (Stores first : {Stores::ordinary, Stores::streaming}) {
+    for (Stores second : {Stores::ordinary, Stores::streaming}) {
+      result.emplace_back([c, bytes, first, second] {
+        add(c.input[0], c.input[1], c.y, bytes, first, c.threads);
+        add_twice(c.input[0], c.input[1], c.dy, c.dx[0], c.dx[1], bytes, second, c.threads);
+      });
+    }
+  }
+  return result;
+}
+
+// Our time over that of the fastest of these floors, as each one's median over rounds has it.
+double over_fastest(const std::function<void()>& ours, const std::vector<std::function<void()>>& floors) {
+  std::vector<std::function<void()>> works = {ours};
+  works.insert(works.end(), floors.begin(), floors.end());
+  const std::vector<Timing> timings = time_in_turn(works, {.seconds = 0, .rounds = 11});
+  double least = timings[1].ratio;
+  for (std::size_t k = 2; k < timings.size(); ++k) least = std::min(least, timings[k].ratio);
+  return 1 / least;
+}
+
 class Goals {
  public:
   explicit Goals(const GoalsOptions& options) : options_(options) {}
@@ -241,25 +267,16 @@ class Goals {
     for (const char* name : {"swiglu", "geglu", "gtu", "xswiglu"}) {
       const Activation f(name);
       progress_.say(fmt::format("{}: {} and its floor", stage_, name));
-      // Ours over spans and through autograd, and copies that read and write the same streams.
       const Case forward = memory.make(f, Direction::forward, pairs, 1);
       const Case backward = memory.make(f, Direction::backward, pairs, 1);
       const Case pair = memory.make(f, Direction::training, pairs, 1);
       const Work first = our_work(forward), second = our_work(backward), recorded = our_work(pair);
-      const std::size_t bytes = pairs * sizeof(float);
-      const auto timings = time_in_turn({[&] {
-                                           add(pair.input[0], pair.input[1], pair.y, bytes, Stores::ordinary, 1);
-                                           add_twice(pair.input[0], pair.input[1], pair.dy, pair.dx[0], pair.dx[1],
-                                                     bytes, Stores::ordinary, 1);
-                                         },
-                                         [&] {
-                                           first.run();
-                                           second.run();
-                                         },
-                                         recorded.run},
-                                        {.seconds = 0, .rounds = 11});
-      floor.add(name, timings[1].ratio);
-      autograd.add(name, timings[2].ratio);
+      const auto spans = [&] {
+        first.run();
+        second.run();
+      };
+      floor.add(name, over_fastest(spans, pair_copies(pair)));
+      autograd.add(name, over_fastest(recorded.run, pair_copies(pair)));
       measure(f, Direction::training, pairs, true);
       const Measurement& m = measure(f, Direction::training, in_cache, true);
       if (const PeerResult* peer = m.best()) composed.add(name, peer->ratio);
