@@ -99,8 +99,8 @@ def main():
         "are made by ordinary and by streaming stores: the faster one is shown, and is what ratios to a copy or a floor "
         "are to. A "
         "peer was timed only if it computed the function to 2⁻¹² (relative to 1, or to the value where that is "
-        "larger); ULP is the largest error seen, against the exact value, away from the roots that a function "
-        "declares. Memory was touched before it was timed, results of LibTorch's own making included. `composed` is the formula out of LibTorch's operators.", "",
+        "larger); ULP is the largest error seen, against the exact value, where the first input is not within 1/4 of a "
+        "root that the function declares. Memory was touched before it was timed, results of LibTorch's own making included. `composed` is the formula out of LibTorch's operators.", "",
         "## The machine", ""] + machine(report) + ["## The goals", ""] + goals(report)
     again = report.get("at_avx2")
     if again:
