@@ -1,6 +1,7 @@
 // Feed-forward blocks that skip what the activation set to zero, beside LibTorch's dense ones, in one run.
 //
 //   ninja -C build/release bench_sparse && build/release/bench/bench_sparse [--json]
+//   ./dev docs sparse                                                  # a selection of it, as docs/sparse.md
 //   LD_PRELOAD=libopenblas.so.0 build/release/bench/bench_sparse      # where LibTorch's BLAS is the reference one
 //
 // Each call takes other weights and other active units, out of half a gigabyte of weights or more, as a network's
@@ -11,10 +12,13 @@
 // there is by then, as text or JSON; a second one ends it at once.
 #include <fmt/core.h>
 
+#include <torch/version.h>
+
 #include <CLI/CLI.hpp>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "bench/speed/machine.h"
 #include "ogee/torch_sparse.h"
 #include "run.h"
 #include "timing.h"
@@ -77,17 +81,17 @@ template <class W>
 constexpr Type type = std::is_same_v<W, float> ? Type::float32 : Type::bfloat16;
 
 // The second product as the module takes it, choice included: h [tokens, hidden], weights [hidden, dim], and as
-// nn::Linear holds them, of which bfloat16's module keeps a copy.
+// nn::Linear holds them, of which bfloat16's module keeps a copy. `skipped`: whether it skipped zeros.
 template <class W>
-at::Tensor second_product(const at::Tensor& h, const at::Tensor& weights, const at::Tensor& linear) {
+at::Tensor second_product(const at::Tensor& h, const at::Tensor& weights, const at::Tensor& linear, bool& skipped) {
   const auto tokens = static_cast<std::size_t>(h.size(0)), hidden = static_cast<std::size_t>(h.size(1));
   const auto dim = static_cast<std::size_t>(weights.size(1));
   const at::Tensor wide = h.to(at::kFloat);
   const Active active = Active::nonzero<float>(span_of<float>(wide), tokens, hidden);
   const sparse::Costs& costs = sparse::default_costs(type<W>);
-  if (sparse::sparse_cost(costs, type<W>, active, dim, 1, 0, 0) >= sparse::dense_cost(costs, tokens, hidden, dim, 1)) {
-    return std::is_same_v<W, bfloat16> ? at::linear(h, linear) : at::mm(h, weights);
-  }
+  skipped =
+      sparse::sparse_cost(costs, type<W>, active, dim, 1, 0, 0) < sparse::dense_cost(costs, tokens, hidden, dim, 1);
+  if (!skipped) return std::is_same_v<W, bfloat16> ? at::linear(h, linear) : at::mm(h, weights);
   const at::Tensor y = at::empty({h.size(0), weights.size(1)}, at::kFloat);
   sparse::rows_sum<W>(active, active.gather<float>(span_of<float>(wide)), span_of<W>(weights), dim, {}, writable(y),
                       on_torch<W>(torch_threads()));
@@ -118,9 +122,10 @@ void products(const Options& o, double bandwidth, const Json& place, Json& rows,
         active_rows += h.back().ne(0).any(0).sum().template item<double>() / static_cast<double>(calls);
       }
       at::Tensor ours, theirs;
+      bool skipped = false;
       const std::vector<double> t =
           in_turn({[&](std::size_t i) {
-                     ours = second_product<W>(h[i], weights[i % weights.size()], linear[i % linear.size()]);
+                     ours = second_product<W>(h[i], weights[i % weights.size()], linear[i % linear.size()], skipped);
                    },
                    [&](std::size_t i) { theirs = at::linear(h[i], linear[i % linear.size()]); }},
                   calls, o.rounds);
@@ -135,12 +140,13 @@ void products(const Options& o, double bandwidth, const Json& place, Json& rows,
                   {"floor_us", floor * 1e6},
                   {"over_floor", t[0] / floor},
                   {"speedup", t[1] / t[0]},
+                  {"sparse_path", skipped},
                   {"relative_difference", error}});
       rows.push_back(row);
       say(o, fmt::format("second product  {:>4} threads {} tokens {:>4} zeros {:>2} %: {:>9.1f} us, LibTorch {:>9.1f} "
-                         "({:5.2f}x), floor {:>8.1f} ({:4.2f})",
+                         "({:5.2f}x), floor {:>8.1f} ({:4.2f}){}",
                          place["dtype"].get<std::string>(), at::get_num_threads(), tokens, percent, t[0] * 1e6,
-                         t[1] * 1e6, t[1] / t[0], floor * 1e6, t[0] / floor));
+                         t[1] * 1e6, t[1] / t[0], floor * 1e6, t[0] / floor, skipped ? "" : "  dense"));
       if (tokens == 1 && percent == 90)
         goals.add(where, "one token: at least 5x the dense product", t[1] / t[0], 5, true);
       if (tokens >= 2 && tokens <= 8) goals.add(where, "within 1.3 of the floor", t[0] / floor, 1.3, false);
@@ -372,7 +378,11 @@ int bench(const Options& o) {
     }
   }
   if (o.json) {
-    const Json all = {{"blas", blas_in_use()},
+    Json machine = Json::object();
+    for (const auto& [key, value] : describe_machine()) machine[key] = value;
+    machine["LibTorch"] = TORCH_VERSION;
+    machine["BLAS"] = blas_in_use();
+    const Json all = {{"machine", machine},
                       {"bandwidth", bandwidths},
                       {"rows", rows},
                       {"goals", goals.list},

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <ATen/Parallel.h>
+#include <dlfcn.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -120,16 +121,18 @@ inline std::vector<double> in_turn(const std::vector<Numbered>& works, std::size
   return medians;
 }
 
-// The name of the library that LibTorch's matrix products of floats come from.
+// The name of the library that LibTorch's matrix products of floats come from; OpenBLAS's with the processor whose
+// kernels it runs, as it takes those of an old one where it does not know this one (OPENBLAS_CORETYPE tells it).
 inline std::string blas_in_use() {
   std::ifstream maps("/proc/self/maps");
   std::string line, found = "unknown";
   while (std::getline(maps, line)) {
     const std::string name = line.substr(line.find_last_of('/') + 1);
-    if (name.find("openblas") != std::string::npos || name.find("libmkl_core") != std::string::npos ||
-        name.find("libblis") != std::string::npos) {
-      return name;
+    if (name.find("openblas") != std::string::npos) {
+      void* symbol = dlsym(RTLD_DEFAULT, "openblas_get_corename");
+      return symbol == nullptr ? name : name + ", kernels for " + reinterpret_cast<const char* (*)()>(symbol)();
     }
+    if (name.find("libmkl_core") != std::string::npos || name.find("libblis") != std::string::npos) return name;
     if (name.rfind("libblas", 0) == 0) found = line.find("/blas/") != std::string::npos ? name + " (reference)" : name;
   }
   return found;

@@ -10,6 +10,7 @@
 #include <numbers>
 #include <string_view>
 
+#include "bench/peers/composed.h"
 #include "bench/speed/arrays.h"
 #include "bench/speed/peers.h"
 
@@ -295,6 +296,19 @@ const std::map<std::string, Formula>& formulas() {
   return all;
 }
 
+// As composed_formula() has it; what it draws is left in `noise`.
+ComposedFormula formula_of(const Activation& f, std::shared_ptr<Tensor> noise) {
+  const auto found = formulas().find(std::string(f.spec().name));
+  if (found == formulas().end()) return {};
+  return [&formula = found->second, f, noise = std::move(noise)](const std::vector<Tensor>& inputs,
+                                                                 const std::vector<Tensor>& learned) {
+    *noise = at::Tensor();
+    if (f.spec().noise == Noise::normal) *noise = at::randn_like(inputs[0], at::TensorOptions());
+    if (f.spec().noise == Noise::uniform) *noise = at::rand_like(inputs[0], at::TensorOptions());
+    return formula({f, inputs, learned, *noise});
+  };
+}
+
 class Composed final : public Peer {
  public:
   std::string name() const override { return "composed"; }
@@ -303,18 +317,10 @@ class Composed final : public Peer {
 
   std::optional<Work> prepare(const Case& c) const override {
     at::set_num_threads(c.threads);
-    const auto found = formulas().find(std::string(c.spec().name));
-    if (found == formulas().end()) return std::nullopt;
-    const Formula& formula = found->second;
     const Activation f = *c.activation;
     auto last = std::make_shared<Tensor>();  // the noise of the last run
-    const RecordedForward forward = [&formula, f, last](const std::vector<Tensor>& inputs,
-                                                        const std::vector<Tensor>& learned) {
-      *last = at::Tensor();
-      if (f.spec().noise == Noise::normal) *last = at::randn_like(inputs[0], at::TensorOptions());
-      if (f.spec().noise == Noise::uniform) *last = at::rand_like(inputs[0], at::TensorOptions());
-      return formula({f, inputs, learned, *last});
-    };
+    const RecordedForward forward = formula_of(f, last);
+    if (!forward) return std::nullopt;
     Work work;
     if (c.direction == Direction::training) {
       work = training_work(c, forward);
@@ -338,6 +344,14 @@ class Composed final : public Peer {
 };
 
 }  // namespace
+
+ComposedFormula composed_formula(const Activation& activation) {
+  if (!formula_of(activation, nullptr)) return {};
+  // Noise is let go after the call, unless the graph has saved it.
+  return [activation](const std::vector<Tensor>& inputs, const std::vector<Tensor>& learned) {
+    return formula_of(activation, std::make_shared<Tensor>())(inputs, learned);
+  };
+}
 
 void add_composed(Peers& peers) { peers.push_back(std::make_unique<Composed>()); }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "bench/speed/machine.h"
@@ -83,7 +84,8 @@ std::string table_row(const Measurement& m) {
   const PeerResult* best = m.best();
   std::string line =
       fmt::format("{:<24} {:<9} {:>9} {:>8.3f} {:>5} {:>8.3f} {:>8.3f} {:>8}  {}\n", m.function, name_of(m.direction),
-                  m.elements, m.ns, m.ulp ? ulps(*m.ulp) : "-", m.copies.copy, m.copies.add,
+                  m.elements, m.ns, m.ulp ? ulps(*m.ulp) : "-", std::min(m.copies.copy, m.copies.copy_streaming),
+                  std::min(m.copies.add, m.copies.add_streaming),
                   best != nullptr ? fmt::format("{:.2f}x", best->ratio) : "-", best != nullptr ? best->name : "-");
   if (!m.wrong.empty()) line += fmt::format("    ogee itself is wrong: {}\n", m.wrong);
   std::string others;

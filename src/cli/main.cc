@@ -8,6 +8,30 @@
 #include "cli/verbs.h"
 #include "ogee/ogee.h"
 
+namespace {
+
+// The program and the verbs that were recognised before the parser gave up: whose help lists what would have been
+// right.
+std::string verbs_parsed(const CLI::App& app) {
+  std::string text = "ogee";
+  for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
+    at = at->get_subcommands().front();
+    text += " " + at->get_name();
+  }
+  return text;
+}
+
+// The first argument, if it should be a verb and is none: the parser would answer `ogee channels --help` as if nothing
+// were wrong.
+std::string unknown_verb(const CLI::App& app, int argc, char** argv) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  const std::string first = argv[1];
+  const auto is_it = [&](const CLI::App* verb) { return verb->check_name(first); };
+  return app.get_subcommands(is_it).empty() ? first : "";
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   CLI::App app{"Ogee: activation functions for C++, and a laboratory to choose among them."};
   app.set_version_flag("--version", OGEE_VERSION);
@@ -39,12 +63,16 @@ int main(int argc, char** argv) {
     missing->callback([verb] { throw ogee::Error(verb + " needs LibTorch, which this program was built without"); });
   }
 #endif
+  if (const std::string unknown = unknown_verb(app, argc, argv); !unknown.empty()) {
+    fmt::print(stderr, "ogee: no verb '{}' (see ogee --help)\n", unknown);
+    return 2;
+  }
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& e) {  // --help, --version
     return app.exit(e);
   } catch (const CLI::ParseError& e) {
-    fmt::print(stderr, "ogee: {} (see ogee --help)\n", e.what());
+    fmt::print(stderr, "ogee: {} (see {} --help)\n", e.what(), verbs_parsed(app));
     return 2;
   } catch (const ogee::Error& e) {
     fmt::print(stderr, "ogee: {}\n", e.what());

@@ -177,8 +177,12 @@ void add_show(CLI::App& app, int& status) {
                    "Name, with attributes in parentheses if wanted; or a TorchScript file (.pt, .pth, .ts)")
       ->required();
   verb->add_flag("--json", options->json, "The sheet as a JSON object");
-  verb->add_option("--svg", options->svg, "Draw value, derivative and second derivative to this file");
-  verb->add_option("--range", options->range, "What to draw: LOW HIGH")->expected(2)->capture_default_str();
+  CLI::Option* svg =
+      verb->add_option("--svg", options->svg, "Draw value, derivative and second derivative to this file");
+  verb->add_option("--range", options->range, "What --svg draws: LOW HIGH")
+      ->expected(2)
+      ->capture_default_str()
+      ->needs(svg);
 #if OGEE_WITH_LIBTORCH
   verb->add_option("--input", options->input,
                    "Of a model file: the shape of an input, as in 1,1,28,28; runs it once to see shapes and counts")

@@ -104,6 +104,31 @@ TEST(Validation, TellsTheTwoFormsOfGeluApart) {
   EXPECT_FALSE(verdict.qualified);
 }
 
+// Of two inputs the first one has the roots: swiglu's derivative by a is 0 at silu's.
+TEST(Validation, CountsNoUnitsWhereTheFirstInputIsNearARoot) {
+  const Arrays arrays(Type::float32, elements);
+  const Activation swiglu("swiglu");
+  const Case c = arrays.make(swiglu, Direction::backward, elements, 1);
+  for (const bool near : {true, false}) {
+    const Verdict verdict = Validation(c).check(
+        arrays, Work{[&] {
+          for (std::size_t i = 0; i < c.elements; ++i) {
+            const double a = Arrays::at(c.type, c.input[0], i), b = Arrays::at(c.type, c.input[1], i);
+            const double dy = Arrays::at(c.type, c.dy, i), s = 1 / (1 + std::exp(-a));
+            const double wrong = (std::abs(a + 1.278464543) < 0.2) == near ? 1e-5 : 0;
+            static_cast<float*>(c.dx[0])[i] = static_cast<float>(dy * b * s * (1 + a * (1 - s)) + wrong);
+            static_cast<float*>(c.dx[1])[i] = static_cast<float>(dy * a * s);
+          }
+        }});
+    EXPECT_TRUE(verdict.qualified) << verdict.reason;
+    if (near) {
+      EXPECT_LE(verdict.ulp, 0.51);
+    } else {
+      EXPECT_GT(verdict.ulp, 1);
+    }
+  }
+}
+
 TEST(Measure, TimesOnlyPeersThatQualify) {
   Peers peers;
   peers.push_back(std::make_unique<Fake>("right", [](double exact, std::size_t) { return exact; }));

@@ -115,8 +115,14 @@ def main():
         refuse(r"f128", "eval", "gelu", "--input", x, "--output", y, "--dtype", "f128")
         refuse(r"no family 'cubic'; there are rectified", "list", "--family", "cubic")
         refuse(r"functions of one input", "show", "glu", "--svg", d / "glu.svg")
-        refuse(r"frobnicate|subcommand", "frobnicate")
+        refuse(r"no verb 'frobnicate' \(see ogee --help\)", "frobnicate")
+        refuse(r"no verb 'frobnicate'", "frobnicate", "--help")
+        refuse(r"--range.*--svg.*\(see ogee show --help\)", "show", "gelu", "--range", "5", "-5")
+        refuse(r"LOW below HIGH", "show", "gelu", "--svg", d / "gelu.svg", "--range", "5", "-5")
+        refuse(r"--frobnicate.*\(see ogee eval --help\)", "eval", "gelu", "--input", x, "--output", y, "--frobnicate")
         refuse(r"subcommand", *[])
+        if has_verb("claims"):
+            refuse(r"\(see ogee claims run --help\)", "claims", "run", "dying_relu", "--frobnicate")
         if has_verb("compare"):
             compare_refuses(d)
         else:

@@ -69,6 +69,28 @@ TEST(Masks, KeepOneBitAnElement) {
   }
 }
 
+// Nobody else needs the first layer's result, and the second one keeps the activation's anyway.
+TEST(Masks, HoldAnEighthOfAByteBetweenLinearLayers) {
+  constexpr std::int64_t tokens = 64, dim = 16, hidden = 128;
+  const torch::Tensor first = torch::randn({hidden, dim}).requires_grad_(),
+                      second = torch::randn({dim, hidden}).requires_grad_();
+  const Tensors leaf = {torch::randn({tokens, dim}).requires_grad_()};
+  for (const char* name : {"relu", "tanh"}) {
+    for (const Save save : {Save::input, Save::mask}) {
+      ApplyOptions how;
+      how.save = save;
+      const Kept kept = kept_by(
+          [&](const Tensors& x) {
+            return at::linear(apply(Activation(name), at::linear(x[0], first), {}, how), second);
+          },
+          leaf);
+      // tanh's slopes are more than two: its input stays.
+      const bool masked = save == Save::mask && std::string(name) == "relu";
+      EXPECT_EQ(kept.extra, tokens * hidden * 4 + tokens * hidden * 4 / (masked ? 32 : 1)) << name;
+    }
+  }
+}
+
 TEST(Masks, GiveTheSameGradients) {
   ApplyOptions masked;
   masked.save = Save::mask;

@@ -7,17 +7,22 @@
 namespace ogee::sparse {
 
 const Costs& default_costs(Type weights) {
-  // bench/sparse --costs prints these lines.
+  // Printed by `bench_sparse --costs --rounds 5` with OPENBLAS_CORETYPE=SKYLAKEX, one thread of an Intel Xeon (family
+  // 6, model 207, AVX-512) that reads 13 GB/s, LibTorch 1.13. Constants, so that the same call takes the same way every
+  // time; elsewhere other ones may be right. OpenBLAS with kernels for an older processor (its own choice where it does
+  // not know this one) makes dense products up to ten times as dear: there skipping would pay more often than it is
+  // done. On another processor bfloat16's dense products of large batches were four times as cheap: there it is done
+  // too often.
   static constexpr Costs single{
-      5000,   0.0442, 0.0228, 0.1640,
-      0.1117, 0.0473, 0.0691, {0.2323, 0.2937, 0.4241, 0.3838, 0.2980, 0.4352, 0.7162, 1.276, 2.407, 4.731, 9.332}};
+      5000,   0.0735, 0.0347, 0.1172,
+      0.1026, 0.0617, 0.1314, {0.2771, 0.3086, 0.3861, 0.3953, 0.4275, 0.5061, 0.6585, 1.096, 1.84, 3.473, 6.582}};
   static constexpr Costs half{
-      5000,   0.0475, 0.0123, 0.1770,
-      0.0926, 0.0290, 0.0746, {0.1188, 0.1197, 0.1199, 0.1380, 0.1724, 0.2473, 0.3772, 0.6552, 1.221, 2.465, 5.283}};
+      5000,   0.0626, 0.0369, 0.1577,
+      0.1115, 0.0544, 0.1452, {0.2101, 0.236, 0.2878, 0.3804, 0.5653, 0.939, 1.654, 3.135, 6.049, 12.18, 24.46}};
   // Not measured: twice what single precision costs.
   static constexpr Costs wide{
-      5000,   0.0442, 0.0456, 0.3280,
-      0.2234, 0.0946, 0.1382, {0.4646, 0.5874, 0.8482, 0.7676, 0.5960, 0.8704, 1.4324, 2.552, 4.814, 9.462, 18.664}};
+      5000,   0.0735, 0.0694, 0.2344,
+      0.2052, 0.1234, 0.2628, {0.5542, 0.6172, 0.7722, 0.7906, 0.855, 1.012, 1.317, 2.192, 3.68, 6.946, 13.16}};
   return weights == Type::float64 ? wide : weights == Type::float32 ? single : half;
 }
 
