@@ -57,10 +57,11 @@ enum class Layout { two, gate_first, gate_last, interleaved };
 // Noise is drawn in training only; at evaluation every function is deterministic.
 enum class Mode { evaluation, training };
 
-// exact: values within 2 units in the last place, derivatives within 4, 16-bit types within 1 (docs/accuracy.md has the
-// measured bounds).
-// fast: float32 arithmetic throughout, also for the functions whose exact form needs more; their bounds are measured
-// too, and wider. The two are the same code where float32 arithmetic is exact enough, and in double backward.
+// exact: values within 2 units in the last place, derivatives within 4, 16-bit types within 1; of the largest term
+// where the terms of a sum cancel (near declared roots, in noisy functions in training, in channel limits).
+// docs/accuracy.md has the measured bounds. fast: float32 arithmetic throughout, also for the functions whose exact
+// form needs more; their bounds are measured there too, and wider. The two are the same code where float32 arithmetic
+// is exact enough, and in double backward.
 enum class Precision { exact, fast };
 
 // Names a stream of noise. Element i of a call draws the same numbers whatever the SIMD width, the number of threads

@@ -22,7 +22,7 @@ namespace {
 struct Options {
   std::vector<std::string> activations, dtypes = {"f32"}, targets;
   bool exhaustive = false, json = false;
-  std::uint64_t stride = 10007, samples = 1 << 16;
+  std::uint64_t stride = 10007, samples = 0;  // 0: by the function
   std::string precision = "exact", document, keep;
   int threads = static_cast<int>(std::max(1U, std::thread::hardware_concurrency()));
 };
@@ -84,6 +84,8 @@ Finding from_json(const nlohmann::ordered_json& json) {
   return f;
 }
 
+constexpr std::uint64_t fast_stride = 10007;  // in the document
+
 std::string points_of(const Finding& f) {
   std::string text;
   for (double x : f.worst_x) text += (text.empty() ? "" : ", ") + fmt::format("{:.9g}", x);
@@ -109,29 +111,53 @@ std::string processor() {
   return name.empty() ? "an unnamed processor" : fmt::format("{}, family {}, model {}", name, family, model);
 }
 
-// One row a function: the largest error over the targets, of the value and of every derivative.
-void write_document(const Options& options, const std::vector<Finding>& findings, double seconds) {
+// The points that a function is measured at, where they are not all floats: many more where all floats are no measure
+// of it, and no option says how many.
+std::uint64_t samples_of(const Options& options, const Activation& activation) {
+  if (options.samples > 0) return options.samples;
+  const Spec& spec = activation.spec();
+  return options.exhaustive && (spec.inputs > 1 || spec.noise != Noise::none) ? 1 << 24 : 1 << 16;
+}
+
+// One row a function and type: the largest error over the targets, of the value and of every derivative.
+struct Row {
+  double value = 0, slope = 0, others = 0;
+  bool has_others = false, holds = true;
+};
+struct Table {
+  std::vector<std::string> order;
+  std::map<std::string, std::map<Type, Row>> rows;
+
+  explicit Table(const std::vector<Finding>& findings) {
+    for (const Finding& f : findings) {
+      if (rows.find(f.function) == rows.end()) order.push_back(f.function);
+      Row& row = rows[f.function][f.type];
+      const bool first = f.argument == "x" || f.argument == "a";
+      double& cell = f.direction == "value" ? row.value : first ? row.slope : row.others;
+      if (f.direction != "value" && !first) row.has_others = true;
+      row.holds = row.holds && f.holds();
+      cell = std::max(cell, f.max_ulp);
+    }
+  }
+};
+
+std::string number_text(double ulp) {
+  return ulp < 1000 ? fmt::format("{:.2f}", ulp) : std::isfinite(ulp) ? fmt::format("{:.1e}", ulp) : "infinite";
+}
+
+// `fast` are the findings of the same with float32 arithmetic throughout.
+void write_document(const Options& options, const std::vector<Finding>& findings, const std::vector<Finding>& fast,
+                    double seconds) {
   std::ofstream out(options.document);
   std::string targets;
   std::uint64_t most = 0;
-  struct Row {
-    double value = 0, slope = 0, others = 0;
-    bool has_others = false;
-  };
-  std::vector<std::string> order;
-  std::map<std::string, std::map<Type, Row>> rows;
   std::vector<Type> types;
   for (const Finding& f : findings) {
     most = std::max(most, f.checked);
     if (targets.find(f.target) == std::string::npos) targets += (targets.empty() ? "" : ", ") + f.target;
     if (std::find(types.begin(), types.end(), f.type) == types.end()) types.push_back(f.type);
-    if (rows.find(f.function) == rows.end()) order.push_back(f.function);
-    Row& row = rows[f.function][f.type];
-    const bool first = f.argument == "x" || f.argument == "a";
-    double& cell = f.direction == "value" ? row.value : first ? row.slope : row.others;
-    if (f.direction != "value" && !first) row.has_others = true;
-    cell = std::max(cell, f.max_ulp);
   }
+  const Table table(findings);
   fmt::memory_buffer text;
   const auto add = [&](std::string_view format, const auto&... arguments) {
     fmt::format_to(std::back_inserter(text), fmt::runtime(format), arguments...);
@@ -144,14 +170,20 @@ void write_document(const Options& options, const std::vector<Finding>& findings
       "at default parameters, over {}, on {}, targets {} ({}, {:.0f} s). The contract is 2 for values and 4 for\n"
       "derivatives in f32, and 1 in the 16-bit types. \"Slope\" is the derivative by the (first) input; \"others\" "
       "the\n"
-      "largest over the second input and the parameters. Functions of two inputs and of noise, and derivatives by\n"
-      "parameters, are swept over random points, edges included. Where the two terms of a channel limit cancel to a "
-      "millionth\nor less, the result is as exact as double arithmetic leaves their difference, which a sweep of "
-      "millions "
-      "of points finds\nto be more than the contract's units.\n\n",
+      "largest over the second input and the parameters. Functions of two inputs and of noise are swept over {} random "
+      "points,\nedges included, derivatives by parameters over {} or a 64th of that.\n\nSome sums vanish where their "
+      "terms cancel, and there no float arithmetic keeps all digits. Beyond the contract, errors count there in units "
+      "of "
+      "the largest term: near the roots that a function declares (`ogee show NAME`: within a tenth of it), of "
+      "noisy\nfunctions in training (h(x), the linear part and the noise), and of channel limits (sigma(a) and b "
+      "sigma'(a)). In units\nof such a result itself they may be large.\n\n",
       options.exhaustive ? std::string("all 2^32 floats")
                          : fmt::format("every {}th float ({} points)", options.stride, most),
-      processor(), targets, options.precision == "fast" ? "precision fast" : "precision exact", seconds);
+      processor(), targets, options.precision == "fast" ? "precision fast" : "precision exact", seconds,
+      options.samples > 0  ? options.samples
+      : options.exhaustive ? 1U << 24
+                           : 1U << 16,
+      1U << 14);
   std::string head = "| function |", line = "|---|";
   for (Type type : types) {
     const auto name = accuracy::name_of(type);
@@ -159,13 +191,27 @@ void write_document(const Options& options, const std::vector<Finding>& findings
     line += "---|---|---|";
   }
   add("{}\n{}\n", head, line);
-  for (const std::string& function : order) {
+  for (const std::string& function : table.order) {
     add("| {} |", function);
     for (Type type : types) {
-      const Row& row = rows[function][type];
-      add(" {:.2f} | {:.2f} | {} |", row.value, row.slope, row.has_others ? fmt::format("{:.2f}", row.others) : "");
+      const Row& row = table.rows.at(function).at(type);
+      add(" {} | {} | {} |", number_text(row.value), number_text(row.slope),
+          row.has_others ? number_text(row.others) : "");
     }
     add("\n");
+  }
+  if (!fast.empty()) {
+    const Table wider(fast);
+    add("\n## Precision fast\n\nFloat32 arithmetic throughout (`RunOptions::precision`, `--precision fast`), measured "
+        "alike, but over every {}th\nfloat and {} points. Functions that are not listed keep the contract's "
+        "bounds.\n\n| function | value | slope | others |\n|---|---|---|---|\n",
+        fast_stride, 1 << 16);
+    for (const std::string& function : wider.order) {
+      const Row& row = wider.rows.at(function).at(Type::float32);
+      if (!row.holds)
+        add("| {} | {} | {} | {} |\n", function, number_text(row.value), number_text(row.slope),
+            row.has_others ? number_text(row.others) : "");
+    }
   }
   out << fmt::to_string(text);
   out.close();
@@ -177,10 +223,11 @@ double seconds_since(Clock::time_point start) { return std::chrono::duration<dou
 
 // One type's findings, from the file where it has them; `before` grows by the seconds that those took. Kept by all that
 // the numbers depend on, so that another kernel's are measured again. The 16-bit types take no time worth keeping.
-std::vector<Finding> recall_or_measure(const Activation& activation, Type type, const accuracy::Plan& whole, Kept& kept,
-                                       double& before) {
+std::vector<Finding> recall_or_measure(const Activation& activation, Type type, const accuracy::Plan& whole,
+                                       std::uint64_t samples, Kept& kept, double& before) {
   accuracy::Plan plan = whole;
   plan.types = {type};
+  plan.samples = samples;
   if (type != Type::float32) return measure(activation, plan);
   const std::vector<std::string> targets = plan.targets.empty() ? accuracy::simd_targets() : plan.targets;
   const auto fingerprint = std::find_if(std::begin(accuracy::fingerprints), std::end(accuracy::fingerprints),
@@ -214,12 +261,14 @@ int accuracy_of(const Options& options) {
   }
   plan.targets = options.targets;
   plan.stride = options.exhaustive ? 1 : options.stride;
-  plan.samples = options.samples;
   plan.precision = options.precision == "fast" ? Precision::fast : Precision::exact;
   plan.threads = options.threads;
   const bool terminal = isatty(STDERR_FILENO) != 0;
   if (terminal) plan.progress = [](const std::string& text) { fmt::print(stderr, "\r\033[K{}", text); };
 
+  // What cannot be written is said before anything is measured.
+  if (!options.document.empty() && !std::ofstream(options.document, std::ios::app))
+    throw Error(options.document + ": cannot be written");
   const auto start = Clock::now();
   const auto elapsed = [&] { return seconds_since(start); };
   if (!options.json) {
@@ -233,7 +282,8 @@ int accuracy_of(const Options& options) {
   for (const Activation& activation : plan.activations) {
     std::vector<Finding> findings;
     for (const Type type : plan.types) {
-      std::vector<Finding> found = recall_or_measure(activation, type, plan, kept, before);
+      std::vector<Finding> found =
+          recall_or_measure(activation, type, plan, samples_of(options, activation), kept, before);
       findings.insert(findings.end(), std::make_move_iterator(found.begin()), std::make_move_iterator(found.end()));
     }
     if (terminal) fmt::print(stderr, "\r\033[K");
@@ -253,7 +303,21 @@ int accuracy_of(const Options& options) {
                before + elapsed(),
                failures == 0 ? "all within the contract" : fmt::format("{} beyond the contract", failures));
   }
-  if (!options.document.empty()) write_document(options, all, before + elapsed());
+  if (!options.document.empty()) {
+    const double seconds = before + elapsed();
+    std::vector<Finding> fast;
+    if (plan.precision == Precision::exact) {
+      plan.precision = Precision::fast;
+      plan.stride = std::max(plan.stride, fast_stride);
+      plan.types = {Type::float32};
+      plan.samples = 1 << 16;
+      for (const Activation& activation : plan.activations) {
+        const std::vector<Finding> found = measure(activation, plan);
+        fast.insert(fast.end(), found.begin(), found.end());
+      }
+    }
+    write_document(options, all, fast, seconds);
+  }
   return failures == 0 ? 0 : 1;
 }
 
@@ -265,20 +329,23 @@ void add_accuracy(CLI::App& app, int& status) {
       "Examples:\n"
       "  ogee accuracy                          every function, every 10007th float\n"
       "  ogee accuracy gelu mish --exhaustive   all 2^32 floats\n"
-      "  ogee accuracy --exhaustive --keep accuracy.jsonl   all of them, hours; stopped, it goes on where it was\n"
+      "  ogee accuracy --exhaustive --keep accuracy.jsonl   all of them, an hour or two; stopped, it goes on where it "
+      "was\n"
       "  ogee accuracy --dtype bf16,f16         the 16-bit types, all 65,536 inputs\n"
-      "The contract: values within 2 units, derivatives within 4; 16-bit types within 1. Exit status 1 if it is "
-      "broken.");
+      "The contract: values within 2 units, derivatives within 4; 16-bit types within 1. Beyond it errors count in "
+      "units of\nthe largest term where a sum's terms cancel: near declared roots, in noisy functions in training, in "
+      "channel limits.\nExit status 1 if it is broken.");
   auto options = std::make_shared<Options>();
   verb->add_option("NAME", options->activations, "Functions (default: all)");
   auto* exhaustive = verb->add_flag("--exhaustive", options->exhaustive, "All floats");
-  verb->add_option("--stride", options->stride, "Every so-manieth float")
+  verb->add_option("--stride", options->stride, "One float of every so many")
       ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 32))
       ->capture_default_str()
       ->excludes(exhaustive);
-  verb->add_option("--samples", options->samples, "Points of two inputs, or of input and noise")
-      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40))
-      ->capture_default_str();
+  verb->add_option("--samples", options->samples,
+                   "Points of two inputs, or of input and noise; of parameters' gradients 16384, or a 64th of "
+                   "it if that is more (default: 65536, with --exhaustive 16777216)")
+      ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40));
   verb->add_option("--dtype", options->dtypes, "f32, bf16, f16")
       ->delimiter(',')
       ->check(CLI::IsMember({"f32", "bf16", "f16"}))
