@@ -306,9 +306,10 @@ struct QuickFixedUnit : Quick, FixedUnitParameters<Base> {
   HWY_INLINE Float value(Float x, Float e, FloatTruth& inside) const {
     const BaseValue b = base.at(x);
     inside = abs(x) < QuickBase<Base>::bound;
-    const Float m = at_most(abs(b.v), 5.0), half = 0.5 * m, z = half * m;
+    // (The noise of smaller m is nothing beside the rest, but would make subnormal products, which are slow.)
+    const Float size = abs(b.v), m = at_most(at_least(size, 1e-3), 5.0), half = 0.5 * m, z = half * m;
     const Float rest = fused(m, NoiseWeight::flipped(b.v_low, b.v), fused(half, m, -z));
-    return this->sum(b, square.times(this->weight(x, e), z, rest));
+    return this->sum(b, square.times(select(size < 1e-3, 0.0, this->weight(x, e)), z, rest));
   }
 };
 template <class Base>
