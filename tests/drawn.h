@@ -1,4 +1,4 @@
-// A small data set of every kind that networks are built for: drawn, or read from what is written into a folder.
+// Data sets for tests: what --data names, and a small one of kinds that are not drawn by name.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@
 
 namespace ogee {
 
-inline data::Dataset drawn_data(const std::string& data, std::int64_t train_limit = 0) {
+inline data::Dataset loaded(const std::string& data, std::int64_t train_limit = 0) {
   data::Request request;
   request.data = data;
   request.train_limit = train_limit;
@@ -28,12 +28,13 @@ inline data::Dataset drawn_series() {
   return set;
 }
 
-// Numbers' words, which another language writes in the opposite order. Sentences differ in length.
-inline data::Dataset drawn_translation(const Folder& folder, int test = 12) {
+// Numbers' words, which another language writes in the opposite order; sentences differ in length. Returns what --data
+// takes.
+inline std::string write_translation(const Folder& folder, int train = 60, int test = 12) {
   const char* const left[] = {"one", "two", "three", "four", "five", "six"};
   const char* const right[] = {"eins", "zwei", "drei", "vier", "acht", "zehn"};
   unsigned random = 1;
-  for (const auto& [part, count] : {std::pair("train", 60), {"valid", 10}, {"test", test}}) {
+  for (const auto& [part, count] : {std::pair("train", train), {"valid", 10}, {"test", test}}) {
     std::string en, de;
     for (int i = 0; i < count; ++i) {
       std::string forth, back;
@@ -49,8 +50,11 @@ inline data::Dataset drawn_translation(const Folder& folder, int test = 12) {
     folder.write(std::string(part) + ".en", en);
     folder.write(std::string(part) + ".de", de);
   }
-  return drawn_data("translation(train=" + folder.path("train") + ",validation=" + folder.path("valid") +
-                    ",test=" + folder.path("test") + ",source=en,target=de,pieces=60)");
+  return "translation(train=" + folder.path("train") + ",validation=" + folder.path("valid") +
+         ",test=" + folder.path("test") + ",source=en,target=de,pieces=60)";
+}
+inline data::Dataset drawn_translation(const Folder& folder, int test = 12) {
+  return loaded(write_translation(folder, 60, test));
 }
 
 }  // namespace ogee

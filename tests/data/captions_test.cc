@@ -19,17 +19,12 @@
 #include "data/dataset.h"
 #include "data/shapes.h"
 #include "data/subwords.h"
+#include "drawn.h"
 #include "files.h"
 
 namespace ogee::data::captions_test {
 namespace {
 
-Dataset loaded(const std::string& data, std::int64_t limit = 0) {
-  Request request;
-  request.data = data;
-  request.train_limit = limit;
-  return load(request);
-}
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 // Six pictures, 4 pixels high and 6 wide, each grey but for the first pixel; captions in no order.

@@ -13,20 +13,14 @@
 #include "data/programs.h"
 #include "data/unique_integers.h"
 #include "ogee/ogee.h"
+#include "drawn.h"
 #include "refusal.h"
 
 namespace ogee::data::generated_test {
 namespace {
 
-Dataset drawn(const std::string& data, std::int64_t train_limit = 0) {
-  Request request;
-  request.data = data;
-  request.train_limit = train_limit;
-  return load(request);
-}
-
 TEST(UniqueIntegers, AreCountedRight) {
-  const Dataset set = drawn("unique_integers(length=9, values=5, train=300, validation=100, test=200)");
+  const Dataset set = loaded("unique_integers(length=9, values=5, train=300, validation=100, test=200)");
   EXPECT_EQ(set.goal, Goal::classification);
   EXPECT_EQ(set.shape, (std::vector<std::int64_t>{9, 5}));
   EXPECT_EQ(set.classes, (std::vector<std::string>{"1", "2", "3", "4", "5"}));
@@ -46,7 +40,7 @@ TEST(UniqueIntegers, AreCountedRight) {
 
 TEST(UniqueIntegers, PartsShareNoSequence) {
   // So few sequences (243) that parts drawn without care would share most of them.
-  const Dataset set = drawn("unique_integers(length=5, values=3, train=200, validation=100, test=100)");
+  const Dataset set = loaded("unique_integers(length=5, values=3, train=200, validation=100, test=100)");
   std::set<std::string> seen[3];
   const Part* parts[] = {&set.train, &set.validation, &set.test};
   for (int p = 0; p < 3; ++p) {
@@ -63,11 +57,11 @@ TEST(UniqueIntegers, PartsShareNoSequence) {
 
 TEST(UniqueIntegers, AreTheSameForTheSameText) {
   const std::string data = "unique_integers(train=100,validation=10,test=10)";
-  EXPECT_EQ(drawn(data).fingerprint, drawn(data).fingerprint);
-  EXPECT_NE(drawn(data).fingerprint, drawn("unique_integers(train=100,validation=10,test=10,seed=2)").fingerprint);
-  const Dataset some = drawn(data, 30);
+  EXPECT_EQ(loaded(data).fingerprint, loaded(data).fingerprint);
+  EXPECT_NE(loaded(data).fingerprint, loaded("unique_integers(train=100,validation=10,test=10,seed=2)").fingerprint);
+  const Dataset some = loaded(data, 30);
   EXPECT_EQ(some.train.size(), 30);
-  EXPECT_TRUE(some.train.x.equal(drawn(data).train.x.narrow(0, 0, 30)));
+  EXPECT_TRUE(some.train.x.equal(loaded(data).train.x.narrow(0, 0, 30)));
   EXPECT_EQ(some.difficulty.size(0), 30);
   // Of what every build must draw.
   Draw draw(1);
@@ -106,13 +100,13 @@ TEST(UniqueIntegers, BalancedOnesAreDrawnEvenly) {
 }
 
 TEST(Generated, RefusesWhatItDoesNotKnow) {
-  refused([] { drawn("unique_integers(lenght=5)"); }, "no attribute 'lenght'; did you mean 'length'?");
-  refused([] { drawn("unique_integers(values=1)"); }, "values is 1, expected 2 to 64");
-  refused([] { drawn("unique_integers(values=x)"); }, "'values=x': expected attribute=number");
-  refused([] { drawn("unique_integers(values=3,values=4)"); }, "values stands there twice");
-  refused([] { drawn("unique_integers(values=3"); }, "the parenthesis is never closed");
+  refused([] { loaded("unique_integers(lenght=5)"); }, "no attribute 'lenght'; did you mean 'length'?");
+  refused([] { loaded("unique_integers(values=1)"); }, "values is 1, expected 2 to 64");
+  refused([] { loaded("unique_integers(values=x)"); }, "'values=x': expected attribute=number");
+  refused([] { loaded("unique_integers(values=3,values=4)"); }, "values stands there twice");
+  refused([] { loaded("unique_integers(values=3"); }, "the parenthesis is never closed");
   refused([] { draw_parts({{1, 1, 1}, 1}, "x", [] { return std::string("always"); }); }, "too few different examples");
-  refused([] { drawn("programs(nesting=7)"); }, "nesting is 7, expected 1 to 6");
+  refused([] { loaded("programs(nesting=7)"); }, "nesting is 7, expected 1 to 6");
   Request request;
   request.data = "unique_integers";
   request.test_share = 0.5;
@@ -221,7 +215,7 @@ TEST(Programs, PrintWhatTheySay) {
 }
 
 TEST(Programs, OnlyAnswersAreAskedFor) {
-  const Dataset set = drawn("programs(length=2, nesting=2, train=200, validation=50, test=50)");
+  const Dataset set = loaded("programs(length=2, nesting=2, train=200, validation=50, test=50)");
   ASSERT_TRUE(set.masked);
   EXPECT_EQ(set.goal, Goal::language);
   std::set<std::string> seen[3];

@@ -11,17 +11,11 @@
 
 #include "ogee/libtorch.h"
 #include "ogee/ogee.h"
+#include "drawn.h"
 #include "refusal.h"
 
 namespace ogee::data::programs_test {
 namespace {
-
-Dataset drawn(const std::string& data, std::int64_t train_limit = 0) {
-  Request request;
-  request.data = data;
-  request.train_limit = train_limit;
-  return load(request);
-}
 
 // The programs without what they print.
 std::vector<std::string> texts(const Dataset& set, const Part& part) {
@@ -61,7 +55,7 @@ Part rows(const Part& part, std::int64_t from, std::int64_t count) {
 
 TEST(ProgramLevels, HaveTheirLengthAndNesting) {
   const Dataset set =
-      drawn("programs(length=3,nesting=2,easier=150,easier_validation=40,train=200,validation=50,test=60)");
+      loaded("programs(length=3,nesting=2,easier=150,easier_validation=40,train=200,validation=50,test=60)");
   const std::vector<std::pair<std::int64_t, std::int64_t>> order{{1, 1}, {2, 1}, {3, 1}, {1, 2}, {2, 2}, {3, 2}};
   ASSERT_EQ(set.levels.names.size(), 6u);
   EXPECT_EQ(set.levels.names[2], "length 3, nesting 1");
@@ -90,26 +84,26 @@ TEST(ProgramLevels, HaveTheirLengthAndNesting) {
 
 TEST(ProgramLevels, LeaveTheTaskAsItIs) {
   const std::string sizes = "train=200,validation=50,test=60)";
-  const Dataset with = drawn("programs(length=3,nesting=2,easier=150,easier_validation=40," + sizes),
-                without = drawn("programs(length=3,nesting=2," + sizes);
+  const Dataset with = loaded("programs(length=3,nesting=2,easier=150,easier_validation=40," + sizes),
+                without = loaded("programs(length=3,nesting=2," + sizes);
   EXPECT_EQ(texts(with, with.train), texts(without, without.train));
   EXPECT_EQ(texts(with, with.validation), texts(without, without.validation));
   EXPECT_EQ(texts(with, with.test), texts(without, without.test));
   EXPECT_TRUE(with.difficulty.equal(without.difficulty));
   EXPECT_EQ(with.baseline, without.baseline);
   EXPECT_NE(with.fingerprint, without.fingerprint);
-  EXPECT_NE(drawn("programs(length=3,nesting=2,easier=150,easier_validation=41," + sizes).fingerprint,
+  EXPECT_NE(loaded("programs(length=3,nesting=2,easier=150,easier_validation=41," + sizes).fingerprint,
             with.fingerprint);
   EXPECT_TRUE(without.levels.names.empty());
   EXPECT_FALSE(without.levels.train.x.defined());
   // As it was before there were levels.
-  EXPECT_EQ(drawn("programs(length=2,nesting=2,train=60,validation=20,test=20)").fingerprint, "b226451d");
+  EXPECT_EQ(loaded("programs(length=2,nesting=2,train=60,validation=20,test=20)").fingerprint, "b226451d");
 }
 
 TEST(ProgramLevels, ShareNoProgramAmongParts) {
   // Levels so easy that the same programs come again and again.
   const Dataset set =
-      drawn("programs(length=2,nesting=1,easier=900,easier_validation=300,train=900,validation=300,test=300)");
+      loaded("programs(length=2,nesting=1,easier=900,easier_validation=300,train=900,validation=300,test=300)");
   const auto as_set = [&](const Part& part) {
     const auto all = texts(set, part);
     return std::set<std::string>(all.begin(), all.end());
@@ -123,18 +117,18 @@ TEST(ProgramLevels, ShareNoProgramAmongParts) {
 }
 
 TEST(ProgramLevels, KeepToTheLimit) {
-  const Dataset set = drawn("programs(length=2,easier=90,train=100,validation=20,test=20)", 50);
+  const Dataset set = loaded("programs(length=2,easier=90,train=100,validation=20,test=20)", 50);
   EXPECT_EQ(set.levels.sizes, (std::vector<std::int64_t>{50, 50}));
   EXPECT_EQ(set.levels.validation.at(0).size(), 1000) << "the usual number";
 }
 
 TEST(ProgramLevels, RefusesWhatCannotBe) {
-  refused([] { drawn("programs(easier_validation=5)"); },
+  refused([] { loaded("programs(easier_validation=5)"); },
           "--data programs(easier_validation=5): easier_validation is 5, expected easier=... beside it");
-  refused([] { drawn("programs(length=1,easier=5)"); }, "easier is 5, expected length or nesting above 1 beside it");
-  refused([] { drawn("programs(train=100,easier=101)"); }, "easier is 101, expected at most the 100 of train");
-  refused([] { drawn("programs(easier=-1)"); }, "easier is -1, expected 0 to 10000000");
-  refused([] { drawn("programs(easyer=1)"); }, "no attribute 'easyer'; did you mean 'easier'?");
+  refused([] { loaded("programs(length=1,easier=5)"); }, "easier is 5, expected length or nesting above 1 beside it");
+  refused([] { loaded("programs(train=100,easier=101)"); }, "easier is 101, expected at most the 100 of train");
+  refused([] { loaded("programs(easier=-1)"); }, "easier is -1, expected 0 to 10000000");
+  refused([] { loaded("programs(easyer=1)"); }, "no attribute 'easyer'; did you mean 'easier'?");
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include "ogee/libtorch.h"
 #include "data/subwords.h"
+#include "drawn.h"
 #include "files.h"
 #include "tasks/task.h"
 
@@ -44,13 +45,6 @@ std::string written(const Folder& folder, const std::string& attributes = "") {
   return "translation(train=" + folder.path("train") + ",validation=" + folder.path("valid") +
          ",test=" + folder.path("test") + ",source=en,target=de,pieces=60" + attributes + ")";
 }
-Dataset loaded(const std::string& data, std::int64_t limit = 0) {
-  Request request;
-  request.data = data;
-  request.train_limit = limit;
-  return load(request);
-}
-
 std::vector<std::int64_t> row(const at::Tensor& t) {
   const at::Tensor whole = t.contiguous();
   return {whole.data_ptr<std::int64_t>(), whole.data_ptr<std::int64_t>() + whole.numel()};

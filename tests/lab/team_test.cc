@@ -236,9 +236,9 @@ TEST(DataParallel, ComesToTheSameAsOneProcess) {
 TEST(DataParallel, ComesToTheSameWhereLossesAreMeansOverTokens) {
   const Folder folder;
   for (const auto& [data, model] :
-       {std::pair(drawn_data("programs(length=4,train=40,validation=10,test=10)"), "lstm"),
+       {std::pair(loaded("programs(length=4,train=40,validation=10,test=10)"), "lstm"),
         {drawn_translation(folder), "attention(dropout=0)"},
-        {drawn_data("shapes(size=24,train=8,validation=2,test=2)"), "captioner(channels=2,dropout=0,coverage=1)"}}) {
+        {loaded("shapes(size=24,train=8,validation=2,test=2)"), "captioner(channels=2,dropout=0,coverage=1)"}}) {
     SCOPED_TRACE(model);
     Experiment experiment;
     experiment.model = model;
@@ -258,7 +258,7 @@ TEST(DataParallel, ComesToTheSameWhereLossesAreMeansOverTokens) {
 
 // A rank whose examples ask for nothing has no mean to add.
 TEST(DataParallel, ASliceThatAsksForNothingCountsForNothing) {
-  data::Dataset data = drawn_data("programs(length=4,train=8,validation=20,test=20)");
+  data::Dataset data = loaded("programs(length=4,train=8,validation=20,test=20)");
   for (std::int64_t i = 1; i < 8; ++i) data.train.y[i].fill_(data::not_asked_token);
   Experiment experiment;
   experiment.model = "lstm";

@@ -6,6 +6,7 @@
 #include "broken_off.h"
 #include "ogee/libtorch.h"
 #include "data/dataset.h"
+#include "drawn.h"
 #include "folder.h"
 #include "lab/experiment_file.h"
 #include "lab/run.h"
@@ -13,34 +14,10 @@
 namespace ogee::lab::translation_test {
 namespace {
 
-// Numbers' words, which another language writes in the opposite order; lengths differ, so that batches do.
-void write_pairs(const Folder& folder, const std::string& part, int count, unsigned random) {
-  const char* const left[] = {"one", "two", "three", "four", "five", "six"};
-  const char* const right[] = {"eins", "zwei", "drei", "vier", "acht", "zehn"};
-  std::string en, de;
-  for (int i = 0; i < count; ++i) {
-    std::string forth, back;
-    for (int j = 0; j < 2 + i % 4; ++j) {
-      random = random * 1664525 + 1013904223;
-      const unsigned which = (random >> 16) % 6;
-      forth += std::string(j > 0 ? " " : "") + left[which];
-      back = right[which] + std::string(j > 0 ? " " : "") + back;
-    }
-    en += forth + ".\n";
-    de += back + ".\n";
-  }
-  folder.write(part + ".en", en);
-  folder.write(part + ".de", de);
-}
-
 TEST(Translation, ARunGoesOnElsewhereToTheSameResult) {
   const Folder folder;
-  write_pairs(folder, "train", 90, 1);
-  write_pairs(folder, "valid", 10, 2);
-  write_pairs(folder, "test", 12, 3);
   const Experiment wanted = parse_experiment(
-      "data = { data = \"translation(train=" + folder.path("train") + ",validation=" + folder.path("valid") +
-          ",test=" + folder.path("test") + ",source=en,target=de,pieces=60)\" }\n" +
+      "data = { data = \"" + write_translation(folder, 90) + "\" }\n" +
           "model = { name = \"attention(gates=all,embedding=8,dropout=0.2,beam=2)\", depth = 1, width = 8 }\n"
           "training = { epochs = 6, batch = 10, seeds = 1, learning_rate = 1e-2, clip_norm = 1 }\n"
           "[[arm]]\nname = \"it\"\nactivation = \"nan(base=tanh)\"\n"

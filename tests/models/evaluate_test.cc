@@ -63,9 +63,9 @@ std::pair<double, double> by_hand(const Case& it, models::Network& net, const da
 
 TEST(Evaluate, TheLossIsTheMeanOverAllTokens) {
   const Folder folder;
-  const Case cases[] = {{drawn_data("programs(length=4,train=20,validation=5,test=90)"), "lstm"},
+  const Case cases[] = {{loaded("programs(length=4,train=20,validation=5,test=90)"), "lstm"},
                         {drawn_translation(folder, 90), "attention"},
-                        {drawn_data("shapes(train=40,validation=2,test=18)"), "captioner(channels=2)"}};
+                        {loaded("shapes(train=40,validation=2,test=18)"), "captioner(channels=2)"}};
   for (const Case& it : cases) {
     SCOPED_TRACE(it.data.name);
     const auto net = network(it);
@@ -106,7 +106,7 @@ TEST(Evaluate, TheLossIsTheMeanOverAllTokens) {
 
 // What is not asked for at all has no mean, and spoils no other's.
 TEST(Evaluate, ABatchThatAsksForNothingAddsNothing) {
-  Case it{drawn_data("programs(length=4,train=20,validation=5,test=20)"), "lstm"};
+  Case it{loaded("programs(length=4,train=20,validation=5,test=20)"), "lstm"};
   const auto net = network(it);
   const auto task = make_task(it.data, "loss");
   it.data.test.y.narrow(0, 5, 5).fill_(data::not_asked_token);

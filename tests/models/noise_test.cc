@@ -16,12 +16,12 @@ namespace ogee::models::noise_test {
 namespace {
 
 std::vector<data::Dataset> every_kind(const Folder& folder) {
-  return {drawn_data("optdigits", 20),
+  return {loaded("optdigits", 20),
           drawn_series(),
-          drawn_data("programs(length=1,train=20,validation=5,test=5)"),
-          drawn_data("copy(bits=3,longest=3,train=20,validation=5,test=5)"),
+          loaded("programs(length=1,train=20,validation=5,test=5)"),
+          loaded("copy(bits=3,longest=3,train=20,validation=5,test=5)"),
           drawn_translation(folder),
-          drawn_data("shapes(train=40,validation=2,test=2)")};
+          loaded("shapes(train=40,validation=2,test=2)")};
 }
 
 // By name alone, and with the attributes that change which units there are.
