@@ -43,23 +43,31 @@ double with_nan_of(double derivative, const double* x) {
   return derivative;
 }
 
+// Many functions have no parameters.
+template <class F, class N>
+using Inputs = std::array<N, F::spec.inputs>;
+template <class F, class N>
+using Parameters = std::array<N, F::spec.parameters.size()>;
+
 template <class F>
 double value(const double* x, const double* p, double e, Mode mode) {
-  F64 inputs[max_inputs], parameters[max_parameters];
+  Inputs<F, F64> inputs;
+  Parameters<F, F64> parameters;
   for (std::size_t k = 0; k < F::spec.inputs; ++k) inputs[k] = {x[k]};
   for (std::size_t k = 0; k < F::spec.parameters.size(); ++k) parameters[k] = {p[k]};
-  return call<F, F64>(inputs, parameters, e, mode).v;
+  return call<F, F64>(inputs.data(), parameters.data(), e, mode).v;
 }
 
 template <class F>
 double derivative(const double* x, const double* p, double e, Mode mode, const double* direction) {
   using N = Dual<F64, 1>;
-  N inputs[max_inputs], parameters[max_parameters];
+  Inputs<F, N> inputs;
+  Parameters<F, N> parameters;
   for (std::size_t k = 0; k < F::spec.inputs; ++k) inputs[k] = N{{x[k]}, {{direction[k]}}};
   for (std::size_t k = 0; k < F::spec.parameters.size(); ++k) {
     parameters[k] = N{{p[k]}, {{direction[F::spec.inputs + k]}}};
   }
-  return with_nan_of<F>(call<F, N>(inputs, parameters, e, mode).d[0].v, x);
+  return with_nan_of<F>(call<F, N>(inputs.data(), parameters.data(), e, mode).d[0].v, x);
 }
 
 template <class F>
@@ -71,10 +79,11 @@ double second(const double* x, const double* p, double e, Mode mode, const doubl
     n.d[0] = Dual<F64, 1>{{other[k]}, {{0.0}}};
     return n;
   };
-  N inputs[max_inputs], parameters[max_parameters];
+  Inputs<F, N> inputs;
+  Parameters<F, N> parameters;
   for (std::size_t k = 0; k < F::spec.inputs; ++k) inputs[k] = seeded(x[k], k);
   for (std::size_t k = 0; k < F::spec.parameters.size(); ++k) parameters[k] = seeded(p[k], F::spec.inputs + k);
-  return with_nan_of<F>(call<F, N>(inputs, parameters, e, mode).d[0].d[0].v, x);
+  return with_nan_of<F>(call<F, N>(inputs.data(), parameters.data(), e, mode).d[0].d[0].v, x);
 }
 
 // The largest of the terms that a function adds up, or of their derivatives along a direction.
@@ -89,10 +98,12 @@ double largest_term(const double* x, const double* p, double e, const double* di
     const auto seeded = [direction](double v, std::size_t k) {
       return N{{v}, {{direction != nullptr ? direction[k] : 0.0}}};
     };
-    N inputs[max_inputs], parameters[max_parameters], t[F::term_count];
+    Inputs<F, N> inputs;
+    Parameters<F, N> parameters;
+    N t[F::term_count];
     for (std::size_t k = 0; k < F::spec.inputs; ++k) inputs[k] = seeded(x[k], k);
     for (std::size_t k = 0; k < F::spec.parameters.size(); ++k) parameters[k] = seeded(p[k], F::spec.inputs + k);
-    terms_of<F, N>(inputs, parameters, e, t, std::make_index_sequence<F::spec.inputs>(),
+    terms_of<F, N>(inputs.data(), parameters.data(), e, t, std::make_index_sequence<F::spec.inputs>(),
                    std::make_index_sequence<F::spec.parameters.size()>());
     double most = 0;
     for (const N& term : t) {

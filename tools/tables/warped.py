@@ -1,9 +1,10 @@
-"""Tables of whole functions, whose intervals need not be equal (Warped), and of one period of a function (Periodic).
+"""Tables of whole functions, whose intervals need not be equal (Warped), and of one period of a function (Periodic);
+and one polynomial, for vectors in which a lookup takes longer (Single).
 
 The polynomials are minimax of the relative error (Lawson's method).
 """
 from arithmetic import mp, np, unit
-from writing import literal, write_polynomials
+from writing import array, literal, write_polynomials
 
 
 def minimax(function, degree, c, known, a, b, floor=1e-38):
@@ -119,6 +120,25 @@ class Warped:
         print("  static constexpr bool last = %s;" % ("true" if self.last else "false"))
         found = [rows.get(j, unused) for j in range(32)]
         write_polynomials([column for _, column in found], [c for c, _ in found])
+
+
+# One polynomial around a centre in the middle, where the function is nearly a float: its terms, and their roundings, are
+# small.
+class Single(Warped):
+    def __init__(self, name, meaning, function, degree, low, high):
+        super().__init__(name, meaning, function, degree, low, high, 0)
+
+    def write(self):
+        c = self.centre(self.function, self.low, self.high)
+        known = [float(np.float32(float(self.function(mp.mpf(c)))))]
+        found = minimax(self.function, self.degree, c, known, self.low, self.high)
+        error = max(abs(mp.polyval(found[::-1], z - c) / self.function(z) - 1)
+                    for z in (mp.mpf(self.low) + (self.high - self.low) * i / mp.mpf(1000) for i in range(1001)))
+        print("// %s, %g <= z <= %g; relative error %.1e" % (self.meaning, self.low, self.high, float(error)))
+        print("struct %s {" % self.name)
+        print("  static constexpr float centre = %s;" % literal(np.float32(c)))
+        print("  static constexpr float c[] = %s;" % array(found))
+        print("};\n")
 
 
 # A function of period pi, as 32 polynomials around the multiples of pi/32.

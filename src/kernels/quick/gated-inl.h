@@ -62,11 +62,13 @@ struct QuickGatedSlopes : Quick {
   }
 };
 
+using QuickTanhGegluSlopes = QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>;
+
 OGEE_QUICK_BY(QuickValue, Glu, QuickProduct<SigmoidForm>, QuickProduct<LogisticForm>)
 OGEE_QUICK_BY(QuickValue, Swiglu, QuickSelfGatedProduct<tables::SigmoidSides>, LogisticSelfGatedProduct)
 OGEE_QUICK_BY(QuickValue, Geglu, QuickSelfGatedProduct<tables::NormalTail>, QuickGegluEight)
 OGEE_QUICK_BY(QuickValue, GegluTanh, QuickSelfGatedProduct<tables::TanhGateTail>, QuickTanhGegluEight)
-OGEE_QUICK(QuickSlopes, GegluTanh, QuickGatedSlopes<TanhGateForm, TanhGateSlopeForm>)
+OGEE_QUICK_BY(QuickSlopes, GegluTanh, QuickTanhGegluSlopes, QuickTanhGegluSlopesEight)
 
 struct QuickGtu : Quick {
   SigmoidForm gate;
@@ -124,7 +126,7 @@ struct QuickGtuSlopes : Quick {
   }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto s = gate.sides(gate.magnitude(x[0])), t = gate.sides(gate.magnitude(2.0 * x[1]));
-    d[0] = s.slope() * with_sign_of(2.0 * t.half, x[1]);
+    d[0] = s.slope() * with_sign_of(2.0 * t.half(), x[1]);
     d[1] = s.at(x[0]) * (4.0 * t.slope());
   }
 };
@@ -230,7 +232,7 @@ struct QuickSlopes<XswigluSecond> : QuickAll, Expansion {
     const auto s = gate.sides(z);
     d[0] = fused(factor, silu_slope(s, z, x[0]), minus_alpha) * x[1];
     d[1] = fused(factor, s.at(x[0]), minus_alpha) * x[0];
-    d[2] = ((0.5 * abs(x[0])) * x[1]) * (4.0 * s.half);  // in an order that neither overflows nor loses small products
+    d[2] = ((0.5 * abs(x[0])) * x[1]) * (4.0 * s.half());  // in an order that neither overflows nor loses small products
   }
 };
 

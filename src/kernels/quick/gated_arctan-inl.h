@@ -92,7 +92,7 @@ struct QuickSlopes<XatgluSecond> : QuickAll {
     const auto p = ArctanPoint::of(x[0]);
     const auto at = tail.place(p);
     const FloatTruth left = x[0] < 0.0;
-    const Float s = slope(p).left, y = tail.times(select(p.far, 1.0, p.size), at);
+    const Float s = slope(p), y = tail.times(select(p.far, 1.0, p.size), at);
     d[0] = fused(factor, select(left, s, 1.0 - s), minus_alpha) * x[1];
     d[1] = fused(factor, select(left, -y, x[0] - y), minus_alpha * x[0]);
     const Float centred =

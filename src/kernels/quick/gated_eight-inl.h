@@ -105,6 +105,23 @@ struct QuickTanhGegluEight : QuickFixed {
     return exact_quotient(m, fused(x[0], x[1], -m), TanhGeluPower::of_minus(z, z * z));
   }
 };
+// With u = 2 sqrt(2/pi) (z + 0.044715 z^3) and e = exp(-u), the slope of z sigmoid(u) at -z is e (1 + e - z u')/(1 + e)^2.
+struct QuickTanhGegluSlopesEight : QuickFixed {
+  using P = TanhGeluPower;
+  HWY_INLINE FloatTruth inside(const Float* x) const { return bounded(x[0] >= -P::high, x[1]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const Float z = at_most(abs(x[0]), P::high), square = z * z;
+    const Power p = P::of_minus(z, square);
+    // z u', with what rounding leaves out of it: as u itself, with three times the cubic term.
+    constexpr double cubic = 3 * P::cubic, large = static_cast<float>(cubic);
+    const Float c = Float::constant(large), factor = fused(square, c, P::large), w = z * factor;
+    const Float left_out = fused(square, c, P::large - factor) +
+                           fused(fused(z, z, -square), c, fused(square, Float::constant(cubic - large), P::small));
+    const Float rest = fused(z, left_out, fused(z, factor, -w));
+    d[0] = SelfGatedSlope::left(p, w, rest).times_exactly(x[1], x[0]);
+    d[1] = logistic_times(x[0], x[0], p);
+  }
+};
 struct QuickLogisticGegluEight : QuickFixed {
   using P = QuickGeluPower;
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite_product(x[0] >= -P::high, y); }

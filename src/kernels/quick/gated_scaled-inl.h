@@ -86,12 +86,8 @@ struct QuickValue<SwigluOai> : Quick {
   HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(gate.above(least(x[0])), y); }
   HWY_INLINE Float operator()(const Float* x) const {
     const Float g = least(x[0]), u = least(at_least(x[1], minus_limit)), v = u + 1.0, m = g * v;
-    const auto z = gate.point(g);
-    const FloatTruth left = z.z < 0.0;
     // What rounding u + 1 and the product leaves out.
-    const Float rest = fused(g, u - (v - 1.0), fused(g, v, -m));
-    const Float y = gate.gate.times_exactly(m, rest, z.magnitude, z.low);
-    return select(left, y, m - (y - rest));
+    return gate.times_exactly(m, fused(g, u - (v - 1.0), fused(g, v, -m)), gate.point(g));
   }
 
  private:

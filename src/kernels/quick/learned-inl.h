@@ -89,6 +89,20 @@ struct QuickSlopes<AconC> : QuickAll {
 
 // tanh(z) = 1 - 2 s(-2 z), its slope 4 s(2 z) s(-2 z)
 template <>
+struct QuickValue<DynamicTanh> : Quick {
+  ScaledTanh form;
+  Float gain, bias;
+  HWY_INLINE bool load(const double* p) {
+    gain = Float::constant(p[0]);
+    bias = Float::constant(p[2]);
+    form.load(p[1]);
+    return true;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return form.inside(x[0]); }
+  HWY_INLINE Float operator()(const Float* x) const { return form.times(gain, x[0]) + bias; }
+};
+
+template <>
 struct QuickSlopes<DynamicTanh> : QuickAll {
   ScaledSigmoid gate;
   Float gain4, alpha;
@@ -104,7 +118,7 @@ struct QuickSlopes<DynamicTanh> : QuickAll {
     const auto s = gate.sides(z);
     const Float k = gain4 * s.slope();
     d[0] = alpha * k;
-    d[1] = with_sign_of(2.0 * s.half, z.z);
+    d[1] = with_sign_of(2.0 * s.half(), z.z);
     d[2] = x[0] * k;
     d[3] = Float::constant(1.0);
   }
@@ -159,7 +173,7 @@ struct QuickSlopes<Xsilu> : QuickAll, Expansion {
     const Float z = gate.magnitude(x[0]);
     const auto s = gate.sides(z);
     d[0] = fused(factor, silu_slope(s, z, x[0]), minus_alpha);
-    d[1] = abs(x[0]) * (2.0 * s.half);
+    d[1] = abs(x[0]) * (2.0 * s.half());
   }
 };
 

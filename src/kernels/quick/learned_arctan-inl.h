@@ -1,5 +1,6 @@
 // The arctangent's gates, whose tails fall off as 1/x: two functions share a table, one of |x| up to 1 and one of
-// w = 1/|x| beyond, so that it serves every x.
+// w = 1/|x| beyond, so that it serves every x. Where a lookup takes longer than arithmetic, a polynomial of t, |x| or w,
+// and for slopes one of each.
 #if defined(OGEE_QUICK_LEARNED_ARCTAN_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_LEARNED_ARCTAN_INL_H
 #undef OGEE_QUICK_LEARNED_ARCTAN_INL_H
@@ -8,6 +9,7 @@
 #endif
 
 #include <cstddef>
+#include <iterator>
 #include <limits>
 
 #include "kernels/quick/learned_gates-inl.h"
@@ -19,8 +21,12 @@ namespace ogee::HWY_NAMESPACE {
 
 // 1/x to 28 bits; 0 for x beyond the normal numbers' reciprocals.
 HWY_INLINE Float reciprocal(Float x) {
+#if OGEE_AVX512_TARGET
   const Float near = near_inverse(x);
   return fused(near, fused_minus(x, near, Float::constant(1.0)), near);
+#else
+  return 1.0 / x;
+#endif
 }
 
 struct ArctanPoint {
@@ -32,7 +38,14 @@ struct ArctanPoint {
     return {a, w, select(far, -0.065 - w, a), far};
   }
 };
+// w^3, less the three times that the error of w has in it.
+HWY_INLINE Float cube(const ArctanPoint& p) {
+  const Float cube = p.inverse * (p.inverse * p.inverse);
+  return fused(cube, 3.0 * fused_minus(p.size, p.inverse, Float::constant(1.0)), cube);
+}
 HWY_INLINE FloatTruth is_finite(Float x) { return abs(x) <= std::numeric_limits<float>::max(); }
+
+#if OGEE_AVX512_TARGET
 
 // g(-|x|), g = 1/2 + atan(x)/pi: the table's function, beyond 1 times w.
 struct ArctanTail {
@@ -64,19 +77,79 @@ struct ArctanTail {
 struct ArctanSlope {
   LookUp<tables::ArctanSlope> table;
   HWY_INLINE void load() { table.load(); }
-  struct Slopes {
-    Float left, half;  // at -|x|, and 1/2 less that
-  };
-  HWY_INLINE Slopes operator()(const ArctanPoint& p) const {
+  HWY_INLINE Float operator()(const ArctanPoint& p) const {
     const auto at = table.place(p.z);
-    // w^3, less the three times that the error of w has in it.
-    const Float cube = p.inverse * (p.inverse * p.inverse);
-    const Float error = 3.0 * fused_minus(p.size, p.inverse, Float::constant(1.0));
-    const Float m = select(p.far, fused(cube, error, cube), 1.0);
-    const Float c = table.coefficient<0>(at), mt = m * at.t, h = table.tail<1>(at);
-    return {fused(m, c, mt * h), fused_minus(mt, h, fused_minus(m, c, Float::constant(0.5)))};
+    const Float m = select(p.far, cube(p), 1.0);
+    return fused(m, table.coefficient<0>(at), (m * at.t) * table.tail<1>(at));
   }
 };
+
+#else
+
+// c + v h, for a table that is one polynomial: the leading coefficient, and the rest of it.
+template <class Table>
+struct AroundCentre {
+  Float v, h;
+  static HWY_INLINE AroundCentre of(Float z) {
+    const Float v = z - Table::centre;
+    return {v, polynomial(v, rest.c)};
+  }
+  static HWY_INLINE Float leading() { return Float::constant(Table::c[0]); }
+  HWY_INLINE Float value() const { return fused(v, h, leading()); }
+  HWY_INLINE Float times(Float m) const { return fused(m, leading(), (m * v) * h); }
+
+ private:
+  struct Rest {
+    float c[std::size(Table::c) - 1];
+  };
+  static constexpr Rest rest = [] {
+    Rest r{};
+    for (std::size_t i = 1; i < std::size(Table::c); ++i) r.c[i - 1] = Table::c[i];
+    return r;
+  }();
+};
+
+// g(-|x|) = 1/2 - t r with r = atan(t)/(pi t), beyond 1 just t r.
+struct ArctanTail {
+  struct Place {
+    FloatTruth far;
+    Float t;
+    AroundCentre<tables::ArctanRatio> r;
+  };
+  HWY_INLINE void load() {}
+  static HWY_INLINE Place place(const ArctanPoint& p) {
+    const Float t = select(p.far, p.inverse, p.size);
+    return {p.far, t, AroundCentre<tables::ArctanRatio>::of(t * t)};
+  }
+  // m times g(-|x|), beyond 1 times r, which is g(-|x|) over w; (m + rest) times that
+  static HWY_INLINE Float times(Float m, const Place& at) { return sum(m, at, select(at.far, 0.0, 0.5 * m)); }
+  static HWY_INLINE Float times_exactly(Float m, Float rest, const Place& at) {
+    return sum(m, at, select(at.far, rest * at.r.leading(), fused(Float::constant(0.5), m, 0.5 * rest)));
+  }
+  // g(|x|) - g(-|x|), |x| <= 1, and m times that
+  static HWY_INLINE Float near(const Place& at) { return (2.0 * at.t) * at.r.value(); }
+  static HWY_INLINE Float near(Float m, const Place& at) { return (m * (2.0 * at.t)) * at.r.value(); }
+
+ private:
+  // What cancels is subtracted first.
+  static HWY_INLINE Float sum(Float m, const Place& at, Float base) {
+    const Float k = select(at.far, m, -(m * at.t));
+    return fused(k * at.r.v, at.r.h, fused(k, at.r.leading(), base));
+  }
+};
+
+// The slope of x g(x) at -|x|: up to 1 it is 1/2 - (atan(t) + t/(1 + t^2))/pi, beyond (atan(t) - t/(1 + t^2))/pi.
+struct ArctanSlope {
+  HWY_INLINE void load() {}
+  HWY_INLINE Float operator()(const ArctanPoint& p) const {
+    const Float t = select(p.far, p.inverse, p.size), u = t * t;
+    const auto sum = AroundCentre<tables::ArctanSum>::of(u);
+    const Float first = fused_minus(t, sum.leading(), Float::constant(0.5));
+    return select(p.far, AroundCentre<tables::ArctanDifference>::of(u).times(cube(p)), fused_minus(t * sum.v, sum.h, first));
+  }
+};
+
+#endif
 
 template <>
 struct QuickValue<Xatlu> : Quick {
@@ -113,8 +186,8 @@ struct QuickSlopes<Xatlu> : QuickAll {
   HWY_INLINE FloatTruth inside(const Float* x) const { return is_finite(x[0]); }
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto p = ArctanPoint::of(x[0]);
-    const auto s = slope(p);
-    d[0] = fused(factor, select(x[0] < 0.0, s.left, 1.0 - s.left), minus_alpha);
+    const Float s = slope(p);
+    d[0] = fused(factor, select(x[0] < 0.0, s, 1.0 - s), minus_alpha);
     // x (2 g(x) - 1) = |x| (1 - 2 g(-|x|))
     const auto at = tail.place(p);
     d[1] = p.size * select(p.far, fused_minus(tail.times(p.inverse, at), 2.0, Float::constant(1.0)), tail.near(at));

@@ -22,8 +22,7 @@ namespace ogee::HWY_NAMESPACE {
 // P(x)/(1 + |B(x)|), the terms of P cancel: in double, whose range holds every power of a float, with a reciprocal of
 // 28 bits in place of divisions.
 struct RationalForm {
-  using D = hn::ScalableTag<double>;
-  using Double = Lane<D>;
+  using D = DoubleTag;
   double a[6], b[5];
   struct State {
     Float inverse, signed_value;  // 1/Q, y sgn(B)
@@ -86,14 +85,6 @@ struct RationalForm {
     Double p, q, inverse, bars;
     HWY_INLINE Double y() const { return p * inverse; }
   };
-  static HWY_INLINE Double widened(Float x, bool upper) {
-    const hn::Half<SingleTag> half;
-    return {hn::PromoteTo(D(), upper ? hn::UpperHalf(half, x.v) : hn::LowerHalf(half, x.v))};
-  }
-  static HWY_INLINE Float narrowed(Double low, Double high) {
-    const hn::Half<SingleTag> half;
-    return {hn::Combine(SingleTag(), hn::DemoteTo(half, high.v), hn::DemoteTo(half, low.v))};
-  }
   static HWY_INLINE Double with_side(Double x, Double side) {
     return {hn::Xor(x.v, hn::And(side.v, hn::SignBit(D())))};
   }
@@ -165,9 +156,7 @@ struct BSplineForm {
     const Float spline =
         fused(fused(fused(value_c[3].at(at.shifted), at.t, value_c[2].at(at.shifted)), at.t, value_c[1].at(at.shifted)),
               at.t, value_c[0].at(at.shifted));
-    const Float m = base * x;
-    const Float y = gate.times(m, gate.magnitude(x));
-    return select(x < 0.0, y, m - y) + spline;
+    return gate.gated(base * x, x) + spline;
   }
   HWY_INLINE State slope(Float x, Float& slope) const {
     const Place at = place(x);

@@ -37,8 +37,9 @@ struct TwoSided {
   // g(-z) in two parts, the leading coefficient and the rest, and their sum; and 1/2 - g(-z), which is exact to a few
   // units near 0, too, where the first interval's polynomial is 1/2 + z h(z).
   struct Sides {
-    Float leading, rest, tail, half, t, h;  // rest = t h
+    Float leading, rest, tail, t, h;  // rest = t h
     HWY_INLINE Float high() const { return 1.0 - tail; }
+    HWY_INLINE Float half() const { return (0.5 - leading) - rest; }
     HWY_INLINE Float slope() const { return fused_minus(tail, tail, tail); }  // a sigmoid's
     HWY_INLINE Float at(Float x) const { return select(x < 0.0, tail, high()); }
     // m (1 - 2 g(-z)), also where z is subnormal and m large
@@ -85,14 +86,23 @@ struct TwoSided {
   }
   HWY_INLINE Sides sides(const Place& at) const {
     const Float c = table.template coefficient<0>(at), h = table.template tail<1>(at), rest = at.t * h;
-    return {c, rest, c + rest, (0.5 - c) - rest, at.t, h};
+    return {c, rest, c + rest, at.t, h};
   }
   HWY_INLINE Float times(Float m, const Place& at) const {
     return fused(m, table.template coefficient<0>(at), (m * at.t) * table.template tail<1>(at));
   }
 };
 
-using SigmoidSides = TwoSided<tables::SigmoidSides>;
+#if OGEE_AVX512_TARGET
+
+struct SigmoidSides : TwoSided<tables::SigmoidSides> {
+  static constexpr double high = tables::SigmoidSides::high;
+  // m g(x), finite m
+  HWY_INLINE Float gated(Float m, Float x) const {
+    const Float y = times(m, magnitude(x));
+    return select(x < 0.0, y, m - y);
+  }
+};
 
 // sigmoid(x) + x sigmoid'(x), z = |x| within the table: s(x) (1 + x s(-x)). Left of 0 the second factor is (1 - z) +
 // z s(-z), whose difference is exact where it is small, and s(-z) not yet rounded. base is 1 - z or, right of 0, 1.
@@ -104,6 +114,36 @@ HWY_INLINE Float silu_slope(const SigmoidSides::Sides& s, Float z, Float x) {
   const Float most = base_and_leading(s, z, left, 1.0 + at_most(x, 0.0));
   return s.at(x) * fused(z, select(left, s.rest, s.tail), most);
 }
+
+#else
+
+// The same of one exponential: where a lookup takes longer than a division, each of these takes one.
+struct SigmoidSides {
+  static constexpr double high = SelfGatedSlope::high;
+  struct Sides {
+    Power p;  // exp(-z)
+    HWY_INLINE Float slope() const {
+      const Float e = p.value();
+      return e / fused(e, e + 2.0, Float::constant(1.0));
+    }
+    HWY_INLINE Float at(Float x) const { return by_sign(x, p.value(), Float::constant(1.0)) / p.plus_one(); }
+    // 1/2 - g(-z) = (1 - e)/(2 (1 + e)), and m times twice that
+    HWY_INLINE Float half() const { return (p.minus_one() * -0.5) / p.plus_one(); }
+    HWY_INLINE Float centred(Float m) const { return (p.minus_one() * -m) / p.plus_one(); }
+  };
+  HWY_INLINE void load() {}
+  static HWY_INLINE Float magnitude(Float x) { return at_most(abs(x), high); }
+  static HWY_INLINE FloatTruth above(Float x) { return x >= -high; }
+  static HWY_INLINE FloatTruth within(Float x) { return abs(x) <= high; }
+  HWY_INLINE Sides sides(Float z) const { return {Power::of_minus(z)}; }
+  HWY_INLINE Sides sides(Float z, Float low) const { return {Power::of_minus(z, low)}; }
+  HWY_INLINE Float gated(Float m, Float x) const { return m / Logistic::divisor(x); }
+};
+HWY_INLINE Float silu_slope(const SigmoidSides::Sides& s, Float z, Float x) {
+  return SelfGatedSlope::left(s.p, z).at_exactly(x);
+}
+
+#endif
 
 // The sides of sigmoid(factor*x), factor any number: what rounding leaves out of the product and of the factor itself
 // reaches the polynomial's argument.
@@ -120,40 +160,37 @@ struct ScaledSigmoid {
     factor = Float::constant(size);
     rest = Float::constant(std::fabs(by) - size);
     const double most = std::numeric_limits<float>::max();
-    limit = Float::constant(tables::SigmoidSides::high < most * size ? tables::SigmoidSides::high / size : most);
+    limit = Float::constant(SigmoidSides::high < most * size ? SigmoidSides::high / size : most);
   }
   HWY_INLINE Point point(Float x) const {
     const Float a = at_most(abs(x), limit), magnitude = factor * a;
     return {signed_factor * x, magnitude, fused(a, rest, fused(a, factor, -magnitude))};
   }
-  // exp(-factor*x)
-  static HWY_INLINE Power power(const Point& p) {
-    return Power::of_minus(times_sign(p.magnitude, p.z), times_sign(p.low, p.z));
-  }
   HWY_INLINE SigmoidSides::Sides sides(const Point& p) const { return gate.sides(p.magnitude, p.low); }
   HWY_INLINE FloatTruth above(Float x) const { return gate.above(signed_factor * x); }
   HWY_INLINE FloatTruth within(Float x) const { return gate.within(factor * x); }
-  // m sigmoid(factor*x), finite m
-  HWY_INLINE Float times(Float m, Float x) const {
-    const Point p = point(x);
-    if constexpr (!OGEE_AVX512_TARGET) return m / power(p).plus_one();
-    const Float y = gate.times(m, p.magnitude, p.low);
-    return select(p.z < 0.0, y, m - y);
-  }
   // a*b sigmoid(factor*x)
   HWY_INLINE Float times(Float a, Float b, Float x) const {
-    const Point p = point(x);
     const Float m = a * b;
-    if constexpr (!OGEE_AVX512_TARGET) return exact_quotient(m, fused(a, b, -m), power(p));
-    const FloatTruth left = p.z < 0.0;
-    const Float y = gate.times_exactly(m, select(left, fused(a, b, -m), 0.0), p.magnitude, p.low);
-    return select(left, y, m - y);
+    return times_exactly(m, fused(a, b, -m), point(x));
   }
-  // The slope of z sigmoid(z) at -|z| and at |z|, whose sum is 1: as silu_slope. What rounding left out of z counts
-  // where 1 - |z| is small.
   struct Slopes {
     Float left, right;
   };
+#if OGEE_AVX512_TARGET
+  // m sigmoid(factor*x), finite m
+  HWY_INLINE Float times(Float m, Float x) const {
+    const Point p = point(x);
+    const Float y = gate.times(m, p.magnitude, p.low);
+    return select(p.z < 0.0, y, m - y);
+  }
+  // (m + rest) sigmoid(z), where rest is what rounding left out of m
+  HWY_INLINE Float times_exactly(Float m, Float rest, const Point& p) const {
+    const Float y = gate.times_exactly(m, rest, p.magnitude, p.low);
+    return select(p.z < 0.0, y, m - (y - rest));
+  }
+  // The slope of z sigmoid(z) at -|z| and at |z|, whose sum is 1: as silu_slope. What rounding left out of z counts
+  // where 1 - |z| is small.
   HWY_INLINE static Slopes slopes(const SigmoidSides::Sides& s, const Point& p) {
     const Float z = p.magnitude;
     return {s.tail * fused(z, s.rest, fused(z, s.leading, (1.0 - z) - p.low)),
@@ -173,6 +210,51 @@ struct ScaledSigmoid {
     const Float rest = z * select(left, s.rest, s.tail);
     return s.at(p.z) * (most + select(left, fused_minus(p.low, one - s.leading, rest), rest));
   }
+#else
+  // exp(-factor*x)
+  static HWY_INLINE Power power(const Point& p) {
+    return Power::of_minus(times_sign(p.magnitude, p.z), times_sign(p.low, p.z));
+  }
+  HWY_INLINE Float times(Float m, Float x) const { return m / power(point(x)).plus_one(); }
+  HWY_INLINE Float times_exactly(Float m, Float rest, const Point& p) const {
+    return exact_quotient(m, rest, power(p));
+  }
+  HWY_INLINE static Slopes slopes(const SigmoidSides::Sides& s, const Point& p) {
+    const Float left = SelfGatedSlope::left(s.p, p.magnitude, p.low).at_exactly(Float::constant(-1.0));
+    return {left, 1.0 - left};
+  }
+  HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {
+    return SelfGatedSlope::left(s.p, p.magnitude, p.low).at_exactly(p.z);
+  }
+  HWY_INLINE static Float slope_exactly(const SigmoidSides::Sides& s, const Point& p) { return slope(s, p); }
+#endif
+};
+
+// m tanh(factor*x)
+struct ScaledTanh {
+#if OGEE_AVX512_TARGET
+  ScaledSigmoid gate;
+  HWY_INLINE void load(double by) { gate.load(2 * by); }
+  HWY_INLINE FloatTruth inside(Float x) const { return gate.within(x); }
+  HWY_INLINE Float times(Float m, Float x) const {
+    const auto p = gate.point(x);
+    return gate.sides(p).centred(times_sign(m, p.z));
+  }
+#else
+  using Table = tables::TanhEight;
+  Float factor, rest;
+  HWY_INLINE void load(double by) {
+    factor = Float::constant(by);
+    rest = Float::constant(by - static_cast<float>(by));
+  }
+  HWY_INLINE FloatTruth inside(Float x) const { return abs(x) < std::numeric_limits<double>::infinity(); }
+  HWY_INLINE Float times(Float m, Float x) const {
+    const Float z = factor * x, a = abs(z), low = times_sign(fused(rest, x, fused(factor, x, -z)), z);
+    auto found = Eight<Table>::find(at_most(a, Table::high));
+    found.t = select(a < Table::high, found.t + low, found.t);
+    return times_sign(m, z) * found.template horner<0>();
+  }
+#endif
 };
 
 #endif  // OGEE_QUICK_TARGET

@@ -33,6 +33,18 @@ HWY_NOINLINE HWY_ATTR Float exact_vector(const Row<float>& row, std::size_t i, k
   return {hn::Load(SingleTag(), result)};
 }
 
+// One half of a vector in double, and two halves as floats again.
+using DoubleTag = hn::ScalableTag<double>;
+using Double = Lane<DoubleTag>;
+HWY_INLINE Double widened(Float x, bool upper) {
+  const hn::Half<SingleTag> half;
+  return {hn::PromoteTo(DoubleTag(), upper ? hn::UpperHalf(half, x.v) : hn::LowerHalf(half, x.v))};
+}
+HWY_INLINE Float narrowed(Double low, Double high) {
+  const hn::Half<SingleTag> half;
+  return {hn::Combine(SingleTag(), hn::DemoteTo(half, high.v), hn::DemoteTo(half, low.v))};
+}
+
 // Forms that serve every float, NaN included.
 template <class Form>
 concept ServesAll = Form::serves_all;

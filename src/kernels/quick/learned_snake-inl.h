@@ -1,6 +1,7 @@
 // The quick form of snake, x + sin(z)^2/alpha with z = alpha x: squares of sines have half the sine's period, and one
 // table of (sin(r)/r)^2 over it serves the value, r = z - k pi, and the slope 1 + sin(2 z) = 2 sin(z + pi/4)^2, whose
-// double roots it keeps.
+// double roots it keeps. Where a lookup takes longer than arithmetic, the same by quarters, r = z - k pi/2: the squares
+// are sin(r)^2 and 1 - sin(r)^2 in turn, of one polynomial.
 #if defined(OGEE_QUICK_LEARNED_SNAKE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_LEARNED_SNAKE_INL_H
 #undef OGEE_QUICK_LEARNED_SNAKE_INL_H
@@ -19,13 +20,17 @@ namespace ogee::HWY_NAMESPACE {
 #if OGEE_QUICK_TARGET
 
 struct SnakeForm {
+#if OGEE_AVX512_TARGET
   LookUp<tables::SineRatio> table;
+#endif
   Float alpha, inverse;
   struct Argument {
     Float z, low;  // z + low = alpha x
   };
   HWY_INLINE bool load(const double* p) {
+#if OGEE_AVX512_TARGET
     table.load();
+#endif
     alpha = Float::constant(p[0]);
     inverse = Float::constant(1 / p[0]);
     return p[0] != 0;
@@ -37,6 +42,7 @@ struct SnakeForm {
   // What the reduction serves: k below 2^12.
   HWY_INLINE FloatTruth inside(Float x) const { return abs(alpha * x) <= 8192.0; }
 
+#if OGEE_AVX512_TARGET
   HWY_INLINE Float value(Float x) const {
     const Argument a = argument(x);
     const Float r = reduced(a, nearest(a.z, inverse_pi).number);
@@ -58,6 +64,28 @@ struct SnakeForm {
     slope = fused(m, c, fused(2.0 * left_out, c, (m * at.t) * table.tail<1>(at)));
     return a;
   }
+#else
+  HWY_INLINE Float value(Float x) const {
+    const Argument a = argument(x);
+    const auto k = nearest(a.z, 2 * inverse_pi);
+    const Square s = square(a, 0.5 * k.number);
+    // x + (1 - s)/alpha where k is odd; what rounding x + 1/alpha leaves out counts where s is large.
+    const FloatTruth odd = any_of(bits_of(k.shifted), 1);
+    const Float shift = {hn::IfThenElseZero(odd.m, inverse.v)}, base = x + shift, left_out = shift - (base - x);
+    const Float factor = select(odd, -inverse, inverse);
+    return fused(factor, s.large, base) + fused(factor, s.small, left_out);
+  }
+
+  HWY_INLINE Argument slope(Float x, Float& slope) const {
+    const Argument a = argument(x);
+    const auto k = nearest(fused(a.z, Float::constant(2 * inverse_pi), Float::constant(0.5)), 1.0);
+    const Square s = square(a, fused(k.number, Float::constant(0.5), Float::constant(-0.25)));
+    const FloatTruth odd = any_of(bits_of(k.shifted), 1);
+    const Float factor = select(odd, Float::constant(-2.0), Float::constant(2.0)), base = {hn::IfThenElseZero(odd.m, Float::constant(2.0).v)};
+    slope = fused(factor, s.small, fused(factor, s.large, base));
+    return a;
+  }
+#endif
 
   // By alpha s (2 w s' - s)/alpha^2, s and s' the sine and its slope at w = alpha x, of an argument y within pi/4: an
   // even number of quarter turns changes neither s^2 nor s s', an odd one swaps the squares and the product's sign. The
@@ -84,6 +112,20 @@ struct SnakeForm {
   };
 
  private:
+#if !OGEE_AVX512_TARGET
+  // sin(r)^2 = m + m^2 q(m), m = r^2: of |r| up to pi/4 to 2^-30.
+  struct Square {
+    Float large, small;
+  };
+  static HWY_INLINE Square square(Argument a, Float q) {
+    Float rest;
+    const Float r = reduced(a, q, &rest), m = r * r, left_out = fused(2.0 * rest, r, fused(r, r, -m));
+    const Float low = fused(m, Float::constant(0.044443783006932149), Float::constant(-0.33333329138200669));
+    const Float high = fused(m, Float::constant(0.00013479451873754269), Float::constant(-0.0031713575135811316));
+    const Float square = m * m;
+    return {m, fused(square, fused(square, high, low), left_out)};
+  }
+#endif
   static constexpr double inverse_pi = 0.31830988618379067154;
   // z - q pi, |q| < 2^12 in quarters: pi in parts short enough for q times the first three to be exact. What the first
   // and the third difference round off, where q is small and where the difference is large, meets the last part.

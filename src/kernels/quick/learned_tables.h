@@ -70,6 +70,24 @@ struct ArctanSlope {
   };
 };
 
+// with t^2 = z, atan(t)/(pi t), 0 <= z <= 1; relative error 2.7e-09
+struct ArctanRatio {
+  static constexpr float centre = 5.135e-01f;
+  static constexpr float c[] = {2.7619246e-01f, -6.4146735e-02f, 2.6037714e-02f, -1.2455434e-02f, 6.4607295e-03f, -3.5196464e-03f, 1.9362996e-03f, -1.0806225e-03f, 8.2943746e-04f, -5.5544433e-04f};
+};
+
+// with t^2 = z, (atan(t)/t + 1/(1 + z))/pi, 0 <= z <= 1; relative error 6.6e-10
+struct ArctanSum {
+  static constexpr float centre = 4.79e-01f;
+  static constexpr float c[] = {4.936567e-01f, -2.1150592e-01f, 1.2576342e-01f, -7.991408e-02f, 5.2075982e-02f, -3.4367073e-02f, 2.2896012e-02f, -1.5208024e-02f, 9.6899215e-03f, -6.8333396e-03f, 6.4025386e-03f, -3.7490646e-03f};
+};
+
+// with t^2 = z, (atan(t) - t/(1 + z))/(pi t^3), 0 <= z <= 1; relative error 2.3e-09
+struct ArctanDifference {
+  static constexpr float centre = 5.19e-01f;
+  static constexpr float c[] = {1.2772287e-01f, -1.0333376e-01f, 7.388863e-02f, -5.0895516e-02f, 3.44806e-02f, -2.315159e-02f, 1.5514973e-02f, -1.0385854e-02f, 6.496046e-03f, -4.0428424e-03f, 4.1926336e-03f, -3.216486e-03f};
+};
+
 // (sin(z)/z)^2, -0.0247031 <= z <= 1.6057; error 0.021
 struct SineRatio {
   static constexpr float low = -0.02470312500f, high = 1.605703125f, steps = 19.607843137254903f;

@@ -1,6 +1,6 @@
 // The quick form of xielu. Left of 0 it is an (exp(x) - 1) - sn x, whose terms cancel nearly everywhere: tables whose
 // leading coefficients are the function's exact values let the cancelling sum be taken of these, before anything
-// rounds.
+// rounds. Where a lookup takes longer than arithmetic, all of that in double.
 #if defined(OGEE_QUICK_LEARNED_XIELU_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_LEARNED_XIELU_INL_H
 #undef OGEE_QUICK_LEARNED_XIELU_INL_H
@@ -21,8 +21,12 @@ namespace ogee::HWY_NAMESPACE {
 #if OGEE_QUICK_TARGET
 
 struct XieluForm {
+#if OGEE_AVX512_TARGET
   LookUp<tables::XieluRatio> ratio;
   LookUp<tables::XieluExponential> exponential;
+#else
+  Double curved, minus_line, growth;
+#endif
   Float ap, twice_ap, sn, minus_sn, sn_rest, an, minus_an, an_rest, beta, eps, rise_at_eps, rise_rest, value_at_eps;
   struct State {
     Float rise, excess;  // exp(m) - 1 and that less x
@@ -30,9 +34,15 @@ struct XieluForm {
   };
 
   HWY_INLINE bool load(const double* p) {
+    const double right = softplus(p[0]), line = softplus(p[1]), curve = p[2] + line;
+#if OGEE_AVX512_TARGET
     ratio.load();
     exponential.load();
-    const double right = softplus(p[0]), line = softplus(p[1]), curve = p[2] + line;
+#else
+    curved = Double::constant(curve);
+    minus_line = Double::constant(-line);
+    growth = Double::constant(p[2]);
+#endif
     ap = Float::constant(right);
     twice_ap = Float::constant(2 * right);
     sn = Float::constant(line);
@@ -54,6 +64,7 @@ struct XieluForm {
   }
   HWY_INLINE FloatTruth inside(Float x) const { return abs(x) < std::numeric_limits<double>::infinity(); }
 
+#if OGEE_AVX512_TARGET
   HWY_INLINE Float value(Float x) const {
     const Float z = clamped(x);
     const auto at = ratio.place(z);
@@ -81,6 +92,27 @@ struct XieluForm {
     return {select(bend, rise_at_eps, rise), select(bend, (rise_at_eps - x) + rise_rest, excess), right, bend};
   }
 
+#else
+  HWY_INLINE Float value(Float x) const {
+    const Float z = at_most(x, 0.0);
+    const Double z0 = widened(z, false), z1 = widened(z, true);
+    const Float left = narrowed(fused(rise(z0), curved, minus_line * z0), fused(rise(z1), curved, minus_line * z1));
+    const Float near = select(x > eps, fused(minus_sn, x, value_at_eps), left);
+    return select(x > 0.0, x * fused(ap, x, beta), near);
+  }
+
+  HWY_INLINE State slope(Float x, Float& slope) const {
+    const Float z = at_most(x, 0.0);
+    const Double z0 = widened(z, false), z1 = widened(z, true), rise0 = rise(z0), rise1 = rise(z1);
+    const Float left = narrowed(fused(rise0, curved, growth), fused(rise1, curved, growth));
+    const FloatTruth right = x > 0.0, bend = x > eps;
+    slope = select(right, fused(twice_ap, x, beta), select(bend, minus_sn, left));
+    const Float excess = narrowed(rise0 - z0, rise1 - z1);
+    return {select(bend, rise_at_eps, narrowed(rise0, rise1)), select(bend, (rise_at_eps - x) + rise_rest, excess), right,
+            bend};
+  }
+#endif
+
   // By p x^2 sigmoid(p) right of 0, by n sigmoid(n) (rise - x) left of it, by beta x or the rise, by eps the growth
   // an exp(eps) between eps and 0.
   struct Sums {
@@ -102,6 +134,17 @@ struct XieluForm {
   };
 
  private:
+#if !OGEE_AVX512_TARGET
+  // exp(x) - 1 for x <= 0: 2^k (1 + m) - 1, exact to more digits than a float has where it is small, too.
+  static HWY_INLINE Double rise(Double x) {
+    const Double y = at_least(x, -100.0);
+    const auto k = nearest(y, 1.44269504088896340736);
+    const Double r = fused_minus(k.number, 0.69314718055994530942, y);
+    const Double m = fused(r * r, polynomial(r, Lane<Wide>::P::exp), r);
+    const Double power = {hn::BitCast(DoubleTag(), hn::ShiftLeft<52>(hn::Add(k.integer(), hn::Set(hn::RebindToSigned<DoubleTag>(), 1023))))};
+    return fused(power, m, power - 1.0);
+  }
+#else
   static HWY_INLINE Float clamped(Float x) { return at_least(at_most(x, 0.0), tables::XieluRatio::low); }
   // an (c + t c1 + t^2 h2) - sn: where it is small, an c - sn is exact but for what the product and the constants leave
   // out.
@@ -114,6 +157,7 @@ struct XieluForm {
     const Float m = an * t;
     return {product - sn, fused(m, c1, fused(m * t, h2, left_out))};
   }
+#endif
 };
 OGEE_QUICK_LEARNED(Xielu, XieluForm)
 
