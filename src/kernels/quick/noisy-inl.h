@@ -7,6 +7,7 @@
 #endif
 
 #include "kernels/quick/forms-inl.h"
+#include "kernels/quick/noisy_concrete-inl.h"
 #include "kernels/quick/noisy_rows-inl.h"
 #include "kernels/quick/noisy_tables.h"
 #include "kernels/quick/noisy_sums-inl.h"

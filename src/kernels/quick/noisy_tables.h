@@ -42,5 +42,21 @@ struct TanhGradeRatio {
   };
 };
 
+// log(m) in 16 intervals of 1 <= m < 2: log(1 + r) = r p(r), r = m inverse - 1; error 8.9e-10
+struct Logarithm16 {
+  alignas(64) static constexpr float inverse[16] = {9.69697e-01f, 9.142857e-01f, 8.648649e-01f, 8.2051283e-01f, 7.804878e-01f, 7.4418604e-01f, 7.111111e-01f, 6.8085104e-01f, 6.530612e-01f, 6.27451e-01f, 6.037736e-01f, 5.8181816e-01f, 5.614035e-01f, 5.423729e-01f, 5.2459013e-01f, 5.0793654e-01f};
+  alignas(64) static constexpr float high[16] = {3.0761719e-02f, 8.959961e-02f, 1.451416e-01f, 1.9787598e-01f, 2.4780273e-01f, 2.9541016e-01f, 3.4094238e-01f, 3.843994e-01f, 4.260254e-01f, 4.6606445e-01f, 5.045166e-01f, 5.41626e-01f, 5.772705e-01f, 6.118164e-01f, 6.451416e-01f, 6.7736816e-01f};
+  alignas(64) static constexpr float low[16] = {9.910114e-06f, 1.2543726e-05f, 4.0384068e-05f, -5.024627e-05f, 3.3466782e-05f, 5.406037e-05f, -1.5820056e-05f, 1.2316513e-05f, 5.9025177e-05f, 2.524141e-05f, 3.939429e-05f, -2.8662465e-05f, 4.484977e-05f, -1.4867007e-05f, -3.5843095e-06f, 3.0601786e-05f};
+  static constexpr float p[] = {1.0e+00f, -4.9999997e-01f, 3.334855e-01f, -2.5016245e-01f};
+};
+
+// log(m) in 8 intervals of 1 <= m < 2: log(1 + r) = r p(r), r = m inverse - 1; error 1.4e-11
+struct Logarithm8 {
+  alignas(64) static constexpr float inverse[8] = {9.411765e-01f, 8.4210527e-01f, 7.619048e-01f, 6.956522e-01f, 6.4e-01f, 5.925926e-01f, 5.5172414e-01f, 5.16129e-01f};
+  alignas(64) static constexpr float high[8] = {6.0668945e-02f, 1.71875e-01f, 2.7197266e-01f, 3.6291504e-01f, 4.4628906e-01f, 5.2319336e-01f, 5.9472656e-01f, 6.6137695e-01f};
+  alignas(64) static constexpr float low[8] = {-4.4327222e-05f, -2.4750523e-05f, -3.895939e-05f, -9.564e-06f, -1.9375198e-06f, 5.4776938e-05f, -1.9451028e-05f, 2.1558923e-05f};
+  static constexpr float p[] = {1.0e+00f, -5.0e-01f, 3.333326e-01f, -2.4999896e-01f, 2.0069031e-01f, -1.6736858e-01f};
+};
+
 }  // namespace ogee::tables
 // clang-format on
