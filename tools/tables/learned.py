@@ -38,7 +38,6 @@ TABLES = [
            of_root(lambda t: (mp.atan(t) / t + 1 / (1 + t * t)) / mp.pi, 2 / mp.pi), 11, 0, 1),
     Single("ArctanDifference", "with t^2 = z, (atan(t) - t/(1 + z))/(pi t^3)",
            of_root(lambda t: arctan_slope_far(t) / mp.pi, 2 / (3 * mp.pi)), 11, 0, 1),
-    Gal("SineRatio", "(sin(z)/z)^2", at(1, lambda z: (mp.sin(z) / z) ** 2), "0.051"),
     Gal("XieluRatio", "(exp(z) - 1)/z", at(1, lambda z: mp.expm1(z) / z), "0.53125", -31, bound=mp.mpf("0.012"),
         steep=True),
     Gal("XieluExponential", "exp(z)", mp.exp, "0.53125", -31, bound=mp.mpf("0.012"), steep=True),

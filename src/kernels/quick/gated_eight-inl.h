@@ -105,7 +105,8 @@ struct QuickTanhGegluEight : QuickFixed {
     return exact_quotient(m, fused(x[0], x[1], -m), TanhGeluPower::of_minus(z, z * z));
   }
 };
-// With u = 2 sqrt(2/pi) (z + 0.044715 z^3) and e = exp(-u), the slope of z sigmoid(u) at -z is e (1 + e - z u')/(1 + e)^2.
+// With u = 2 sqrt(2/pi) (z + 0.044715 z^3) and e = exp(-u), the slope of z sigmoid(u) at -z is e (1 + e - z u')/(1 +
+// e)^2.
 struct QuickTanhGegluSlopesEight : QuickFixed {
   using P = TanhGeluPower;
   HWY_INLINE FloatTruth inside(const Float* x) const { return bounded(x[0] >= -P::high, x[1]); }

@@ -1,6 +1,6 @@
 // The arctangent's gates, whose tails fall off as 1/x: two functions share a table, one of |x| up to 1 and one of
-// w = 1/|x| beyond, so that it serves every x. Where a lookup takes longer than arithmetic, a polynomial of t, |x| or w,
-// and for slopes one of each.
+// w = 1/|x| beyond, so that it serves every x. Where a lookup takes longer than arithmetic, a polynomial of t, |x| or
+// w, and for slopes one of each.
 #if defined(OGEE_QUICK_LEARNED_ARCTAN_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_LEARNED_ARCTAN_INL_H
 #undef OGEE_QUICK_LEARNED_ARCTAN_INL_H
@@ -145,7 +145,8 @@ struct ArctanSlope {
     const Float t = select(p.far, p.inverse, p.size), u = t * t;
     const auto sum = AroundCentre<tables::ArctanSum>::of(u);
     const Float first = fused_minus(t, sum.leading(), Float::constant(0.5));
-    return select(p.far, AroundCentre<tables::ArctanDifference>::of(u).times(cube(p)), fused_minus(t * sum.v, sum.h, first));
+    return select(p.far, AroundCentre<tables::ArctanDifference>::of(u).times(cube(p)),
+                  fused_minus(t * sum.v, sum.h, first));
   }
 };
 

@@ -1,7 +1,6 @@
-// The quick form of snake, x + sin(z)^2/alpha with z = alpha x: squares of sines have half the sine's period, and one
-// table of (sin(r)/r)^2 over it serves the value, r = z - k pi, and the slope 1 + sin(2 z) = 2 sin(z + pi/4)^2, whose
-// double roots it keeps. Where a lookup takes longer than arithmetic, the same by quarters, r = z - k pi/2: the squares
-// are sin(r)^2 and 1 - sin(r)^2 in turn, of one polynomial.
+// The quick form of snake, x + sin(z)^2/alpha with z = alpha x: with r = z - k pi/2 the square is sin(r)^2 or, for odd
+// k, 1 - sin(r)^2, of one polynomial in r^2. It serves the slope, too, 1 + sin(2 z) = 2 sin(z + pi/4)^2, whose double
+// roots it keeps.
 #if defined(OGEE_QUICK_LEARNED_SNAKE_INL_H) == defined(HWY_TARGET_TOGGLE)
 #ifdef OGEE_QUICK_LEARNED_SNAKE_INL_H
 #undef OGEE_QUICK_LEARNED_SNAKE_INL_H
@@ -12,7 +11,6 @@
 #include <cstddef>
 
 #include "kernels/quick/learned_rows-inl.h"
-#include "kernels/quick/learned_tables-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -20,17 +18,11 @@ namespace ogee::HWY_NAMESPACE {
 #if OGEE_QUICK_TARGET
 
 struct SnakeForm {
-#if OGEE_AVX512_TARGET
-  LookUp<tables::SineRatio> table;
-#endif
   Float alpha, inverse;
   struct Argument {
     Float z, low;  // z + low = alpha x
   };
   HWY_INLINE bool load(const double* p) {
-#if OGEE_AVX512_TARGET
-    table.load();
-#endif
     alpha = Float::constant(p[0]);
     inverse = Float::constant(1 / p[0]);
     return p[0] != 0;
@@ -42,29 +34,6 @@ struct SnakeForm {
   // What the reduction serves: k below 2^12.
   HWY_INLINE FloatTruth inside(Float x) const { return abs(alpha * x) <= 8192.0; }
 
-#if OGEE_AVX512_TARGET
-  HWY_INLINE Float value(Float x) const {
-    const Argument a = argument(x);
-    const Float r = reduced(a, nearest(a.z, inverse_pi).number);
-    const auto at = table.place(abs(r));
-    const Float c = table.coefficient<0>(at), m = r * r, left_out = fused(r, r, -m);
-    const Float high = inverse * m;
-    const Float small = fused(inverse * left_out, c, (high * at.t) * table.tail<1>(at));
-    return fused(high, c, x) + small;
-  }
-
-  HWY_INLINE Argument slope(Float x, Float& slope) const {
-    const Argument a = argument(x);
-    const Float turns = fused(a.z, Float::constant(inverse_pi), Float::constant(0.25));
-    Float rest;
-    const Float r = reduced(a, nearest(turns, 1.0).number - 0.25, &rest);
-    const auto at = table.place(abs(r));
-    const Float square = r * r, m = 2.0 * square, c = table.coefficient<0>(at);
-    const Float left_out = fused(2.0 * rest, r, fused(r, r, -square));
-    slope = fused(m, c, fused(2.0 * left_out, c, (m * at.t) * table.tail<1>(at)));
-    return a;
-  }
-#else
   HWY_INLINE Float value(Float x) const {
     const Argument a = argument(x);
     const auto k = nearest(a.z, 2 * inverse_pi);
@@ -81,11 +50,11 @@ struct SnakeForm {
     const auto k = nearest(fused(a.z, Float::constant(2 * inverse_pi), Float::constant(0.5)), 1.0);
     const Square s = square(a, fused(k.number, Float::constant(0.5), Float::constant(-0.25)));
     const FloatTruth odd = any_of(bits_of(k.shifted), 1);
-    const Float factor = select(odd, Float::constant(-2.0), Float::constant(2.0)), base = {hn::IfThenElseZero(odd.m, Float::constant(2.0).v)};
+    const Float factor = select(odd, Float::constant(-2.0), Float::constant(2.0)),
+                base = {hn::IfThenElseZero(odd.m, Float::constant(2.0).v)};
     slope = fused(factor, s.small, fused(factor, s.large, base));
     return a;
   }
-#endif
 
   // By alpha s (2 w s' - s)/alpha^2, s and s' the sine and its slope at w = alpha x, of an argument y within pi/4: an
   // even number of quarter turns changes neither s^2 nor s s', an odd one swaps the squares and the product's sign. The
@@ -112,7 +81,6 @@ struct SnakeForm {
   };
 
  private:
-#if !OGEE_AVX512_TARGET
   // sin(r)^2 = m + m^2 q(m), m = r^2: of |r| up to pi/4 to 2^-30.
   struct Square {
     Float large, small;
@@ -125,7 +93,6 @@ struct SnakeForm {
     const Float square = m * m;
     return {m, fused(square, fused(square, high, low), left_out)};
   }
-#endif
   static constexpr double inverse_pi = 0.31830988618379067154;
   // z - q pi, |q| < 2^12 in quarters: pi in parts short enough for q times the first three to be exact. What the first
   // and the third difference round off, where q is small and where the difference is large, meets the last part.

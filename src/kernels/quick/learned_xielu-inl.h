@@ -108,8 +108,8 @@ struct XieluForm {
     const FloatTruth right = x > 0.0, bend = x > eps;
     slope = select(right, fused(twice_ap, x, beta), select(bend, minus_sn, left));
     const Float excess = narrowed(rise0 - z0, rise1 - z1);
-    return {select(bend, rise_at_eps, narrowed(rise0, rise1)), select(bend, (rise_at_eps - x) + rise_rest, excess), right,
-            bend};
+    return {select(bend, rise_at_eps, narrowed(rise0, rise1)), select(bend, (rise_at_eps - x) + rise_rest, excess),
+            right, bend};
   }
 #endif
 
@@ -141,7 +141,8 @@ struct XieluForm {
     const auto k = nearest(y, 1.44269504088896340736);
     const Double r = fused_minus(k.number, 0.69314718055994530942, y);
     const Double m = fused(r * r, polynomial(r, Lane<Wide>::P::exp), r);
-    const Double power = {hn::BitCast(DoubleTag(), hn::ShiftLeft<52>(hn::Add(k.integer(), hn::Set(hn::RebindToSigned<DoubleTag>(), 1023))))};
+    const Double power = {hn::BitCast(
+        DoubleTag(), hn::ShiftLeft<52>(hn::Add(k.integer(), hn::Set(hn::RebindToSigned<DoubleTag>(), 1023))))};
     return fused(power, m, power - 1.0);
   }
 #else

@@ -117,9 +117,7 @@ struct QuickValue<BinaryConcrete> : ConcreteForm {
 };
 template <>
 struct QuickSlopes<BinaryConcrete> : ConcreteForm {
-  HWY_INLINE Float slope(Float x, Float u, FloatTruth& inside) const {
-    return at(x, u, inside).slope() * rate.high;
-  }
+  HWY_INLINE Float slope(Float x, Float u, FloatTruth& inside) const { return at(x, u, inside).slope() * rate.high; }
 };
 
 // clip(s width + low, 0, 1): where that is near a bound, the exact arithmetic says which side of it.
