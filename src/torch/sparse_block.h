@@ -15,9 +15,11 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/sparse/cost.h"
 #include "ogee/torch_sparse.h"
 #include "torch/call.h"
 #include "torch/node.h"
+#include "torch/recurrent/products.h"
 
 namespace ogee::nn::sparse_block {
 
@@ -140,14 +142,16 @@ struct Kept {
   std::vector<A> g, u;
 };
 
+// Against `dense` products of LibTorch's, and one that takes Out as it lies where there is one.
 template <class W>
 bool sparse_pays(const Block& block, const Active& active, std::size_t sums, std::size_t dots, std::size_t outers,
-                 std::size_t dense) {
+                 std::size_t dense, bool in_place = false) {
   if (block.path != SparsePath::automatic) return block.path == SparsePath::sparse;
   const sparse::Costs& costs = sparse::default_costs(Products<W>::type);
   const auto dim = static_cast<std::size_t>(block.dim());
   return sparse::sparse_cost(costs, Products<W>::type, active, dim, sums, dots, outers) <
-         sparse::dense_cost(costs, active.tokens(), active.units(), dim, dense);
+         sparse::dense_cost(costs, active.tokens(), active.units(), dim, dense) +
+             (in_place ? sparse::in_place_cost(Products<W>::type, active.tokens(), active.units(), dim) : 0);
 }
 
 struct Outcome {
@@ -312,6 +316,26 @@ class SparseNode final : public torch_call::OgeeNode {
 // The few batches for which reading all rows ourselves may beat LibTorch's product.
 inline constexpr std::int64_t small_batch = 16;
 
+// The product with Out on the dense path. A BLAS packs Out, whose rows are the units', before it multiplies, which for
+// few tokens takes longer than the product.
+template <class W>
+bool sums_in_place(const Block& block) {
+  return !std::is_same_v<W, bfloat16> && sparse::in_place_pays(static_cast<std::size_t>(block.tokens())) &&
+         block.t[Out].is_contiguous() && block.tokens() > 0 && block.t[Out].numel() > 0;
+}
+template <class W>
+at::Tensor dense_sum(const Block& block, const at::Tensor& h) {
+  if constexpr (!std::is_same_v<W, bfloat16>) {
+    if (sums_in_place<W>(block)) {
+      at::Tensor y = at::empty({h.size(0), block.dim()}, h.options());
+      torch_call::recurrent::multiply_into(y, h, torch_call::recurrent::in_place<W>(block.t[Out]), block.t[BiasOut],
+                                           true);
+      return y;
+    }
+  }
+  return block.after(h);
+}
+
 // Runs the block; `dense_out` gives Out as nn::Linear holds it, or an undefined tensor, where the dense path is taken.
 template <class W, class DenseOut>
 at::Tensor run(Block block, Outcome& outcome, const DenseOut& dense_out) {
@@ -345,7 +369,9 @@ at::Tensor run(Block block, Outcome& outcome, const DenseOut& dense_out) {
     Kept<A> kept;
     if (block.path != SparsePath::dense) {
       kept.active = Active::positive<A>(span_of<A>(wide_gate), tokens, units);
-      outcome.sparse = sparse_pays<W>(block, kept.active, 1, block.gated() ? 1 : 0, 0, block.gated() ? 2 : 1);
+      const bool in_place = sums_in_place<W>(block);
+      outcome.sparse = sparse_pays<W>(block, kept.active, 1, block.gated() ? 1 : 0, 0,
+                                      (block.gated() ? 1 : 0) + (in_place ? 0 : 1), in_place);
       outcome.sparsity = 1 - static_cast<double>(kept.active.pairs()) / std::max<double>(1, double(tokens * units));
     }
     if (outcome.sparse) {
@@ -379,7 +405,7 @@ at::Tensor run(Block block, Outcome& outcome, const DenseOut& dense_out) {
       gate = gate.to(block.t[X].scalar_type());
       const at::Tensor up = block.gated() ? block.linear(Up, BiasUp) : at::Tensor();
       if (!made.pointer) block.out_as_linear = dense_out();
-      y = block.after(block.hidden(gate, up));
+      y = dense_sum<W>(block, block.hidden(gate, up));
       if (made.pointer) made.node->save(gate, up);
     }
   }

@@ -24,8 +24,9 @@ T element(std::size_t i, std::size_t j) {
 
 // Every height of a block and every end of a panel, several stretches of k, transposed factors, and where sums start.
 template <class T>
-void check_product(std::size_t m, std::size_t n, std::size_t k, bool turned, bool packed, double tolerance) {
-  SCOPED_TRACE(testing::Message() << m << " " << n << " " << k << " " << turned << " " << packed);
+void check_product(std::size_t m, std::size_t n, std::size_t k, bool turned, bool packed, double tolerance,
+                   bool from_memory = false) {
+  SCOPED_TRACE(testing::Message() << m << " " << n << " " << k << " " << turned << " " << packed << " " << from_memory);
   std::vector<T> a(m * k), b(k * n), c(m * (n + 3), T{1}), row(n, T{2});
   for (std::size_t i = 0; i < m; ++i)
     for (std::size_t j = 0; j < k; ++j) a[turned ? j * m + i : i * k + j] = element<T>(i, j);
@@ -38,6 +39,7 @@ void check_product(std::size_t m, std::size_t n, std::size_t k, bool turned, boo
              : Panels<T>::in_place(b.data(), stride(n), k, n);
   Product<T> product{
       m, {a.data(), turned ? 1 : stride(k), turned ? stride(m) : 1}, &panels, c.data(), stride(n + 3), row.data(), 0};
+  product.from_memory = from_memory;
   multiply(product);  // 2 + ab
   product.start = c.data();
   product.start_stride = product.c_stride;
@@ -64,8 +66,12 @@ TEST(Dense, ProductsAreRight) {
             for (const bool packed : {false, true}) {
               check_product<double>(m, n, k, turned, packed, 1e-11);
               check_product<float>(m, n, k, turned, packed, 1e-3);
+              if (packed) continue;
+              check_product<double>(m, n, k, turned, packed, 1e-11, true);
+              check_product<float>(m, n, k, turned, packed, 1e-3, true);
             }
     check_product<float>(100, 33, 17, false, false, 1e-3);
+    check_product<float>(100, 33, 70, false, false, 1e-3, true);
   }
 }
 

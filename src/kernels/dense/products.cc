@@ -1,5 +1,7 @@
 // A block of rows times a panel of two vectors' width stays in registers while k runs; a panel's stretch of 256 rows
-// stays in the first-level cache while the rows of the other factor, 96 at a time, go by.
+// stays in the first-level cache while the rows of the other factor, 96 at a time, go by. Where that stretch comes from
+// memory, it is of 16 rows or 32, each read from end to end before the next ones are, and all sums are fetched as
+// often.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/dense/products.cc"
 #include "hwy/foreach_target.h"
@@ -40,6 +42,8 @@ constexpr std::size_t most_rows = 6;
 constexpr std::size_t most_rows = 12;
 #endif
 constexpr std::size_t depth = 256, tall = 96;
+// Rows that come from memory: as many as it takes for their way there, or the sums' to and fro, to be the shorter one.
+constexpr std::size_t depth_from_memory(std::size_t m) { return m <= 16 ? 16 : 32; }
 
 // One block: rows of a from `a` on, a panel's rows from `b` on, `k` of them.
 template <class T>
@@ -54,6 +58,7 @@ struct Block {
   const T* start;
   std::ptrdiff_t start_row;
   std::size_t columns;  // of the panel that exist
+  const T* ahead;       // what to fetch: as many rows of the panel as there are, or null
 };
 
 // Unrolled by hand (GCC's -O2 would not): everything stays in registers. whole: a row of b may be read to a panel's
@@ -67,6 +72,13 @@ HWY_INLINE void block_of(const Block<hn::TFromD<D>>& j, std::index_sequence<R...
   const auto* a = j.a;
   const auto* b = j.b;
   const std::size_t in_first = std::min(lanes, j.columns), in_second = j.columns - in_first;
+  if (j.ahead != nullptr) {
+    const auto* next = j.ahead;
+    for (std::size_t k = 0; k < j.k; ++k, next += j.b_row) {
+      hwy::Prefetch(next);
+      hwy::Prefetch(next + lanes);
+    }
+  }
   for (std::size_t k = 0; k < j.k; ++k) {
     const Lane<D> b0 = read(b, Place<D, whole>{0, in_first}), b1 = read(b, Place<D, whole>{lanes, in_second});
     const auto add = [&](std::ptrdiff_t r, Lane<D>& x_r, Lane<D>& y_r) HWY_ATTR {
@@ -109,9 +121,10 @@ HWY_INLINE void run_block(std::size_t rows, bool whole, const Block<T>& j, std::
 template <class T>
 HWY_ATTR void multiply(const Product<T>& p, std::size_t first, std::size_t last) {
   const Panels<T>& b = *p.b;
-  const std::size_t width = b.width();
-  for (std::size_t k = 0; k < std::max<std::size_t>(b.rows(), 1); k += depth) {
-    const std::size_t deep = std::min(depth, b.rows() - k);
+  const std::size_t width = b.width(), step = p.from_memory ? depth_from_memory(p.m) : depth;
+  for (std::size_t k = 0; k < std::max<std::size_t>(b.rows(), 1); k += step) {
+    const std::size_t deep = std::min(step, b.rows() - k);
+    const bool fetching = p.from_memory && k + step + deep <= b.rows();
     const T* const start = k == 0 ? p.start : p.c;
     const std::ptrdiff_t start_row = k == 0 ? p.start_stride : p.c_stride;
     for (std::size_t top = 0; top < p.m; top += tall) {
@@ -125,11 +138,14 @@ HWY_ATTR void multiply(const Product<T>& p, std::size_t first, std::size_t last)
           const auto r = static_cast<std::ptrdiff_t>(row);
           const T* const from = start == nullptr ? nullptr : start + r * start_row + column;
           const auto k_now = static_cast<std::ptrdiff_t>(k);
-          run_block<T>(std::min(height, end - row), whole,
-                       {p.a.data + r * p.a.row_stride + k_now * p.a.column_stride, p.a.row_stride, p.a.column_stride,
-                        b.panel(panel) + k_now * b.row_stride(), b.row_stride(), deep, p.c + r * p.c_stride + column,
-                        p.c_stride, from, start_row, columns},
-                       std::make_index_sequence<most_rows>());
+          const T* const rows = b.panel(panel) + k_now * b.row_stride();
+          const T* const next =
+              fetching && row == top ? rows + static_cast<std::ptrdiff_t>(step) * b.row_stride() : nullptr;
+          run_block<T>(
+              std::min(height, end - row), whole,
+              {p.a.data + r * p.a.row_stride + k_now * p.a.column_stride, p.a.row_stride, p.a.column_stride, rows,
+               b.row_stride(), deep, p.c + r * p.c_stride + column, p.c_stride, from, start_row, columns, next},
+              std::make_index_sequence<most_rows>());
         }
       }
     }

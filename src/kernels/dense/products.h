@@ -56,6 +56,9 @@ struct Product {
   std::ptrdiff_t c_stride;
   const T* start;
   std::ptrdiff_t start_stride;
+  // b lies in place and is read from memory: a few of its rows go by at a time, each to its end, so that the processor
+  // follows them, and the next ones are fetched ahead. Sums are then in another order.
+  bool from_memory = false;
 };
 // Panels [first, last) of the result. An element's sum is in the same order however the panels are shared out, and on
 // every instruction set with fused multiply-adds.

@@ -1,6 +1,9 @@
 // When skipping pays.
+#include "kernels/sparse/cost.h"
+
 #include <algorithm>
 #include <cmath>
+#include <span>
 
 #include "ogee/sparse.h"
 
@@ -43,19 +46,35 @@ double sparse_cost(const Costs& costs, Type weights, const Active& active, std::
   return costs.call + bytes * costs.byte + each * (multiplications + count(outers) * costs.outer);
 }
 
+namespace {
+
+// Of a table for 1, 2, 4... tokens, linear between them.
+double among(std::span<const double> table, std::size_t tokens) {
+  const double place = std::log2(static_cast<double>(tokens));
+  const auto last = table.size() - 1;
+  if (place >= static_cast<double>(last)) {
+    return table[last] * static_cast<double>(tokens) / static_cast<double>(std::size_t{1} << last);
+  }
+  const auto below = static_cast<std::size_t>(place);
+  const auto power = static_cast<double>(std::size_t{1} << below);
+  return table[below] + (static_cast<double>(tokens) - power) / power * (table[below + 1] - table[below]);
+}
+
+}  // namespace
+
 double dense_cost(const Costs& costs, std::size_t tokens, std::size_t units, std::size_t dim, std::size_t products) {
   if (tokens == 0) return 0;
-  constexpr int last = 10;
-  const double place = std::log2(static_cast<double>(tokens));
-  double each = 0;
-  if (place >= last) {
-    each = costs.dense[last] * static_cast<double>(tokens) / (1 << last);
-  } else {
-    const int below = static_cast<int>(place);
-    const double part = (static_cast<double>(tokens) - (1 << below)) / (1 << below);
-    each = costs.dense[below] + part * (costs.dense[below + 1] - costs.dense[below]);
-  }
-  return each * static_cast<double>(units) * static_cast<double>(dim) * static_cast<double>(products);
+  return among(costs.dense, tokens) * static_cast<double>(units) * static_cast<double>(dim) *
+         static_cast<double>(products);
+}
+
+bool in_place_pays(std::size_t tokens) { return tokens <= 32; }
+
+double in_place_cost(Type weights, std::size_t tokens, std::size_t units, std::size_t dim) {
+  if (tokens == 0) return 0;
+  static constexpr double single[] = {0.27, 0.285, 0.295, 0.315, 0.43, 0.55};
+  return among(single, tokens) * (weights == Type::float64 ? 2 : 1) * static_cast<double>(units) *
+         static_cast<double>(dim);
 }
 
 }  // namespace ogee::sparse
