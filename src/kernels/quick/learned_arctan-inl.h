@@ -38,11 +38,6 @@ struct ArctanPoint {
     return {a, w, select(far, -0.065 - w, a), far};
   }
 };
-// w^3, less the three times that the error of w has in it.
-HWY_INLINE Float cube(const ArctanPoint& p) {
-  const Float cube = p.inverse * (p.inverse * p.inverse);
-  return fused(cube, 3.0 * fused_minus(p.size, p.inverse, Float::constant(1.0)), cube);
-}
 HWY_INLINE FloatTruth is_finite(Float x) { return abs(x) <= std::numeric_limits<float>::max(); }
 
 #if OGEE_AVX512_TARGET
@@ -79,7 +74,10 @@ struct ArctanSlope {
   HWY_INLINE void load() { table.load(); }
   HWY_INLINE Float operator()(const ArctanPoint& p) const {
     const auto at = table.place(p.z);
-    const Float m = select(p.far, cube(p), 1.0);
+    // w^3, less the three times that the error of w has in it.
+    const Float cube = p.inverse * (p.inverse * p.inverse);
+    const Float error = 3.0 * fused_minus(p.size, p.inverse, Float::constant(1.0));
+    const Float m = select(p.far, fused(cube, error, cube), 1.0);
     return fused(m, table.coefficient<0>(at), (m * at.t) * table.tail<1>(at));
   }
 };
@@ -96,7 +94,6 @@ struct AroundCentre {
   }
   static HWY_INLINE Float leading() { return Float::constant(Table::c[0]); }
   HWY_INLINE Float value() const { return fused(v, h, leading()); }
-  HWY_INLINE Float times(Float m) const { return fused(m, leading(), (m * v) * h); }
 
  private:
   struct Rest {
@@ -145,8 +142,15 @@ struct ArctanSlope {
     const Float t = select(p.far, p.inverse, p.size), u = t * t;
     const auto sum = AroundCentre<tables::ArctanSum>::of(u);
     const Float first = fused_minus(t, sum.leading(), Float::constant(0.5));
-    return select(p.far, AroundCentre<tables::ArctanDifference>::of(u).times(cube(p)),
-                  fused_minus(t * sum.v, sum.h, first));
+    const Float near = fused_minus(t * sum.v, sum.h, first);
+    // w^3 in two parts: what rounding left out of both products, and the three times that the error of w has in it.
+    const Float square = p.inverse * p.inverse, cube = p.inverse * square;
+    const Float error = 3.0 * fused_minus(p.size, p.inverse, Float::constant(1.0));
+    const Float cube_low =
+        fused(cube, error, fused(p.inverse, fused(p.inverse, p.inverse, -square), fused(p.inverse, square, -cube)));
+    const auto difference = AroundCentre<tables::ArctanDifference>::of(u);
+    const Float rest = fused(cube * difference.v, difference.h, cube_low * difference.leading());
+    return select(p.far, fused(cube, difference.leading(), rest), near);
   }
 };
 

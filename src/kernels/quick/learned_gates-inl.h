@@ -184,10 +184,10 @@ struct ScaledSigmoid {
     const Float y = gate.times(m, p.magnitude, p.low);
     return select(p.z < 0.0, y, m - y);
   }
-  // (m + rest) sigmoid(z), where rest is what rounding left out of m
-  HWY_INLINE Float times_exactly(Float m, Float rest, const Point& p) const {
-    const Float y = gate.times_exactly(m, rest, p.magnitude, p.low);
-    return select(p.z < 0.0, y, m - (y - rest));
+  // (m + left_out) sigmoid(z), where m was rounded
+  HWY_INLINE Float times_exactly(Float m, Float left_out, const Point& p) const {
+    const Float y = gate.times_exactly(m, left_out, p.magnitude, p.low);
+    return select(p.z < 0.0, y, m - (y - left_out));
   }
   // The slope of z sigmoid(z) at -|z| and at |z|, whose sum is 1: as silu_slope. What rounding left out of z counts
   // where 1 - |z| is small.
@@ -216,8 +216,8 @@ struct ScaledSigmoid {
     return Power::of_minus(times_sign(p.magnitude, p.z), times_sign(p.low, p.z));
   }
   HWY_INLINE Float times(Float m, Float x) const { return m / power(point(x)).plus_one(); }
-  HWY_INLINE Float times_exactly(Float m, Float rest, const Point& p) const {
-    return exact_quotient(m, rest, power(p));
+  HWY_INLINE Float times_exactly(Float m, Float left_out, const Point& p) const {
+    return exact_quotient(m, left_out, power(p));
   }
   HWY_INLINE static Slopes slopes(const SigmoidSides::Sides& s, const Point& p) {
     const Float left = SelfGatedSlope::left(s.p, p.magnitude, p.low).at_exactly(Float::constant(-1.0));

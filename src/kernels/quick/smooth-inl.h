@@ -150,7 +150,7 @@ struct QuickESwishSlope : QuickSlope<Form> {
   }
   HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = beta * this->slope(x[0]); }
 };
-OGEE_QUICK_BY(QuickSlopes, ESwish, QuickESwishSlope<DipSlopeForm<tables::SiluSlope>>, QuickESwishSlope<SelfGatedSlope>)
+OGEE_QUICK_BY(QuickSlopes, ESwish, QuickESwishSlope<DipSlopeForm<tables::SiluSlope>>, QuickESwishSlopeEight)
 
 // Around 0, where x tanh(x Phi(x)) has a double root, the table holds it over x^2.
 template <>

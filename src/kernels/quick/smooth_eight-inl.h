@@ -96,6 +96,20 @@ struct QuickESwishEight : Quick {
   }
 };
 
+// Its slope, for any factor that leaves the product a normal number.
+struct QuickESwishSlopeEight : Quick {
+  Float beta;
+  HWY_INLINE bool load(const double* p) {
+    beta = Float::constant(p[0]);
+    return p[0] > 1e-3 && p[0] < 1e3;
+  }
+  HWY_INLINE FloatTruth inside(const Float* x) const { return x[0] >= -SelfGatedSlope::high; }
+  HWY_INLINE void operator()(const Float* x, Float* d) const {
+    const Float z = at_most(abs(x[0]), SelfGatedSlope::high);
+    d[0] = SelfGatedSlope::left(Power::of_minus(z), z).times_exactly(beta, x[0]);
+  }
+};
+
 // x*tanh(x) = |x| z (tanh(z)/z)
 struct QuickLishtEight : QuickFixed {
   using Table = tables::LishtEight;
