@@ -131,6 +131,9 @@ class Single(Warped):
     def write(self):
         c = self.centre(self.function, self.low, self.high)
         known = [float(np.float32(float(self.function(mp.mpf(c)))))]
+        while len(known) < 3:  # each is rounded before the ones after it are fitted
+            known.append(float(np.float32(
+                minimax(self.function, self.degree, c, known, self.low, self.high)[len(known)])))
         found = minimax(self.function, self.degree, c, known, self.low, self.high)
         error = max(abs(mp.polyval(found[::-1], z - c) / self.function(z) - 1)
                     for z in (mp.mpf(self.low) + (self.high - self.low) * i / mp.mpf(1000) for i in range(1001)))

@@ -84,12 +84,12 @@ struct ArctanSlope {
 
 #else
 
-// c + v h, for a table that is one polynomial: the leading coefficient, and the rest of it.
+// c + v h at t^2 = centre + v, for a table that is one polynomial: the leading coefficient, and the rest of it.
 template <class Table>
 struct AroundCentre {
   Float v, h;
-  static HWY_INLINE AroundCentre of(Float z) {
-    const Float v = z - Table::centre;
+  static HWY_INLINE AroundCentre of_square(Float t) {
+    const Float v = fused(t, t, Float::constant(-Table::centre));
     return {v, polynomial(v, rest.c)};
   }
   static HWY_INLINE Float leading() { return Float::constant(Table::c[0]); }
@@ -116,7 +116,7 @@ struct ArctanTail {
   HWY_INLINE void load() {}
   static HWY_INLINE Place place(const ArctanPoint& p) {
     const Float t = select(p.far, p.inverse, p.size);
-    return {p.far, t, AroundCentre<tables::ArctanRatio>::of(t * t)};
+    return {p.far, t, AroundCentre<tables::ArctanRatio>::of_square(t)};
   }
   // m times g(-|x|), beyond 1 times r, which is g(-|x|) over w; (m + rest) times that
   static HWY_INLINE Float times(Float m, const Place& at) { return sum(m, at, select(at.far, 0.0, 0.5 * m)); }
@@ -139,8 +139,8 @@ struct ArctanTail {
 struct ArctanSlope {
   HWY_INLINE void load() {}
   HWY_INLINE Float operator()(const ArctanPoint& p) const {
-    const Float t = select(p.far, p.inverse, p.size), u = t * t;
-    const auto sum = AroundCentre<tables::ArctanSum>::of(u);
+    const Float t = select(p.far, p.inverse, p.size);
+    const auto sum = AroundCentre<tables::ArctanSum>::of_square(t);
     const Float first = fused_minus(t, sum.leading(), Float::constant(0.5));
     const Float near = fused_minus(t * sum.v, sum.h, first);
     // w^3 in two parts: what rounding left out of both products, and the three times that the error of w has in it.
@@ -148,7 +148,7 @@ struct ArctanSlope {
     const Float error = 3.0 * fused_minus(p.size, p.inverse, Float::constant(1.0));
     const Float cube_low =
         fused(cube, error, fused(p.inverse, fused(p.inverse, p.inverse, -square), fused(p.inverse, square, -cube)));
-    const auto difference = AroundCentre<tables::ArctanDifference>::of(u);
+    const auto difference = AroundCentre<tables::ArctanDifference>::of_square(t);
     const Float rest = fused(cube * difference.v, difference.h, cube_low * difference.leading());
     return select(p.far, fused(cube, difference.leading(), rest), near);
   }
