@@ -230,7 +230,7 @@ struct QuickSlopes<XswigluSecond> : QuickAll, Expansion {
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float z = gate.magnitude(x[0]);
     const auto s = gate.sides(z);
-    d[0] = fused(factor, silu_slope(s, z, x[0]), minus_alpha) * x[1];
+    d[0] = fused(factor, silu_slope_exactly(s, z, x[0]), minus_alpha) * x[1];
     d[1] = fused(factor, s.at(x[0]), minus_alpha) * x[0];
     d[2] =
         ((0.5 * abs(x[0])) * x[1]) * (4.0 * s.half());  // in an order that neither overflows nor loses small products

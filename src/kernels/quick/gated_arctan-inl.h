@@ -26,7 +26,13 @@ struct QuickValue<Xatglu> : Quick, Expansion {
   HWY_INLINE Float operator()(const Float* x) const {
     const auto p = ArctanPoint::of(x[0]);
     const Float m = factor * x[1];
-    const Float y = tail.times(select(p.far, m / p.size, m), tail.place(p));
+    const Float quotient = m / p.size, k = select(p.far, quotient, m);
+#if OGEE_AVX512_TARGET
+    const Float y = tail.times(k, tail.place(p));
+#else
+    const Float rest = select(p.far, fused_minus(quotient, p.size, m) * p.inverse, 0.0);
+    const Float y = tail.times_exactly(k, rest, tail.place(p));
+#endif
     return fused(minus_alpha, x[1], select(x[0] < 0.0, y, m - y));
   }
 };
@@ -63,7 +69,9 @@ struct QuickValue<XatgluSecond> : Quick {
     minus_alpha = Float::constant(-p[0]);
     return true;
   }
-  HWY_INLINE FloatTruth inside(const Float* x, Float y) const { return finite(is_finite(x[0]), y); }
+  HWY_INLINE FloatTruth inside(const Float* x, Float y) const {
+    return OGEE_AVX512_TARGET ? finite(is_finite(x[0]), y) : finite_product(is_finite(x[0]), y);
+  }
   HWY_INLINE Float operator()(const Float* x) const {
     const auto p = ArctanPoint::of(x[0]);
     const FloatTruth left = x[0] < 0.0;

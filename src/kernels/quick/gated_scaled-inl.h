@@ -65,7 +65,7 @@ struct QuickSlopes<ScaledSwiglu> : QuickAll {  // by scale a g(scale a) b, g the
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const auto z = gate.point(x[0]);
     const auto s = gate.sides(z);
-    const Float g = gate.slope(s, z), slope = g * x[1];
+    const Float g = gate.slope_exactly(s, z), slope = g * x[1];
     d[0] = gate.signed_factor * slope;
     d[1] = s.at(z.z) * z.z;
     d[2] = select(abs(x[0]) < 1.0, x[0] * slope, (x[0] * g) * x[1]);  // neither factor's small numbers round first

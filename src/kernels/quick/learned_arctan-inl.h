@@ -119,19 +119,24 @@ struct ArctanTail {
     return {p.far, t, AroundCentre<tables::ArctanRatio>::of_square(t)};
   }
   // m times g(-|x|), beyond 1 times r, which is g(-|x|) over w; (m + rest) times that
-  static HWY_INLINE Float times(Float m, const Place& at) { return sum(m, at, select(at.far, 0.0, 0.5 * m)); }
+  static HWY_INLINE Float times(Float m, const Place& at) {
+    const Float k = factor(m, at);
+    return fused(k * at.r.v, at.r.h, most(m, k, at));
+  }
   static HWY_INLINE Float times_exactly(Float m, Float rest, const Place& at) {
-    return sum(m, at, select(at.far, rest * at.r.leading(), fused(Float::constant(0.5), m, 0.5 * rest)));
+    const Float k = factor(m, at), c = at.r.leading();
+    const Float left_out = rest * select(at.far, c, fused_minus(at.t, c, Float::constant(0.5)));
+    return most(m, k, at) + fused(k * at.r.v, at.r.h, left_out);
   }
   // g(|x|) - g(-|x|), |x| <= 1, and m times that
   static HWY_INLINE Float near(const Place& at) { return (2.0 * at.t) * at.r.value(); }
   static HWY_INLINE Float near(Float m, const Place& at) { return (m * (2.0 * at.t)) * at.r.value(); }
 
  private:
-  // What cancels is subtracted first.
-  static HWY_INLINE Float sum(Float m, const Place& at, Float base) {
-    const Float k = select(at.far, m, -(m * at.t));
-    return fused(k * at.r.v, at.r.h, fused(k, at.r.leading(), base));
+  static HWY_INLINE Float factor(Float m, const Place& at) { return select(at.far, m, -(m * at.t)); }
+  // With the leading coefficient alone: what cancels is subtracted first.
+  static HWY_INLINE Float most(Float m, Float k, const Place& at) {
+    return fused(k, at.r.leading(), select(at.far, 0.0, 0.5 * m));
   }
 };
 

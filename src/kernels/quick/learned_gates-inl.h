@@ -114,6 +114,7 @@ HWY_INLINE Float silu_slope(const SigmoidSides::Sides& s, Float z, Float x) {
   const Float most = base_and_leading(s, z, left, 1.0 + at_most(x, 0.0));
   return s.at(x) * fused(z, select(left, s.rest, s.tail), most);
 }
+HWY_INLINE Float silu_slope_exactly(const SigmoidSides::Sides& s, Float z, Float x) { return silu_slope(s, z, x); }
 
 #else
 
@@ -141,6 +142,10 @@ struct SigmoidSides {
 };
 HWY_INLINE Float silu_slope(const SigmoidSides::Sides& s, Float z, Float x) {
   return SelfGatedSlope::left(s.p, z).at_exactly(x);
+}
+// With two roundings less, for what is multiplied afterwards.
+HWY_INLINE Float silu_slope_exactly(const SigmoidSides::Sides& s, Float z, Float x) {
+  return SelfGatedSlope::left(s.p, z).times_exactly(Float::constant(1.0), x);
 }
 
 #endif
@@ -226,7 +231,9 @@ struct ScaledSigmoid {
   HWY_INLINE static Float slope(const SigmoidSides::Sides& s, const Point& p) {
     return SelfGatedSlope::left(s.p, p.magnitude, p.low).at_exactly(p.z);
   }
-  HWY_INLINE static Float slope_exactly(const SigmoidSides::Sides& s, const Point& p) { return slope(s, p); }
+  HWY_INLINE static Float slope_exactly(const SigmoidSides::Sides& s, const Point& p) {
+    return SelfGatedSlope::left(s.p, p.magnitude, p.low).times_exactly(Float::constant(1.0), p.z);
+  }
 #endif
 };
 
