@@ -19,9 +19,11 @@
 #include <nlohmann/json.hpp>
 
 #include "bench/speed/machine.h"
+#include "kernels/sparse/cost.h"
 #include "ogee/torch_sparse.h"
 #include "run.h"
 #include "timing.h"
+#include "torch/recurrent/products.h"
 
 namespace ogee::bench {
 namespace {
@@ -89,8 +91,15 @@ at::Tensor second_product(const at::Tensor& h, const at::Tensor& weights, const 
   const at::Tensor wide = h.to(at::kFloat);
   const Active active = Active::nonzero<float>(span_of<float>(wide), tokens, hidden);
   const sparse::Costs& costs = sparse::default_costs(type<W>);
-  skipped =
-      sparse::sparse_cost(costs, type<W>, active, dim, 1, 0, 0) < sparse::dense_cost(costs, tokens, hidden, dim, 1);
+  const bool in_place = !std::is_same_v<W, bfloat16> && sparse::in_place_pays(tokens);
+  skipped = sparse::sparse_cost(costs, type<W>, active, dim, 1, 0, 0) <
+            (in_place ? sparse::in_place_cost(type<W>, tokens, hidden, dim)
+                      : sparse::dense_cost(costs, tokens, hidden, dim, 1));
+  if (!skipped && in_place) {
+    const at::Tensor y = at::empty({h.size(0), weights.size(1)}, h.options());
+    torch_call::recurrent::multiply_into(y, h, torch_call::recurrent::in_place<float>(weights), {}, true);
+    return y;
+  }
   if (!skipped) return std::is_same_v<W, bfloat16> ? at::linear(h, linear) : at::mm(h, weights);
   const at::Tensor y = at::empty({h.size(0), weights.size(1)}, at::kFloat);
   sparse::rows_sum<W>(active, active.gather<float>(span_of<float>(wide)), span_of<W>(weights), dim, {}, writable(y),

@@ -1,6 +1,6 @@
 // A block of rows times a panel of two vectors' width stays in registers while k runs; a panel's stretch of 256 rows
 // stays in the first-level cache while the rows of the other factor, 96 at a time, go by. Where that stretch comes from
-// memory, it is of 16 rows or 32, each read from end to end before the next ones are, and all sums are fetched as
+// memory, it is of 16 rows, each read from end to end before the next ones are, and all sums are fetched as
 // often.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/dense/products.cc"
@@ -41,9 +41,7 @@ constexpr std::size_t most_rows = 6;
 #else
 constexpr std::size_t most_rows = 12;
 #endif
-constexpr std::size_t depth = 256, tall = 96;
-// Rows that come from memory: as many as it takes for their way there, or the sums' to and fro, to be the shorter one.
-constexpr std::size_t depth_from_memory(std::size_t m) { return m <= 16 ? 16 : 32; }
+constexpr std::size_t depth = 256, streams = 16, tall = 96;
 
 // One block: rows of a from `a` on, a panel's rows from `b` on, `k` of them.
 template <class T>
@@ -121,7 +119,7 @@ HWY_INLINE void run_block(std::size_t rows, bool whole, const Block<T>& j, std::
 template <class T>
 HWY_ATTR void multiply(const Product<T>& p, std::size_t first, std::size_t last) {
   const Panels<T>& b = *p.b;
-  const std::size_t width = b.width(), step = p.from_memory ? depth_from_memory(p.m) : depth;
+  const std::size_t width = b.width(), step = p.from_memory ? streams : depth;
   for (std::size_t k = 0; k < std::max<std::size_t>(b.rows(), 1); k += step) {
     const std::size_t deep = std::min(step, b.rows() - k);
     const bool fetching = p.from_memory && k + step + deep <= b.rows();

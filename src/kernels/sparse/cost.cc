@@ -68,11 +68,11 @@ double dense_cost(const Costs& costs, std::size_t tokens, std::size_t units, std
          static_cast<double>(products);
 }
 
-bool in_place_pays(std::size_t tokens) { return tokens <= 32; }
+bool in_place_pays(std::size_t tokens) { return tokens <= 12; }
 
 double in_place_cost(Type weights, std::size_t tokens, std::size_t units, std::size_t dim) {
   if (tokens == 0) return 0;
-  static constexpr double single[] = {0.27, 0.285, 0.295, 0.315, 0.43, 0.55};
+  static constexpr double single[] = {0.265, 0.284, 0.28, 0.32, 0.49};
   return among(single, tokens) * (weights == Type::float64 ? 2 : 1) * static_cast<double>(units) *
          static_cast<double>(dim);
 }
