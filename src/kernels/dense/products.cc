@@ -1,7 +1,6 @@
 // A block of rows times a panel of two vectors' width stays in registers while k runs; a panel's stretch of 256 rows
 // stays in the first-level cache while the rows of the other factor, 96 at a time, go by. Where that stretch comes from
-// memory, it is of 16 rows, each read from end to end before the next ones are, and all sums are fetched as
-// often.
+// memory, it is of 16 rows, each read from end to end before the next ones are, and all sums are fetched as often.
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "kernels/dense/products.cc"
 #include "hwy/foreach_target.h"
