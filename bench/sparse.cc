@@ -97,7 +97,7 @@ at::Tensor second_product(const at::Tensor& h, const at::Tensor& weights, const 
                       : sparse::dense_cost(costs, tokens, hidden, dim, 1));
   if (!skipped && in_place) {
     const at::Tensor y = at::empty({h.size(0), weights.size(1)}, h.options());
-    torch_call::recurrent::multiply_into(y, h, torch_call::recurrent::in_place<float>(weights), {}, true);
+    torch_call::recurrent::multiply_into(y, h, torch_call::recurrent::from_memory<float>(weights));
     return y;
   }
   if (!skipped) return std::is_same_v<W, bfloat16> ? at::linear(h, linear) : at::mm(h, weights);

@@ -328,8 +328,7 @@ at::Tensor dense_sum(const Block& block, const at::Tensor& h) {
   if constexpr (!std::is_same_v<W, bfloat16>) {
     if (sums_in_place<W>(block)) {
       at::Tensor y = at::empty({h.size(0), block.dim()}, h.options());
-      torch_call::recurrent::multiply_into(y, h, torch_call::recurrent::in_place<W>(block.t[Out]), block.t[BiasOut],
-                                           true);
+      torch_call::recurrent::multiply_into(y, h, torch_call::recurrent::from_memory<W>(block.t[Out]), block.t[BiasOut]);
       return y;
     }
   }

@@ -36,10 +36,10 @@ void check_product(std::size_t m, std::size_t n, std::size_t k, bool turned, boo
   const auto memory = hwy::AllocateAligned<T>(Panels<T>::room(k, n) + 1);
   const auto panels =
       packed ? Panels<T>::packed(memory.get(), {b.data(), b_turned ? 1 : stride(n), b_turned ? stride(k) : 1}, k, n)
-             : Panels<T>::in_place(b.data(), stride(n), k, n);
+      : from_memory ? Panels<T>::from_memory(b.data(), stride(n), k, n)
+                    : Panels<T>::in_place(b.data(), stride(n), k, n);
   Product<T> product{
       m, {a.data(), turned ? 1 : stride(k), turned ? stride(m) : 1}, &panels, c.data(), stride(n + 3), row.data(), 0};
-  product.from_memory = from_memory;
   multiply(product);  // 2 + ab
   product.start = c.data();
   product.start_stride = product.c_stride;

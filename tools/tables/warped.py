@@ -139,8 +139,8 @@ class Single(Warped):
                     for z in (mp.mpf(self.low) + (self.high - self.low) * i / mp.mpf(1000) for i in range(1001)))
         print("// %s, %g <= z <= %g; relative error %.1e" % (self.meaning, self.low, self.high, float(error)))
         print("struct %s {" % self.name)
-        print("  static constexpr float centre = %s;" % literal(np.float32(c)))
-        print("  static constexpr float c[] = %s;" % array(found))
+        print("  static constexpr float centre = %s, leading = %s;" % (literal(np.float32(c)), literal(found[0])))
+        print("  static constexpr float rest[] = %s;" % array(found[1:]))
         print("};\n")
 
 

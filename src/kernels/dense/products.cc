@@ -118,10 +118,10 @@ HWY_INLINE void run_block(std::size_t rows, bool whole, const Block<T>& j, std::
 template <class T>
 HWY_ATTR void multiply(const Product<T>& p, std::size_t first, std::size_t last) {
   const Panels<T>& b = *p.b;
-  const std::size_t width = b.width(), step = p.from_memory ? streams : depth;
+  const std::size_t width = b.width(), step = b.is_from_memory() ? streams : depth;
   for (std::size_t k = 0; k < std::max<std::size_t>(b.rows(), 1); k += step) {
     const std::size_t deep = std::min(step, b.rows() - k);
-    const bool fetching = p.from_memory && k + step + deep <= b.rows();
+    const bool fetching = b.is_from_memory() && k + step + deep <= b.rows();
     const T* const start = k == 0 ? p.start : p.c;
     const std::ptrdiff_t start_row = k == 0 ? p.start_stride : p.c_stride;
     for (std::size_t top = 0; top < p.m; top += tall) {
@@ -281,6 +281,13 @@ Panels<T> Panels<T>::in_place(const T* data, std::ptrdiff_t row_stride, std::siz
   Panels panels(data, rows, columns, products<T>().width);
   panels.row_stride_ = row_stride;
   panels.panel_stride_ = static_cast<std::ptrdiff_t>(panels.width_);
+  return panels;
+}
+
+template <class T>
+Panels<T> Panels<T>::from_memory(const T* data, std::ptrdiff_t row_stride, std::size_t rows, std::size_t columns) {
+  Panels panels = in_place(data, row_stride, rows, columns);
+  panels.from_memory_ = true;
   return panels;
 }
 

@@ -26,6 +26,9 @@ class Panels {
   static Panels packed(T* memory, Matrix<T> matrix, std::size_t rows, std::size_t columns);
   // As it lies: rows have no gaps between their elements.
   static Panels in_place(const T* data, std::ptrdiff_t row_stride, std::size_t rows, std::size_t columns);
+  // Likewise, of a matrix that no cache holds: in a product a few of its rows go by at a time, each to its end, so that
+  // the processor follows them, and the next ones are fetched ahead. Sums are then in another order.
+  static Panels from_memory(const T* data, std::ptrdiff_t row_stride, std::size_t rows, std::size_t columns);
 
   std::size_t rows() const { return rows_; }
   std::size_t columns() const { return columns_; }
@@ -34,6 +37,7 @@ class Panels {
   const T* panel(std::size_t i) const { return data_ + static_cast<std::ptrdiff_t>(i) * panel_stride_; }
   std::ptrdiff_t row_stride() const { return row_stride_; }
   bool padded() const { return padded_; }
+  bool is_from_memory() const { return from_memory_; }
 
  private:
   Panels(const T* data, std::size_t rows, std::size_t columns, std::size_t width)
@@ -42,7 +46,7 @@ class Panels {
   const T* data_;
   std::size_t rows_, columns_, width_;
   std::ptrdiff_t row_stride_ = 0, panel_stride_ = 0;
-  bool padded_ = false;
+  bool padded_ = false, from_memory_ = false;
 };
 
 // c = start + a*b, of m rows. start may be c itself, a row (stride 0), or null for zeros; rows of c and start have no
@@ -56,9 +60,6 @@ struct Product {
   std::ptrdiff_t c_stride;
   const T* start;
   std::ptrdiff_t start_stride;
-  // b lies in place and is read from memory: a few of its rows go by at a time, each to its end, so that the processor
-  // follows them, and the next ones are fetched ahead. Sums are then in another order.
-  bool from_memory = false;
 };
 // Panels [first, last) of the result. An element's sum is in the same order however the panels are shared out, and on
 // every instruction set with fused multiply-adds.

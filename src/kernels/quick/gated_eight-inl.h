@@ -113,13 +113,8 @@ struct QuickTanhGegluSlopesEight : QuickFixed {
   HWY_INLINE void operator()(const Float* x, Float* d) const {
     const Float z = at_most(abs(x[0]), P::high), square = z * z;
     const Power p = P::of_minus(z, square);
-    // z u', with what rounding leaves out of it: as u itself, with three times the cubic term.
-    constexpr double cubic = 3 * P::cubic, large = static_cast<float>(cubic);
-    const Float c = Float::constant(large), factor = fused(square, c, P::large), w = z * factor;
-    const Float left_out = fused(square, c, P::large - factor) +
-                           fused(fused(z, z, -square), c, fused(square, Float::constant(cubic - large), P::small));
-    const Float rest = fused(z, left_out, fused(z, factor, -w));
-    d[0] = SelfGatedSlope::left(p, w, rest).times_exactly(x[1], x[0]);
+    const auto w = P::argument<3>(z, square);  // z u'
+    d[0] = SelfGatedSlope::left(p, w.u, w.rest).times_exactly(x[1], x[0]);
     d[1] = logistic_times(x[0], x[0], p);
   }
 };

@@ -9,7 +9,6 @@
 #endif
 
 #include <cstddef>
-#include <iterator>
 #include <limits>
 
 #include "kernels/quick/learned_gates-inl.h"
@@ -90,20 +89,10 @@ struct AroundCentre {
   Float v, h;
   static HWY_INLINE AroundCentre of_square(Float t) {
     const Float v = fused(t, t, Float::constant(-Table::centre));
-    return {v, polynomial(v, rest.c)};
+    return {v, polynomial(v, Table::rest)};
   }
-  static HWY_INLINE Float leading() { return Float::constant(Table::c[0]); }
+  static HWY_INLINE Float leading() { return Float::constant(Table::leading); }
   HWY_INLINE Float value() const { return fused(v, h, leading()); }
-
- private:
-  struct Rest {
-    float c[std::size(Table::c) - 1];
-  };
-  static constexpr Rest rest = [] {
-    Rest r{};
-    for (std::size_t i = 1; i < std::size(Table::c); ++i) r.c[i - 1] = Table::c[i];
-    return r;
-  }();
 };
 
 // g(-|x|) = 1/2 - t r with r = atan(t)/(pi t), beyond 1 just t r.

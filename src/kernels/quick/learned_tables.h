@@ -72,20 +72,20 @@ struct ArctanSlope {
 
 // with t^2 = z, atan(t)/(pi t), 0 <= z <= 1; relative error 2.9e-09
 struct ArctanRatio {
-  static constexpr float centre = 5.135e-01f;
-  static constexpr float c[] = {2.7619246e-01f, -6.4146735e-02f, 2.6037732e-02f, -1.2455366e-02f, 6.4603775e-03f, -3.5202138e-03f, 1.9384271e-03f, -1.078444e-03f, 8.253857e-04f, -5.587118e-04f};
+  static constexpr float centre = 5.135e-01f, leading = 2.7619246e-01f;
+  static constexpr float rest[] = {-6.4146735e-02f, 2.6037732e-02f, -1.2455366e-02f, 6.4603775e-03f, -3.5202138e-03f, 1.9384271e-03f, -1.078444e-03f, 8.253857e-04f, -5.587118e-04f};
 };
 
 // with t^2 = z, (atan(t)/t + 1/(1 + z))/pi, 0 <= z <= 1; relative error 9.2e-10
 struct ArctanSum {
-  static constexpr float centre = 4.79e-01f;
-  static constexpr float c[] = {4.936567e-01f, -2.1150592e-01f, 1.2576337e-01f, -7.991381e-02f, 5.2077603e-02f, -3.4371603e-02f, 2.2877676e-02f, -1.517146e-02f, 9.774326e-03f, -6.9757053e-03f, 6.2656505e-03f, -3.5352265e-03f};
+  static constexpr float centre = 4.79e-01f, leading = 4.936567e-01f;
+  static constexpr float rest[] = {-2.1150592e-01f, 1.2576337e-01f, -7.991381e-02f, 5.2077603e-02f, -3.4371603e-02f, 2.2877676e-02f, -1.517146e-02f, 9.774326e-03f, -6.9757053e-03f, 6.2656505e-03f, -3.5352265e-03f};
 };
 
 // with t^2 = z, (atan(t) - t/(1 + z))/(pi t^3), 0 <= z <= 1; relative error 2.6e-09
 struct ArctanDifference {
-  static constexpr float centre = 5.19e-01f;
-  static constexpr float c[] = {1.2772287e-01f, -1.0333376e-01f, 7.3888615e-02f, -5.089557e-02f, 3.4481145e-02f, -2.3151042e-02f, 1.5509321e-02f, -1.0388585e-02f, 6.520315e-03f, -4.034897e-03f, 4.155602e-03f, -3.2279661e-03f};
+  static constexpr float centre = 5.19e-01f, leading = 1.2772287e-01f;
+  static constexpr float rest[] = {-1.0333376e-01f, 7.3888615e-02f, -5.089557e-02f, 3.4481145e-02f, -2.3151042e-02f, 1.5509321e-02f, -1.0388585e-02f, 6.520315e-03f, -4.034897e-03f, 4.155602e-03f, -3.2279661e-03f};
 };
 
 // (exp(z) - 1)/z, -16.7261 <= z <= 0.257324; error 0.028

@@ -13,6 +13,7 @@
 #include "kernels/quick/eight-inl.h"
 #include "kernels/quick/forms-inl.h"
 #include "kernels/quick/noisy_tables.h"
+#include "kernels/quick/noisy_units-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace ogee::HWY_NAMESPACE {
@@ -21,9 +22,6 @@ namespace ogee::HWY_NAMESPACE {
 
 // log(u) - log(1 - u) of a uniform deviate, in two parts.
 struct Logit {
-  struct Sum {
-    Float high, low;
-  };
   HWY_INLINE void load() {
 #if OGEE_AVX512_TARGET
     inverse_.load(Table::inverse);
@@ -31,9 +29,9 @@ struct Logit {
     low_.load(Table::low);
 #endif
   }
-  HWY_INLINE Sum of(Float u) const {
+  HWY_INLINE Split of(Float u) const {
     const Whole32 bits = bits_of(u), other_bits = bits_of(1.0 - u);  // a multiple of 2^-24, like u
-    const Part p = part(bits), q = part(other_bits);
+    const Split p = part(bits), q = part(other_bits);
     const auto octaves = hn::Sub(hn::ShiftRight<23>(bits), hn::ShiftRight<23>(other_bits));
     const Float k = {hn::ConvertTo(SingleTag(), octaves)};
     // log(2) to 2^-13, by up to 24 octaves exact; and the rest of it.
@@ -43,10 +41,7 @@ struct Logit {
 
  private:
   using Table = std::conditional_t<OGEE_AVX512_TARGET, tables::Logarithm16, tables::Logarithm8>;
-  struct Part {
-    Float high, low;
-  };
-  HWY_INLINE Part part(Whole32 bits) const {
+  HWY_INLINE Split part(Whole32 bits) const {
     const hn::RebindToSigned<SingleTag> di;
     const auto mantissa = hn::Or(hn::And(bits, hn::Set(di, 0x7fffff)), hn::Set(di, 0x3f800000));
     const Float m = {hn::BitCast(SingleTag(), mantissa)};
@@ -69,15 +64,12 @@ struct Logit {
 struct ConcreteSigmoid {
   Power e;
   Float near, missing;
-  // Of (x + logit(u)) rate, rate in two parts.
-  struct Rate {
-    double high, low;
-  };
-  static HWY_INLINE ConcreteSigmoid of(Float x, Logit::Sum logit, Rate rate, FloatTruth& inside) {
+  // Of (x + logit(u)) rate.
+  static HWY_INLINE ConcreteSigmoid of(Float x, Split logit, Factor rate, FloatTruth& inside) {
     const Float z = x + logit.high, part = z - x;
     const Float z_low = ((x - (z - part)) + (logit.high - part)) + logit.low;
-    const Float first = z * rate.high, left_out = fused(z, Float::constant(rate.high), -first);
-    const Float rest = fused(z_low, Float::constant(rate.high), fused(z, Float::constant(rate.low), left_out));
+    const Float large = Float::constant(rate.large), first = z * large;
+    const Float rest = fused(z_low, large, fused(z, Float::constant(rate.small), fused(z, large, -first)));
     const Float a = first + rest, a_low = rest - (a - first);
     inside = abs(a) <= 80.0;
     ConcreteSigmoid s;
@@ -99,12 +91,11 @@ struct ConcreteSigmoid {
 
 struct ConcreteForm : Quick {
   Logit logit;
-  ConcreteSigmoid::Rate rate;
+  Factor rate;
   HWY_INLINE bool load(const double* parameter) {
     logit.load();
-    const double r = 1 / parameter[0];
-    rate = {static_cast<float>(r), r - static_cast<float>(r)};
-    return r <= 8 && r >= 1e-3;  // a larger one would make the logarithms' errors count
+    rate = Factor::of(1 / parameter[0]);
+    return rate.large <= 4 && rate.large >= 1e-3f;  // a larger one would make the logarithms' errors count
   }
   HWY_INLINE ConcreteSigmoid at(Float x, Float u, FloatTruth& inside) const {
     return ConcreteSigmoid::of(x, logit.of(u), rate, inside);
@@ -117,23 +108,21 @@ struct QuickValue<BinaryConcrete> : ConcreteForm {
 };
 template <>
 struct QuickSlopes<BinaryConcrete> : ConcreteForm {
-  HWY_INLINE Float slope(Float x, Float u, FloatTruth& inside) const { return at(x, u, inside).slope() * rate.high; }
+  HWY_INLINE Float slope(Float x, Float u, FloatTruth& inside) const { return at(x, u, inside).slope() * rate.large; }
 };
 
 // clip(s width + low, 0, 1): where that is near a bound, the exact arithmetic says which side of it.
 struct StretchedForm : ConcreteForm {
-  double width, width_rest, low, low_rest;
+  Factor width, low;
   HWY_INLINE bool load(const double* parameter) {
-    const double w = parameter[2] - parameter[1];
-    width = static_cast<float>(w);
-    width_rest = w - width;
-    low = static_cast<float>(parameter[1]);
-    low_rest = parameter[1] - low;
-    return ConcreteForm::load(parameter) && w <= 100;
+    width = Factor::of(parameter[2] - parameter[1]);
+    low = Factor::of(parameter[1]);
+    return ConcreteForm::load(parameter) && width.large <= 100;
   }
   HWY_INLINE Float stretched(const ConcreteSigmoid& s) const {
-    const Float constants = fused(s.near, Float::constant(width_rest), Float::constant(low_rest));
-    return fused(s.near, Float::constant(width), Float::constant(low)) + fused(s.near * width, s.missing, constants);
+    const Float large = Float::constant(width.large);
+    const Float rest = fused(s.near, Float::constant(width.small), Float::constant(low.small));
+    return fused(s.near, large, Float::constant(low.large)) + fused(s.near * large, s.missing, rest);
   }
 };
 template <>
@@ -148,7 +137,7 @@ struct QuickSlopes<HardConcrete> : StretchedForm {
     const ConcreteSigmoid s = at(x, u, inside);
     const Float y = stretched(s), centred = abs(y - 0.5);
     inside = {hn::And(inside.m, (abs(centred - 0.5) > 1e-5).m)};
-    return select(centred < 0.5, s.slope() * (rate.high * width), 0.0);
+    return select(centred < 0.5, s.slope() * (double{rate.large} * width.large), 0.0);
   }
 };
 

@@ -141,16 +141,15 @@ struct QuickESwish : QuickDip<tables::ESwishDip> {
   }
 };
 OGEE_QUICK_BY(QuickValue, ESwish, QuickESwish, QuickESwishEight)
-template <class Form>
-struct QuickESwishSlope : QuickSlope<Form> {
+struct QuickESwishSlope : QuickSlope<DipSlopeForm<tables::SiluSlope>> {
   double beta;
   HWY_INLINE bool load(const double* p) {
     beta = p[0];
-    return QuickSlope<Form>::load(p);
+    return QuickSlope::load(p);
   }
-  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = beta * this->slope(x[0]); }
+  HWY_INLINE void operator()(const Float* x, Float* d) const { d[0] = beta * slope(x[0]); }
 };
-OGEE_QUICK_BY(QuickSlopes, ESwish, QuickESwishSlope<DipSlopeForm<tables::SiluSlope>>, QuickESwishSlopeEight)
+OGEE_QUICK_BY(QuickSlopes, ESwish, QuickESwishSlope, QuickESwishSlopeEight)
 
 // Around 0, where x tanh(x Phi(x)) has a double root, the table holds it over x^2.
 template <>

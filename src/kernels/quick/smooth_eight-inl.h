@@ -40,15 +40,25 @@ struct GeluSlopeEightForm {
 struct TanhGeluPower {
   // The linear coefficient's first part is short, so that differences from it are exact.
   static constexpr double linear = 1.5957691216057307117597842397375, large = 1.595703125, small = linear - large;
-  static constexpr double cubic = linear * 0.044715, cubic_large = static_cast<float>(cubic);
+  static constexpr double cubic = linear * 0.044715;
   static constexpr double high = 9.9;
-  static HWY_INLINE Power of_minus(Float z, Float w) {
-    const Float c = Float::constant(cubic_large), left_out = fused(z, z, -w);
+  struct Argument {
+    Float u, rest;
+  };
+  // z (linear + times cubic w), w = z^2 rounded: the argument itself, and with times = 3 z times its slope.
+  template <int times>
+  static HWY_INLINE Argument argument(Float z, Float w) {
+    constexpr double factor = times * cubic, factor_large = static_cast<float>(factor);
+    const Float c = Float::constant(factor_large), left_out = fused(z, z, -w);
     const Float p = fused(w, c, large);
     const Float rest =
-        fused(w, c, large - p) + fused(left_out, c, fused(w, Float::constant(cubic - cubic_large), small));
+        fused(w, c, large - p) + fused(left_out, c, fused(w, Float::constant(factor - factor_large), small));
     const Float u = z * p;
-    return Power::of_minus(u, fused(z, rest, fused(z, p, -u)));
+    return {u, fused(z, rest, fused(z, p, -u))};
+  }
+  static HWY_INLINE Power of_minus(Float z, Float w) {
+    const Argument a = argument<1>(z, w);
+    return Power::of_minus(a.u, a.rest);
   }
 };
 struct QuickTanhGeluEight : QuickFixed {

@@ -29,17 +29,17 @@ PackedTensor<T> packed(const at::Tensor& t) {
           kernels::dense::Panels<T>::packed(static_cast<T*>(memory.data_ptr()), matrix_of<T>(t), rows, columns)};
 }
 
-// Large, contiguous, two dimensions: as it lies in memory.
+// Two dimensions, contiguous: not packed, but as it lies in memory.
 template <class T>
-PackedTensor<T> in_place(const at::Tensor& t) {
+PackedTensor<T> from_memory(const at::Tensor& t) {
   const auto rows = static_cast<std::size_t>(t.size(0)), columns = static_cast<std::size_t>(t.size(1));
-  return {t, kernels::dense::Panels<T>::in_place(static_cast<const T*>(t.data_ptr()), t.stride(0), rows, columns)};
+  return {t, kernels::dense::Panels<T>::from_memory(static_cast<const T*>(t.data_ptr()), t.stride(0), rows, columns)};
 }
 
 // out = start + a*b. out's rows have no gaps; start is undefined, a row, or out itself.
 template <class T>
 void multiply_into(const at::Tensor& out, const at::Tensor& a, const PackedTensor<T>& packed_b,
-                   const at::Tensor& start = {}, bool from_memory = false) {
+                   const at::Tensor& start = {}) {
   const kernels::dense::Panels<T>& b = packed_b.matrix;
   TORCH_INTERNAL_ASSERT(out.stride(1) == 1 || out.size(1) <= 1);
   const at::Tensor row = start.defined() && start.dim() == 1 ? start.contiguous() : at::Tensor();
@@ -49,8 +49,7 @@ void multiply_into(const at::Tensor& out, const at::Tensor& a, const PackedTenso
                                      static_cast<T*>(out.data_ptr()),
                                      out.stride(0),
                                      nullptr,
-                                     0,
-                                     from_memory};
+                                     0};
   if (row.defined()) {
     product.start = static_cast<const T*>(row.data_ptr());
   } else if (start.defined()) {
